@@ -1,0 +1,26 @@
+# Warnings, hardening and code generation, the same for every target.
+add_library(picket_flags INTERFACE)
+target_compile_options(picket_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Werror
+  -ffp-contract=off  # Findings must not depend on which machine fuses multiply and add.
+  -fPIE -fstack-protector-strong -fstack-clash-protection
+  -ftrivial-auto-var-init=zero)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # Designated initialisers of detector literals leave defaults out on purpose.
+  target_compile_options(picket_flags INTERFACE -Wno-missing-field-initializers)
+else()
+  target_compile_options(picket_flags INTERFACE -Wno-missing-field-initializers -Wno-missing-designated-field-initializers)
+endif()
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  target_compile_options(picket_flags INTERFACE -fcf-protection=full)
+  if(PICKET_ARCH)
+    target_compile_options(picket_flags INTERFACE -march=${PICKET_ARCH})
+  endif()
+endif()
+target_link_options(picket_flags INTERFACE -pie -Wl,-z,relro,-z,now,-z,noexecstack)
+if(PICKET_SANITIZE)
+  target_compile_options(picket_flags INTERFACE -fsanitize=${PICKET_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(picket_flags INTERFACE -fsanitize=${PICKET_SANITIZE})
+else()
+  target_compile_definitions(picket_flags INTERFACE $<$<CONFIG:Release>:_FORTIFY_SOURCE=3> _GLIBCXX_ASSERTIONS)
+endif()

@@ -1,0 +1,77 @@
+#include "base/json_writer.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace picket {
+
+namespace {
+
+// Length of the valid UTF-8 sequence at the start of `text`, 0 when there is none.
+std::size_t utf8_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  const std::size_t length = first < 0x80 ? 1 : first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3
+                             : first >= 0xf0 && first < 0xf5 ? 4
+                                                             : 0;
+  if (length == 0 || length > text.size()) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0U) != 0x80U) return 0;
+  }
+  if (first == 0xe0 && byte(1) < 0xa0) return 0;
+  if (first == 0xed && byte(1) >= 0xa0) return 0;
+  if (first == 0xf0 && byte(1) < 0x90) return 0;
+  if (first == 0xf4 && byte(1) >= 0x90) return 0;
+  return length;
+}
+
+}  // namespace
+
+void append_json_string(std::string& out, std::string_view text) {
+  out += '"';
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const auto c = static_cast<unsigned char>(text[at]);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += text[at++];
+    } else if (c == '\n') {
+      out += "\\n";
+      ++at;
+    } else if (c == '\t') {
+      out += "\\t";
+      ++at;
+    } else if (c == '\r') {
+      out += "\\r";
+      ++at;
+    } else if (c < 0x20 || c == 0x7f) {
+      out += fmt::format("\\u{:04x}", c);
+      ++at;
+    } else if (c < 0x80) {
+      out += text[at++];
+    } else if (const std::size_t length = utf8_length(text.substr(at)); length > 0) {
+      out += text.substr(at, length);
+      at += length;
+    } else {
+      out += "\xef\xbf\xbd";
+      ++at;
+    }
+  }
+  out += '"';
+}
+
+void JsonWriter::value(double number) {
+  if (!std::isfinite(number)) {
+    null();
+    return;
+  }
+  // Whole numbers are written without a fraction, as GuardDuty writes severities.
+  if (number == std::floor(number) && std::fabs(number) < 1e15) {
+    raw(fmt::format("{}", static_cast<std::int64_t>(number)));
+    return;
+  }
+  raw(fmt::format("{}", number));
+}
+
+}  // namespace picket
