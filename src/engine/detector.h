@@ -1,0 +1,185 @@
+// The Detector type: data that says which records a detector wants, what makes repeats one finding,
+// and the function or small class that judges. One literal per finding family; `catalog.def` lists them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "engine/evidence.h"
+#include "engine/window.h"
+#include "event/audit_event.h"
+#include "event/cloudtrail_event.h"
+#include "event/dns_query.h"
+#include "event/flow_record.h"
+#include "event/kind.h"
+#include "event/principal.h"
+#include "finding/severity.h"
+#include "state/facts.h"
+
+namespace picket {
+
+struct Mitre {
+  std::string_view tactic, technique;  // ATT&CK ids: "TA0005", "T1562.008"
+};
+
+struct FindingType {
+  std::string_view name;  // "Stealth:IAMUser/CloudTrailLoggingDisabled"
+  Severity severity = Severity::medium;
+  Mitre mitre;
+  // resource.resourceType when it is not what the log implies (CloudTrail access key, flow and DNS instance,
+  // audit EKS cluster); S3-plan types fed by data events name s3_bucket.
+  std::optional<ResourceKind> resource;
+  ResourceRole role = ResourceRole::target;
+  // Title and description: who, what, where, in our own words. {principal}, {host}, {remote_ip}, {api}, {bucket},
+  // {domain}, {cluster}, {workload}, {remote_port}, {local_port} and names of evidence are replaced.
+  std::string_view title, description;
+};
+
+// ---- when: the engine's index -----------------------------------------------------------------
+
+struct Trigger {
+  LogKind log = LogKind::cloudtrail;
+  // CloudTrail: calls of this service with one of these names (version suffix stripped); both empty = every call.
+  std::string_view event_source;
+  std::vector<std::string_view> event_names;
+  // Only records whose outside address (CloudTrail, flow) or domain (DNS) is listed, not trusted, in one of these
+  // categories; empty and `listed` = any category.
+  bool listed = false;
+  std::vector<std::string_view> categories;
+  // Audit: one of these verbs on one of these resources ("pods/exec" with subresource); empty = all.
+  std::vector<std::string_view> verbs, resources;
+};
+
+inline Trigger calls(std::string_view event_source, std::vector<std::string_view> event_names) {
+  return {.log = LogKind::cloudtrail, .event_source = event_source, .event_names = std::move(event_names)};
+}
+inline Trigger any_call() { return {.log = LogKind::cloudtrail}; }
+// Calls from an address in threat intelligence.
+inline Trigger listed_caller(std::vector<std::string_view> categories) {
+  return {.log = LogKind::cloudtrail, .listed = true, .categories = std::move(categories)};
+}
+inline Trigger flows() { return {.log = LogKind::vpcflow}; }
+// Flow records whose public peer is listed.
+inline Trigger listed_peer(std::vector<std::string_view> categories) {
+  return {.log = LogKind::vpcflow, .listed = true, .categories = std::move(categories)};
+}
+inline Trigger queries() { return {.log = LogKind::dns}; }
+// Queries for a listed domain or a subdomain of one.
+inline Trigger listed_domain(std::vector<std::string_view> categories) {
+  return {.log = LogKind::dns, .listed = true, .categories = std::move(categories)};
+}
+inline Trigger audit(std::vector<std::string_view> verbs, std::vector<std::string_view> resources) {
+  return {.log = LogKind::k8saudit, .verbs = std::move(verbs), .resources = std::move(resources)};
+}
+// Kubernetes requests from a listed address.
+inline Trigger listed_requester(std::vector<std::string_view> categories) {
+  return {.log = LogKind::k8saudit, .listed = true, .categories = std::move(categories)};
+}
+
+// ---- issue: which detections are one finding ---------------------------------------------------
+
+enum class IssueKind : std::uint8_t {
+  principal, access_key, remote_ip, host, bucket, api, service, domain, remote_port, local_port, cluster,
+  kubernetes_user, kubernetes_namespace, workload, evidence
+};
+struct IssueKey {
+  IssueKind kind;
+  std::string_view name;  // of the evidence
+};
+namespace key {
+constexpr IssueKey principal{IssueKind::principal, {}};
+constexpr IssueKey access_key{IssueKind::access_key, {}};
+constexpr IssueKey remote_ip{IssueKind::remote_ip, {}};
+constexpr IssueKey host{IssueKind::host, {}};  // instance, else interface, else address
+constexpr IssueKey bucket{IssueKind::bucket, {}};
+constexpr IssueKey api{IssueKind::api, {}};
+constexpr IssueKey service{IssueKind::service, {}};
+constexpr IssueKey domain{IssueKind::domain, {}};
+constexpr IssueKey remote_port{IssueKind::remote_port, {}};
+constexpr IssueKey local_port{IssueKind::local_port, {}};
+constexpr IssueKey cluster{IssueKind::cluster, {}};
+constexpr IssueKey kubernetes_user{IssueKind::kubernetes_user, {}};
+constexpr IssueKey kubernetes_namespace{IssueKind::kubernetes_namespace, {}};
+constexpr IssueKey workload{IssueKind::workload, {}};
+constexpr IssueKey evidence(std::string_view name) { return {IssueKind::evidence, name}; }
+}  // namespace key
+
+// ---- logic: the order classes -------------------------------------------------------------------
+
+// A row of an ordered detector: the detection as it would be raised, waiting for its judgement at the watermark.
+using Candidate = Detection;
+
+// State of one entity of an ordered detector; rows come by (event time, record id).
+class OrderedState {
+ public:
+  virtual ~OrderedState() = default;
+  // Raises `row`, possibly changed, by returning it. Facts are as of any time up to the watermark.
+  virtual std::optional<Candidate> step(const Candidate& row, const Facts& facts) = 0;
+  virtual void save(Writer& out) = 0;
+  virtual void load(Reader& in) = 0;
+};
+
+struct Logic {
+  // each: one record decides. Exactly one of these is set for an each or ordered detector.
+  std::optional<Evidence> (*cloudtrail)(const CloudTrailEvent&, const Context&) = nullptr;
+  std::optional<Evidence> (*flow)(const FlowRecord&, const Context&) = nullptr;
+  std::optional<Evidence> (*dns)(const DnsQuery&, const Context&) = nullptr;
+  std::optional<Evidence> (*audit)(const AuditEvent&, const Context&) = nullptr;
+  // window and bucket
+  std::shared_ptr<const WindowLogic> window;
+  // ordered: the function above selects, this makes the state that judges.
+  std::unique_ptr<OrderedState> (*ordered)() = nullptr;
+};
+
+inline Logic each(std::optional<Evidence> (*judge)(const CloudTrailEvent&, const Context&)) { return {.cloudtrail = judge}; }
+inline Logic each(std::optional<Evidence> (*judge)(const FlowRecord&, const Context&)) { return {.flow = judge}; }
+inline Logic each(std::optional<Evidence> (*judge)(const DnsQuery&, const Context&)) { return {.dns = judge}; }
+inline Logic each(std::optional<Evidence> (*judge)(const AuditEvent&, const Context&)) { return {.audit = judge}; }
+
+template <class State>
+Logic window(WindowOptions options) {
+  static_assert(!window_detail::HasBaseline<State>, "a state with a Baseline is a bucket");
+  return {.window = std::make_shared<window_detail::Logic<State>>(options)};
+}
+// Hourly unless said otherwise: judged against the baseline frozen two buckets back.
+template <class State>
+Logic bucket(WindowOptions options) {
+  static_assert(window_detail::HasBaseline<State>, "a bucket needs a Baseline");
+  return {.window = std::make_shared<window_detail::Logic<State>>(options)};
+}
+
+namespace detail {
+template <class State>
+struct OrderedHolder final : OrderedState {
+  State state;
+  std::optional<Candidate> step(const Candidate& row, const Facts& facts) override { return state.step(row, facts); }
+  void save(Writer& out) override { out(state); }
+  void load(Reader& in) override { in(state); }
+};
+}  // namespace detail
+
+// `select` picks the rows and their evidence; State::step(row, facts) judges them in order at the watermark.
+template <class State, class Event>
+Logic ordered(std::optional<Evidence> (*select)(const Event&, const Context&)) {
+  Logic logic = each(select);
+  logic.ordered = +[]() -> std::unique_ptr<OrderedState> { return std::make_unique<detail::OrderedHolder<State>>(); };
+  return logic;
+}
+
+struct Detector {
+  std::string_view name = {};  // set by the catalog: the literal's own name
+  std::vector<FindingType> types;
+  std::string_view summary;
+  std::vector<Trigger> when;
+  std::vector<IssueKey> issue;
+  // Ordered detectors: what their state belongs to. (Windows name it themselves.)
+  IssueKey entity = key::principal;
+  Logic logic;
+  // What it cannot see, a sentence for the reference.
+  std::string_view blind_spots = {};
+};
+
+}  // namespace picket

@@ -1,0 +1,59 @@
+// What detectors answer with, and what they are told about a record beside the record itself.
+#pragma once
+
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "finding/severity.h"
+#include "finding/subject.h"
+
+namespace picket {
+
+// The facts that justify a finding, name and value, in the order an analyst wants to read them.
+// A value that may be absent is left out when it is.
+class Evidence {
+ public:
+  using Item = std::pair<std::string_view, std::optional<std::string>>;
+  Evidence(std::initializer_list<Item> items) {
+    for (const Item& item : items) add(item.first, item.second);
+  }
+  void add(std::string_view name, std::optional<std::string> value) {
+    if (value) values.emplace_back(std::string(name), std::move(*value));
+  }
+  // Which of the detector's types, when it has several.
+  Evidence&& as(std::size_t type_index) && {
+    type = static_cast<std::uint8_t>(type_index);
+    return std::move(*this);
+  }
+  // Another severity than the type's own.
+  Evidence&& with(Severity level) && {
+    severity = number_of(level);
+    return std::move(*this);
+  }
+
+  NamedValues values;
+  std::uint8_t type = 0;
+  std::optional<double> severity;
+};
+
+// Beside the record: what enrichment found. Pure look-ups in loaded tables.
+struct Context {
+  std::string_view account, region;
+  // Indicators of the record's outside address or queried domain; empty when it is trusted.
+  std::span<const IntelHit> hits;
+  // Flow records only: whether the listed address is the source.
+  bool listed_is_source = false;
+
+  bool listed(std::string_view category) const {
+    for (const IntelHit& hit : hits) {
+      if (hit.category == category) return true;
+    }
+    return false;
+  }
+};
+
+}  // namespace picket
