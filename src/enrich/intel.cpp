@@ -1,0 +1,215 @@
+#include "enrich/intel.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace picket {
+
+namespace {
+
+constexpr std::array<std::string_view, static_cast<std::size_t>(intel_category_last) + 1> category_names = {
+    "custom",           "malicious",         "c2",           "mining",     "tor_exit",
+    "tor_relay",        "scanner",           "phishing",     "drop_point", "sinkhole",
+    "drive_by",         "anonymous_proxy",   "malware",      "dga",        "abused_domain",
+    "malicious_domain", "suspicious_domain", "mining_domain"};
+
+// Wider prefixes are taken for mistakes: no list means a sixteenth of the Internet.
+constexpr unsigned v4_length_min = 8;
+constexpr unsigned v6_length_min = 16;
+
+std::optional<Sha256> parse_sha256(std::string_view hex) {
+  Sha256 digest{};
+  if (hex.size() != 64) return std::nullopt;
+  for (std::size_t i = 0; i < 64; ++i) {
+    const char c = hex[i];
+    unsigned nibble;
+    if (c >= '0' && c <= '9') {
+      nibble = static_cast<unsigned>(c - '0');
+    } else if (c >= 'a' && c <= 'f') {
+      nibble = static_cast<unsigned>(c - 'a') + 10;
+    } else if (c >= 'A' && c <= 'F') {
+      nibble = static_cast<unsigned>(c - 'A') + 10;
+    } else {
+      return std::nullopt;
+    }
+    digest[i / 2] = static_cast<std::uint8_t>(digest[i / 2] << 4 | nibble);
+  }
+  return digest;
+}
+
+std::string hex_of(const Sha256& digest) {
+  std::string hex;
+  for (const unsigned byte : digest) hex += fmt::format("{:02x}", byte);
+  return hex;
+}
+
+std::string text_of(const IpPrefix& prefix) {
+  const bool lone = prefix.length == (prefix.address.is_v4() ? 32U : 128U);
+  return lone ? prefix.address.to_string() : prefix.to_string();
+}
+
+}  // namespace
+
+std::string_view to_string(IntelCategory category) {
+  return category_names[static_cast<std::size_t>(category)];
+}
+
+std::optional<IntelCategory> parse_intel_category(std::string_view name) {
+  const auto found = std::find(category_names.begin(), category_names.end(), name);
+  if (found == category_names.end()) return std::nullopt;
+  return static_cast<IntelCategory>(found - category_names.begin());
+}
+
+std::span<const IntelHit> IntelIndex::match_sha256(std::string_view hex) const {
+  const auto digest = hashes_.empty() ? std::nullopt : parse_sha256(hex);
+  if (!digest) return {};
+  const auto found =
+      std::lower_bound(hashes_.begin(), hashes_.end(), *digest,
+                       [](const Hash& hash, const Sha256& wanted) { return hash.digest < wanted; });
+  if (found == hashes_.end() || found->digest != *digest) return {};
+  return std::span(hash_hits_).subspan(found->span.begin, found->span.count);
+}
+
+IntelBuilder::IndicatorId IntelBuilder::describe(const Indicator& indicator) {
+  const auto time = [](const std::optional<TimeMs>& t) { return t ? std::to_string(*t) : std::string(); };
+  std::string key;
+  for (const std::string& part :
+       {std::string(to_string(indicator.category)), std::string(indicator.trusted ? "trusted" : ""),
+        indicator.list, indicator.source, indicator.threat, time(indicator.first_seen),
+        time(indicator.last_seen)}) {
+    key += part;
+    key += '\0';
+  }
+  const auto [at, fresh] = ids_.emplace(std::move(key), static_cast<IndicatorId>(indicators_.size()));
+  if (fresh) indicators_.push_back(indicator);
+  return at->second;
+}
+
+std::optional<std::string_view> IntelBuilder::add_address(const IpPrefix& prefix, IndicatorId id) {
+  IpPrefix taken = prefix;
+  // Written as ::ffff:192.0.2.0/120 the length counts on 128 bits.
+  if (taken.address.is_v4() && taken.length >= 96) taken.length -= 96;
+  if (taken.length > (taken.address.is_v4() ? 32U : 128U)) return "not an address range";
+  if (taken.length < (taken.address.is_v4() ? v4_length_min : v6_length_min)) return "address range too wide";
+  addresses_.push_back({taken, id});
+  return std::nullopt;
+}
+
+std::optional<std::string_view> IntelBuilder::add_domain(std::string_view name, DomainMatch match,
+                                                         IndicatorId id) {
+  if (name.starts_with("*.")) {
+    name.remove_prefix(2);
+    match = DomainMatch::below;
+  }
+  auto normalised = normalise_domain(name);
+  if (!normalised) return "not a domain name";
+  if (match != DomainMatch::exact && is_shared_suffix(*normalised)) {
+    if (match == DomainMatch::below) return "wildcard under a public suffix or shared host";
+    match = DomainMatch::exact;
+  }
+  domains_.push_back({std::move(*normalised), match, id});
+  return std::nullopt;
+}
+
+std::optional<std::string_view> IntelBuilder::add_sha256(std::string_view hex, IndicatorId id) {
+  const auto digest = parse_sha256(hex);
+  if (!digest) return "not a SHA-256 hash";
+  hashes_.push_back({*digest, id});
+  return std::nullopt;
+}
+
+std::shared_ptr<const IntelIndex> IntelBuilder::build() {
+  const auto index = std::make_shared<IntelIndex>();
+  index->indicators_ = std::move(indicators_);
+  const std::span<const Indicator> indicators = index->indicators_;
+  const auto trusted = [&](std::uint32_t id) { return indicators[id].trusted; };
+
+  // Texts first: hits keep views of them, so they must have their final place.
+  std::vector<std::size_t> offsets;
+  const auto add_text = [&](const std::string& text) {
+    offsets.push_back(index->texts_.size());
+    index->texts_.insert(index->texts_.end(), text.begin(), text.end());
+  };
+  for (const Address& address : addresses_) add_text(text_of(address.prefix));
+  std::stable_sort(hashes_.begin(), hashes_.end(),
+                   [](const Hash& a, const Hash& b) { return a.digest < b.digest; });
+  for (const Hash& hash : hashes_) add_text(hex_of(hash.digest));
+  offsets.push_back(index->texts_.size());
+  index->texts_.shrink_to_fit();
+  const auto entry = [&](std::size_t i) {
+    return std::string_view(index->texts_.data() + offsets[i], offsets[i + 1] - offsets[i]);
+  };
+
+  const auto fill = [&](IntelIndex::AddressSet& set, bool of_trusted) {
+    std::vector<PrefixValue> prefixes;
+    for (std::size_t i = 0; i < addresses_.size(); ++i) {
+      if (trusted(addresses_[i].id) == of_trusted) {
+        prefixes.push_back({addresses_[i].prefix, static_cast<std::uint32_t>(i)});
+      }
+    }
+    set.ranges = flatten(prefixes, [&](std::span<const std::uint32_t> values) {
+      const auto begin = set.hits.size();
+      for (const std::uint32_t value : values) {
+        const Indicator* indicator = &indicators[addresses_[value].id];
+        const auto already =
+            std::find_if(set.hits.begin() + static_cast<std::ptrdiff_t>(begin), set.hits.end(),
+                         [&](const IntelHit& hit) { return hit.indicator == indicator; });
+        if (already != set.hits.end()) continue;
+        if (set.hits.size() - begin == hits_per_range_max) break;
+        set.hits.push_back({indicator, entry(value)});
+      }
+      set.spans.push_back(
+          {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(set.hits.size() - begin)});
+      return static_cast<std::uint32_t>(set.spans.size() - 1);
+    });
+    set.hits.shrink_to_fit();
+    set.spans.shrink_to_fit();
+    return prefixes.size();
+  };
+  index->counts_.addresses = fill(index->threat_addresses_, false);
+  index->counts_.trusted = fill(index->trusted_addresses_, true);
+  index->threat_bitmap_ = V4Bitmap(index->threat_addresses_.ranges);
+
+  const auto middle = std::stable_partition(domains_.begin(), domains_.end(),
+                                            [&](const DomainItem& item) { return !trusted(item.indicator); });
+  std::vector<DomainItem> trusted_domains(std::make_move_iterator(middle),
+                                          std::make_move_iterator(domains_.end()));
+  domains_.erase(middle, domains_.end());
+  index->counts_.domains = domains_.size();
+  index->counts_.trusted += trusted_domains.size();
+  index->threat_domains_ = DomainSet(std::move(domains_), indicators);
+  index->trusted_domains_ = DomainSet(std::move(trusted_domains), indicators);
+
+  // A trusted file is not reported, so its hash need not be kept.
+  for (std::size_t begin = 0, end = 0; begin < hashes_.size(); begin = end) {
+    while (end < hashes_.size() && hashes_[end].digest == hashes_[begin].digest) ++end;
+    const bool any_trusted = std::any_of(hashes_.begin() + static_cast<std::ptrdiff_t>(begin),
+                                         hashes_.begin() + static_cast<std::ptrdiff_t>(end),
+                                         [&](const Hash& hash) { return trusted(hash.id); });
+    if (any_trusted) {
+      ++index->counts_.trusted;
+      continue;
+    }
+    const auto first = static_cast<std::uint32_t>(index->hash_hits_.size());
+    for (std::size_t i = begin; i < end; ++i) {
+      index->hash_hits_.push_back({&indicators[hashes_[i].id], entry(addresses_.size() + i)});
+    }
+    index->hashes_.push_back({hashes_[begin].digest, {first, static_cast<std::uint32_t>(end - begin)}});
+  }
+  index->counts_.hashes = index->hashes_.size();
+
+  const auto address_bytes = [](const IntelIndex::AddressSet& set) {
+    return set.ranges.bytes() + set.spans.size() * sizeof(IntelIndex::HitSpan) +
+           set.hits.size() * sizeof(IntelHit);
+  };
+  index->counts_.bytes = address_bytes(index->threat_addresses_) + address_bytes(index->trusted_addresses_) +
+                         index->threat_bitmap_.bytes() + index->threat_domains_.bytes() +
+                         index->trusted_domains_.bytes() + index->texts_.size() +
+                         index->hashes_.size() * sizeof(IntelIndex::Hash);
+  *this = IntelBuilder();
+  return index;
+}
+
+}  // namespace picket

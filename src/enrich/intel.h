@@ -1,0 +1,160 @@
+// The indicator index: is an address, a name or a file hash known from threat intelligence, and is it
+// trusted. IntelBuilder collects entries of any number of lists; build() freezes them into an IntelIndex,
+// which never changes, answers from any thread without locks, and is replaced as a whole when lists change.
+//
+// Trusted beats threat: match() finds nothing for what a trusted list holds; silenced() tells what it would
+// have found, so that the effect of trust can be shown. Whether trust also stops findings of other kinds is
+// the caller's to decide (GuardDuty: all flow and CloudTrail findings of the address, not DNS).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/time.h"
+#include "enrich/domain_set.h"
+#include "enrich/intel_hit.h"
+#include "enrich/range_map.h"
+
+namespace picket {
+
+struct IntelCounts {
+  std::size_t addresses = 0;  // prefixes and lone addresses, trusted ones not included
+  std::size_t domains = 0;
+  std::size_t hashes = 0;
+  std::size_t trusted = 0;
+  std::size_t bytes = 0;  // memory of the tables
+};
+
+// At most this many hits are kept for one address range, the most specific entries first; entries of equal
+// indicator (same list and threat) count once.
+constexpr std::size_t hits_per_range_max = 16;
+
+class IntelIndex {
+ public:
+  // Hits are ordered from the most specific entry to the widest, and valid as long as the index.
+  std::span<const IntelHit> match(const IpAddress& ip) const {
+    if (ip.is_v4()) return match_v4(ip.v4_value());
+    return with_trust(threat_addresses_.find(ip), ip);
+  }
+  std::span<const IntelHit> match_v4(std::uint32_t ip) const {
+    if (!listed_v4(ip)) return {};
+    return with_trust(threat_addresses_.find_v4(ip), IpAddress::v4(ip));
+  }
+  // In a threat list, trust not considered: the one cheap probe that answers nearly every address.
+  bool listed_v4(std::uint32_t ip) const {
+    return threat_bitmap_.ready() ? threat_bitmap_.contains(ip) : !threat_addresses_.find_v4(ip).empty();
+  }
+  // For batches: call for all addresses first, then listed_v4 or match_v4 for each.
+  void prefetch_v4(std::uint32_t ip) const {
+    if (threat_bitmap_.ready()) threat_bitmap_.prefetch(ip);
+  }
+
+  // A name with or without its trailing dot, in any case.
+  std::span<const IntelHit> match_domain(std::string_view name) const {
+    const auto hits = threat_domains_.find(name);
+    return hits.empty() || is_trusted_domain(name) ? std::span<const IntelHit>{} : hits;
+  }
+  // 64 hexadecimal digits, in any case.
+  std::span<const IntelHit> match_sha256(std::string_view hex) const;
+
+  bool is_trusted(const IpAddress& ip) const { return !trusted_addresses_.find(ip).empty(); }
+  bool is_trusted_domain(std::string_view name) const { return !trusted_domains_.find(name).empty(); }
+  std::span<const IntelHit> trusted_by(const IpAddress& ip) const { return trusted_addresses_.find(ip); }
+  std::span<const IntelHit> trusted_by_domain(std::string_view name) const {
+    return trusted_domains_.find(name);
+  }
+
+  // What match would find if nothing were trusted.
+  std::span<const IntelHit> silenced(const IpAddress& ip) const {
+    return is_trusted(ip) ? threat_addresses_.find(ip) : std::span<const IntelHit>{};
+  }
+  std::span<const IntelHit> silenced_domain(std::string_view name) const {
+    return is_trusted_domain(name) ? threat_domains_.find(name) : std::span<const IntelHit>{};
+  }
+
+  const IntelCounts& counts() const { return counts_; }
+  std::span<const Indicator> indicators() const { return indicators_; }
+
+  IntelIndex() = default;
+  IntelIndex(const IntelIndex&) = delete;  // hits point into the index
+  IntelIndex& operator=(const IntelIndex&) = delete;
+
+ private:
+  friend class IntelBuilder;
+
+  struct HitSpan {
+    std::uint32_t begin = 0, count = 0;
+  };
+  struct AddressSet {
+    RangeMap ranges;  // to indexes of spans
+    std::vector<HitSpan> spans;
+    std::vector<IntelHit> hits;
+
+    std::span<const IntelHit> at(std::uint32_t index) const {
+      if (index == RangeMap::none) return {};
+      return std::span(hits).subspan(spans[index].begin, spans[index].count);
+    }
+    std::span<const IntelHit> find(const IpAddress& ip) const { return at(ranges.find(ip)); }
+    std::span<const IntelHit> find_v4(std::uint32_t ip) const { return at(ranges.find_v4(ip)); }
+  };
+  struct Hash {
+    Sha256 digest;
+    HitSpan span;
+  };
+
+  std::span<const IntelHit> with_trust(std::span<const IntelHit> hits, const IpAddress& ip) const {
+    return hits.empty() || is_trusted(ip) ? std::span<const IntelHit>{} : hits;
+  }
+
+  std::vector<Indicator> indicators_;
+  std::vector<char> texts_;
+  AddressSet threat_addresses_, trusted_addresses_;
+  V4Bitmap threat_bitmap_;
+  DomainSet threat_domains_, trusted_domains_;
+  std::vector<Hash> hashes_;  // ascending
+  std::vector<IntelHit> hash_hits_;
+  IntelCounts counts_;
+};
+
+class IntelBuilder {
+ public:
+  using IndicatorId = std::uint32_t;
+
+  // Registers what entries share; equal descriptions get one number.
+  IndicatorId describe(const Indicator& indicator);
+
+  // Each add answers nothing when the entry was taken, else why not (a static text). Entries of a
+  // description with `trusted` go to the trusted lists.
+  std::optional<std::string_view> add_address(const IpPrefix& prefix, IndicatorId id);
+  // `*.name` asks for DomainMatch::below whatever `match` says. A public suffix or shared host (co.uk,
+  // github.io) matches only itself: `subdomains` becomes `exact`, and a wildcard is refused.
+  std::optional<std::string_view> add_domain(std::string_view name, DomainMatch match, IndicatorId id);
+  std::optional<std::string_view> add_sha256(std::string_view hex, IndicatorId id);
+
+  // The builder is empty afterwards.
+  std::shared_ptr<const IntelIndex> build();
+
+ private:
+  struct Address {
+    IpPrefix prefix;
+    IndicatorId id;
+  };
+  struct Hash {
+    Sha256 digest;
+    IndicatorId id;
+  };
+  std::vector<Indicator> indicators_;
+  std::unordered_map<std::string, IndicatorId> ids_;  // by all fields of the description
+  std::vector<Address> addresses_;
+  std::vector<DomainItem> domains_;
+  std::vector<Hash> hashes_;
+};
+
+}  // namespace picket

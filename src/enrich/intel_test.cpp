@@ -1,0 +1,180 @@
+#include "enrich/intel.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace picket {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+std::vector<std::string> show(std::span<const IntelHit> hits) {
+  std::vector<std::string> out;
+  for (const IntelHit& hit : hits) out.push_back(hit.indicator->list + " " + std::string(hit.entry));
+  return out;
+}
+
+struct IntelTest : testing::Test {
+  IntelBuilder builder;
+  IntelBuilder::IndicatorId list(const std::string& name, bool trusted = false) {
+    return builder.describe({.category = IntelCategory::c2, .trusted = trusted, .list = name});
+  }
+  std::optional<std::string_view> address(const char* text, IntelBuilder::IndicatorId id) {
+    return builder.add_address(IpPrefix::parse(text).value(), id);
+  }
+  static IpAddress ip(const char* text) { return IpAddress::parse(text).value(); }
+};
+
+TEST_F(IntelTest, AnEmptyIndexMatchesNothing) {
+  const auto index = builder.build();
+  EXPECT_THAT(index->match(ip("192.0.2.1")), IsEmpty());
+  EXPECT_THAT(index->match(ip("2001:db8::1")), IsEmpty());
+  EXPECT_THAT(index->match_domain("example.com"), IsEmpty());
+  EXPECT_THAT(index->match_sha256(std::string(64, 'a')), IsEmpty());
+  EXPECT_FALSE(index->is_trusted(ip("192.0.2.1")));
+}
+
+TEST_F(IntelTest, OneAddressInSeveralListsIsReportedForEach) {
+  const auto a = list("a"), b = list("b");
+  EXPECT_EQ(address("192.0.2.0/24", a), std::nullopt);
+  EXPECT_EQ(address("192.0.2.7", b), std::nullopt);
+  EXPECT_EQ(address("192.0.2.7", a), std::nullopt);
+  EXPECT_EQ(address("2001:db8::/32", b), std::nullopt);
+  const auto index = builder.build();
+  EXPECT_THAT(show(index->match(ip("192.0.2.7"))), ElementsAre("b 192.0.2.7", "a 192.0.2.7"));
+  EXPECT_THAT(show(index->match(ip("192.0.2.8"))), ElementsAre("a 192.0.2.0/24"));
+  EXPECT_THAT(show(index->match(ip("192.0.3.0"))), IsEmpty());
+  EXPECT_THAT(show(index->match(ip("2001:db8::1"))), ElementsAre("b 2001:db8::/32"));
+  EXPECT_EQ(index->counts().addresses, 4U);
+}
+
+TEST_F(IntelTest, MappedAddressesAreIpv4) {
+  EXPECT_EQ(address("::ffff:192.0.2.0/120", list("a")), std::nullopt);
+  const auto index = builder.build();
+  EXPECT_THAT(show(index->match(ip("192.0.2.255"))), ElementsAre("a 192.0.2.0/24"));
+  EXPECT_THAT(show(index->match(ip("192.0.3.0"))), IsEmpty());
+}
+
+TEST_F(IntelTest, RefusesRangesTooWide) {
+  const auto a = list("a");
+  EXPECT_EQ(address("192.0.0.0/8", a), std::nullopt);
+  EXPECT_EQ(address("192.0.0.0/7", a), "address range too wide");
+  EXPECT_EQ(address("0.0.0.0/0", a), "address range too wide");
+  EXPECT_EQ(address("2001::/16", a), std::nullopt);
+  EXPECT_EQ(address("2000::/15", a), "address range too wide");
+}
+
+TEST_F(IntelTest, TrustBeatsThreat) {
+  EXPECT_EQ(address("192.0.2.0/24", list("threat")), std::nullopt);
+  EXPECT_EQ(address("192.0.2.128/25", list("mine", true)), std::nullopt);
+  builder.add_domain("bad.example.com", DomainMatch::subdomains, list("threat"));
+  builder.add_domain("example.com", DomainMatch::subdomains, list("mine", true));
+  const auto index = builder.build();
+  EXPECT_THAT(show(index->match(ip("192.0.2.127"))), ElementsAre("threat 192.0.2.0/24"));
+  EXPECT_THAT(show(index->match(ip("192.0.2.128"))), IsEmpty());
+  EXPECT_TRUE(index->is_trusted(ip("192.0.2.128")));
+  EXPECT_FALSE(index->is_trusted(ip("192.0.2.127")));
+  EXPECT_THAT(show(index->trusted_by(ip("192.0.2.200"))), ElementsAre("mine 192.0.2.128/25"));
+  EXPECT_THAT(show(index->silenced(ip("192.0.2.200"))), ElementsAre("threat 192.0.2.0/24"));
+  EXPECT_THAT(show(index->silenced(ip("192.0.2.1"))), IsEmpty());
+  EXPECT_THAT(show(index->match_domain("bad.example.com")), IsEmpty());
+  EXPECT_THAT(show(index->silenced_domain("bad.example.com")), ElementsAre("threat bad.example.com"));
+}
+
+TEST_F(IntelTest, DomainsMatchAsTheListAsks) {
+  builder.add_domain("Exact.Example.com.", DomainMatch::exact, list("exact"));
+  builder.add_domain("below.example.net", DomainMatch::subdomains, list("tree"));
+  builder.add_domain("*.star.example.org", DomainMatch::exact, list("star"));
+  const auto index = builder.build();
+  EXPECT_THAT(show(index->match_domain("exact.example.com")), ElementsAre("exact exact.example.com"));
+  EXPECT_THAT(show(index->match_domain("EXACT.example.COM.")), ElementsAre("exact exact.example.com"));
+  EXPECT_THAT(show(index->match_domain("www.exact.example.com")), IsEmpty());
+  EXPECT_THAT(show(index->match_domain("notexact.example.com")), IsEmpty());
+  EXPECT_THAT(show(index->match_domain("below.example.net")), ElementsAre("tree below.example.net"));
+  EXPECT_THAT(show(index->match_domain("a.b.below.example.net")), ElementsAre("tree below.example.net"));
+  EXPECT_THAT(show(index->match_domain("xbelow.example.net")), IsEmpty());
+  EXPECT_THAT(show(index->match_domain("example.net")), IsEmpty());
+  EXPECT_THAT(show(index->match_domain("star.example.org")), IsEmpty());
+  EXPECT_THAT(show(index->match_domain("a.star.example.org")), ElementsAre("star *.star.example.org"));
+}
+
+TEST_F(IntelTest, WiderNamesAreReportedAfterTheOwn) {
+  builder.add_domain("evil.com", DomainMatch::subdomains, list("wide"));
+  builder.add_domain("*.evil.com", DomainMatch::exact, list("star"));
+  builder.add_domain("evil.com", DomainMatch::exact, list("apex"));
+  builder.add_domain("a.b.evil.com", DomainMatch::exact, list("own"));
+  const auto index = builder.build();
+  EXPECT_THAT(show(index->match_domain("evil.com")), ElementsAre("wide evil.com", "apex evil.com"));
+  EXPECT_THAT(show(index->match_domain("b.evil.com")), ElementsAre("star *.evil.com", "wide evil.com"));
+  EXPECT_THAT(show(index->match_domain("a.b.evil.com")),
+              ElementsAre("star *.evil.com", "wide evil.com", "own a.b.evil.com"));
+  EXPECT_THAT(show(index->match_domain("x.a.b.evil.com")), ElementsAre("star *.evil.com", "wide evil.com"));
+}
+
+TEST_F(IntelTest, SharedSuffixesNeverMatchDownwards) {
+  const auto a = list("a");
+  for (const char* suffix : {"github.io", "duckdns.org", "co.uk", "ddns.net", "cloudfront.net"}) {
+    EXPECT_EQ(builder.add_domain(suffix, DomainMatch::subdomains, a), std::nullopt) << suffix;
+    EXPECT_NE(builder.add_domain(std::string("*.") + suffix, DomainMatch::subdomains, a), std::nullopt)
+        << suffix;
+  }
+  EXPECT_EQ(builder.add_domain("evil.duckdns.org", DomainMatch::subdomains, a), std::nullopt);
+  const auto index = builder.build();
+  EXPECT_THAT(show(index->match_domain("github.io")), ElementsAre("a github.io"));
+  EXPECT_THAT(show(index->match_domain("someone.github.io")), IsEmpty());
+  EXPECT_THAT(show(index->match_domain("other.duckdns.org")), IsEmpty());
+  EXPECT_THAT(show(index->match_domain("x.evil.duckdns.org")), ElementsAre("a evil.duckdns.org"));
+}
+
+TEST_F(IntelTest, RefusesWhatIsNoName) {
+  const auto a = list("a");
+  for (const char* name :
+       {"", ".", "localhost", "a..b.com", "1.2.3.4", "1.2.3.400", "exa mple.com", "b\xc3\xbc.de", "*"}) {
+    EXPECT_EQ(builder.add_domain(name, DomainMatch::exact, a), "not a domain name") << name;
+  }
+  EXPECT_EQ(builder.add_domain(std::string(63, 'a') + ".com", DomainMatch::exact, a), std::nullopt);
+  EXPECT_NE(builder.add_domain(std::string(64, 'a') + ".com", DomainMatch::exact, a), std::nullopt);
+}
+
+TEST_F(IntelTest, HashesMatchInAnyCase) {
+  const std::string hash = std::string(60, '0') + "beef";
+  EXPECT_EQ(builder.add_sha256(hash, list("a")), std::nullopt);
+  EXPECT_EQ(builder.add_sha256(hash, list("b")), std::nullopt);
+  EXPECT_EQ(builder.add_sha256("beef", list("a")), "not a SHA-256 hash");
+  EXPECT_EQ(builder.add_sha256(std::string(63, '0') + "1", list("mine", true)), std::nullopt);
+  EXPECT_EQ(builder.add_sha256(std::string(63, '0') + "1", list("a")), std::nullopt);
+  const auto index = builder.build();
+  EXPECT_THAT(show(index->match_sha256(std::string(60, '0') + "BEEF")),
+              ElementsAre("a " + hash, "b " + hash));
+  EXPECT_THAT(show(index->match_sha256(std::string(64, '0'))), IsEmpty());
+  EXPECT_THAT(show(index->match_sha256(std::string(63, '0') + "1")), IsEmpty());
+}
+
+TEST_F(IntelTest, KeepsAtMostSixteenHitsOfARange) {
+  for (int i = 0; i < 20; ++i) address("192.0.2.1", list("list" + std::to_string(i)));
+  const auto index = builder.build();
+  EXPECT_EQ(index->match(ip("192.0.2.1")).size(), hits_per_range_max);
+}
+
+// Enough addresses that the bitmap answers instead of the search.
+TEST_F(IntelTest, LargeSetsAnswerLikeSmallOnes) {
+  const auto a = list("a");
+  for (std::uint32_t i = 0; i < 4000; ++i) builder.add_address({IpAddress::v4(0xc0000000U + i * 3), 32}, a);
+  const auto index = builder.build();
+  for (std::uint32_t i = 0; i < 12000; ++i) {
+    ASSERT_EQ(index->match_v4(0xc0000000U + i).size(), i % 3 == 0 ? 1U : 0U) << i;
+    ASSERT_EQ(index->listed_v4(0xc0000000U + i), i % 3 == 0) << i;
+  }
+}
+
+TEST(IntelCategory, NamesReadBack) {
+  for (unsigned i = 0; i <= static_cast<unsigned>(intel_category_last); ++i) {
+    const auto category = static_cast<IntelCategory>(i);
+    EXPECT_EQ(parse_intel_category(to_string(category)), category);
+  }
+  EXPECT_EQ(parse_intel_category("C2"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace picket
