@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "enrich/intel_hit.h"
 #include "finding/severity.h"
 #include "finding/subject.h"
 
@@ -50,7 +51,7 @@ struct Context {
 
   bool listed(std::string_view category) const {
     for (const IntelHit& hit : hits) {
-      if (hit.category == category) return true;
+      if (to_string(hit.indicator->category) == category) return true;
     }
     return false;
   }

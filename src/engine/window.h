@@ -90,7 +90,7 @@ class WindowLogic {
   // `touched` is told of every selected record.
   struct FlowBatch {
     std::span<const FlowRecord> records;
-    std::uint64_t object = 0, object_hash = 0;
+    std::uint64_t object = 0;  // hash of its key
     void* table = nullptr;  // the worker's window table
     WindowState& (*state)(void* table, const WindowLogic& logic, std::uint64_t entity, TimeMs window_start);
     void (*touched)(void* table, const FlowRecord& record);
@@ -172,7 +172,7 @@ class Logic final : public WindowLogic {
         batch.touched(batch.table, flow);
         WindowState& state = batch.state(batch.table, *this, S::entity(flow), window_start(flow.start_ms()));
         static_cast<Holder<S>&>(state).state.add(
-            flow, ProofRecord{flow.start_ms(), batch.object, batch.object_hash, flow.position, {}});
+            flow, ProofRecord{flow.start_ms(), batch.object, flow.position, {}});
       }
     }
   }

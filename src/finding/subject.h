@@ -143,7 +143,7 @@ struct Subject {
 };
 
 // A hit in threat intelligence, copied: lists may change while findings stay.
-struct IntelHit {
+struct IntelEvidence {
   std::string indicator;    // the address, prefix or domain as listed
   std::string list;         // list name, shown as threatListName
   std::string category;     // "c2", "mining", …
@@ -153,23 +153,22 @@ struct IntelHit {
   void io(Ar& ar) {
     ar(indicator, list, category, threat_name, custom);
   }
-  auto operator<=>(const IntelHit&) const = default;
+  auto operator<=>(const IntelEvidence&) const = default;
 };
 
 // One record of a finding's proof.
 struct ProofRecord {
   TimeMs time = 0;
-  std::uint64_t object = 0;       // sequence of the object in the input log
-  std::uint64_t object_hash = 0;  // of its key: orders ties the same way whatever came first
+  std::uint64_t object = 0;  // hash of the object's key, never of the order in which objects came
   std::uint64_t position = 0;
-  std::string event_id;           // the vendor's, empty when it has none
+  std::string event_id;  // the vendor's, empty when it has none
   template <class Ar>
   void io(Ar& ar) {
-    ar(time, object, object_hash, position, event_id);
+    ar(time, object, position, event_id);
   }
-  // By time and by what the record itself is; the object's sequence decides nothing.
+  // By time and by what the record itself is.
   friend bool operator<(const ProofRecord& a, const ProofRecord& b) {
-    return std::tie(a.time, a.event_id, a.object_hash, a.position) < std::tie(b.time, b.event_id, b.object_hash, b.position);
+    return std::tie(a.time, a.event_id, a.object, a.position) < std::tie(b.time, b.event_id, b.object, b.position);
   }
 };
 
@@ -182,7 +181,7 @@ struct Detection {
   double severity = 0;         // the number, at most one decimal
   Subject subject;
   NamedValues evidence;        // the facts that justify it, in the detector's order
-  std::vector<IntelHit> intel;
+  std::vector<IntelEvidence> intel;
   std::string issue;           // values of the detector's issue keys, joined by U+001F
   std::uint64_t count = 1;     // records it stands for
   ProofRecord first, last;     // earliest and latest record

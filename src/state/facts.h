@@ -5,9 +5,10 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,9 @@
 #include "event/cloudtrail_event.h"
 
 namespace picket {
+
+// Time of facts without a beginning in the logs: imported inventory.
+constexpr TimeMs known_forever = std::numeric_limits<TimeMs>::min();
 
 // One thing learned, extracted from a record while it was at hand.
 struct FactRow {
@@ -53,6 +57,7 @@ struct Tag {
 };
 
 struct InstanceFact {
+  std::string account, region;
   std::string instance_id, image_id, instance_type, launch_time, platform, state, availability_zone;
   std::string profile_arn, profile_id, vpc_id, subnet_id;
   std::vector<std::string> interface_ids;
@@ -60,18 +65,32 @@ struct InstanceFact {
 };
 
 struct InterfaceFact {
+  std::string account, region;
   std::string interface_id, vpc_id, subnet_id, private_dns_name, public_dns_name;
   std::string instance_id;   // empty: not attached to an instance, or unknown
   // "interface" (instances), "nat_gateway", "network_load_balancer", "vpc_endpoint", "lambda", …; empty = unknown.
   std::string type;
-  std::vector<IpAddress> private_ips, public_ips, ipv6;
+  std::vector<IpAddress> private_ips, public_ips, ipv6;  // the primary private address first
+  std::vector<std::string> private_dns_names;            // of private_ips, empty where unknown
   std::vector<std::pair<std::string, std::string>> security_groups;  // id, name
 };
 
 struct BucketFact {
   std::string name, owner_account, created_at, encryption_type, kms_key_arn;
   std::optional<bool> block_public_acls, ignore_public_acls, block_public_policy, restrict_public_buckets;
+  // The same four switches of the whole account, when it is known whose the bucket is.
+  std::optional<bool> account_block_public_acls, account_ignore_public_acls, account_block_public_policy,
+      account_restrict_public_buckets;
+  std::optional<bool> acl_public_read, acl_public_write;  // what the last access control list grants everyone
   std::string policy;  // last policy text seen, empty when none or deleted
+  std::vector<Tag> tags;
+};
+
+class AwsRanges;  // enrich/aws_ranges.h
+
+struct ClusterFact {
+  std::string name, arn, vpc_id, status;
+  std::optional<TimeMs> created_at;
   std::vector<Tag> tags;
 };
 
@@ -82,8 +101,9 @@ class Facts {
   Facts(const Facts&) = delete;
   Facts& operator=(const Facts&) = delete;
 
-  // nullopt when the event tells nothing worth keeping; called for every successful call of interest by the engine.
-  static bool interesting(std::string_view event_source, std::string_view api_name);
+  // The calls worth a row: service and API name (version suffix stripped). The engine asks row_of for these only.
+  static std::span<const std::pair<std::string_view, std::string_view>> interesting_calls();
+  // nullopt when the event failed or tells nothing worth keeping.
   static std::optional<FactRow> row_of(const CloudTrailEvent& event);
 
   void learn(const FactRow& row);
@@ -99,9 +119,23 @@ class Facts {
   std::vector<IpAddress> public_addresses_of_instance(std::string_view instance_id, TimeMs at) const;
   // Whose public address it was: account id when an account seen in the logs owned it (instance, elastic, NAT).
   std::optional<std::string> owner_of_public_ip(const IpAddress& ip, TimeMs at) const;
+  // Whether AWS's published ranges hold the address; nullopt when no ranges were loaded.
+  std::optional<bool> aws_address(const IpAddress& ip) const;
+  void use_aws_ranges(std::shared_ptr<const AwsRanges> ranges);
   std::optional<BucketFact> bucket(std::string_view name, TimeMs at) const;
+  std::optional<ClusterFact> cluster(std::string_view account, std::string_view region, std::string_view name,
+                                     TimeMs at) const;
+  // The account in which a VPC endpoint ("vpce-…") was made.
+  std::optional<std::string> vpc_endpoint_owner(std::string_view endpoint_id, TimeMs at) const;
 
+  // An estimate that depends only on what is known, not on how it was learned.
   std::size_t bytes() const;
+  void set_bytes_max(std::size_t bytes_max);  // 512 MiB unless set
+  // To be called at the end of an epoch: over the budget, forgets resources of accounts above their share first,
+  // then those with the oldest news; imported ones last. Returns how many resources were forgotten.
+  std::size_t evict();
+  std::uint64_t evicted() const;  // resources forgotten so far
+  std::uint64_t dropped() const;  // old values forgotten because one resource had too many
   void save(Writer& out) const;
   void load(Reader& in);
 

@@ -1,0 +1,164 @@
+#include "engine/aggregate.h"
+
+#include <algorithm>
+
+namespace picket {
+
+namespace {
+
+bool same(const ProofRecord& a, const ProofRecord& b) { return !(a < b) && !(b < a); }
+
+void insert_first(std::vector<ProofRecord>& records, const ProofRecord& record) {
+  const auto at = std::lower_bound(records.begin(), records.end(), record);
+  if (at != records.end() && same(*at, record)) return;
+  if (at == records.end() && records.size() >= Proof::half_max) return;
+  records.insert(at, record);
+  if (records.size() > Proof::half_max) records.pop_back();
+}
+
+void insert_last(std::vector<ProofRecord>& records, const ProofRecord& record) {
+  const auto at = std::lower_bound(records.begin(), records.end(), record);
+  if (at != records.end() && same(*at, record)) return;
+  if (at == records.begin() && records.size() >= Proof::half_max) return;
+  records.insert(at, record);
+  if (records.size() > Proof::half_max) records.erase(records.begin());
+}
+
+}  // namespace
+
+void Proof::add(const ProofRecord& record) {
+  insert_first(first_, record);
+  insert_last(last_, record);
+}
+
+void Proof::merge(const Proof& other) {
+  for (const ProofRecord& record : other.first_) insert_first(first_, record);
+  for (const ProofRecord& record : other.last_) insert_last(last_, record);
+}
+
+std::vector<ProofRecord> Proof::records() const {
+  std::vector<ProofRecord> all = first_;
+  for (const ProofRecord& record : last_) {
+    if (all.empty() || all.back() < record) all.push_back(record);
+  }
+  return all;
+}
+
+Activity::Activity(Detection detection)
+    : count(detection.count), severity(detection.severity), first(detection.first), last(detection.last) {
+  proof.add(first);
+  proof.add(last);
+  intel = std::move(detection.intel);
+  detection.intel.clear();
+  std::sort(intel.begin(), intel.end());
+  intel.erase(std::unique(intel.begin(), intel.end()), intel.end());
+  if (intel.size() > intel_max) intel.resize(intel_max);
+  latest = std::move(detection);
+}
+
+void Activity::merge(const Activity& other) {
+  if (count == 0) {
+    *this = other;
+    return;
+  }
+  count += other.count;
+  proof.merge(other.proof);
+  severity = std::max(severity, other.severity);
+  if (latest.last < other.latest.last) latest = other.latest;
+  if (other.first < first) first = other.first;
+  if (last < other.last) last = other.last;
+  for (const IntelEvidence& hit : other.intel) {
+    const auto at = std::lower_bound(intel.begin(), intel.end(), hit);
+    if (at == intel.end() || *at != hit) intel.insert(at, hit);
+  }
+  if (intel.size() > intel_max) intel.resize(intel_max);
+}
+
+std::string Aggregator::base_of(const Detection& detection) const {
+  const Detector& detector = *detectors_[detection.detector];
+  std::string base(detector.types[detection.type].name);
+  for (const std::string* part : {&detection.subject.account, &detection.subject.region, &detection.issue}) {
+    base += '\x1e';
+    base += *part;
+  }
+  return base;
+}
+
+void Aggregator::add(const Activity& activity) {
+  std::string base = base_of(activity.latest);
+  Issue& issue = issues_[base];
+  const TimeMs time = activity.first.time;
+  issue.settled[time / slice - (time % slice < 0 ? 1 : 0)].merge(activity);
+  touched_.insert(std::move(base));
+}
+
+void Aggregator::replace(std::uint64_t window, const Detection& detection) {
+  std::string base = base_of(detection);
+  if (const auto at = open_in_.find(window); at != open_in_.end() && at->second != base) {
+    issues_[at->second].open.erase(window);
+    touched_.insert(at->second);
+  }
+  issues_[base].open.insert_or_assign(window, Activity(detection));
+  open_in_.insert_or_assign(window, base);
+  touched_.insert(std::move(base));
+}
+
+void Aggregator::settle(std::uint64_t window) {
+  const auto at = open_in_.find(window);
+  if (at == open_in_.end()) return;
+  Issue& issue = issues_[at->second];
+  const auto open = issue.open.find(window);
+  const Activity activity = std::move(open->second);
+  issue.open.erase(open);
+  open_in_.erase(at);
+  add(activity);
+}
+
+std::vector<AggregatedFinding> Aggregator::findings_of(const std::string& base, const Issue& issue) const {
+  std::vector<const Activity*> parts;
+  for (const auto& [number, activity] : issue.settled) parts.push_back(&activity);
+  for (const auto& [window, activity] : issue.open) parts.push_back(&activity);
+  std::sort(parts.begin(), parts.end(), [](const Activity* a, const Activity* b) { return a->first < b->first; });
+  std::vector<AggregatedFinding> findings;
+  for (const Activity* part : parts) {
+    if (findings.empty() || part->first.time - findings.back().activity.last.time > episode_gap) {
+      const std::string episode = base + '\x1e' + std::to_string(findings.size());
+      findings.push_back({hash128(episode).hex(), *part});
+    } else {
+      findings.back().activity.merge(*part);
+    }
+  }
+  return findings;
+}
+
+Aggregator::Changes Aggregator::take_changes() {
+  Changes changes;
+  for (const std::string& base : touched_) {
+    const auto at = issues_.find(base);
+    std::vector<AggregatedFinding> findings = findings_of(base, at->second);
+    std::set<std::string> ids;
+    for (const AggregatedFinding& finding : findings) ids.insert(finding.id);
+    for (const std::string& id : at->second.ids) {
+      if (!ids.contains(id)) changes.retracted.push_back(id);
+    }
+    at->second.ids = std::move(ids);
+    for (AggregatedFinding& finding : findings) changes.updated.push_back(std::move(finding));
+    if (at->second.settled.empty() && at->second.open.empty()) issues_.erase(at);
+  }
+  touched_.clear();
+  std::sort(changes.updated.begin(), changes.updated.end(),
+            [](const AggregatedFinding& a, const AggregatedFinding& b) { return a.id < b.id; });
+  std::sort(changes.retracted.begin(), changes.retracted.end());
+  return changes;
+}
+
+std::size_t Aggregator::bytes() const {
+  // A settled issue holds a Detection of about 1.5 kB and its proof of up to 100 records of about 100 bytes.
+  return issues_.size() * 6000;
+}
+
+void Aggregator::save(Writer& out) const { out(issues_, open_in_); }
+
+void Aggregator::load(Reader& in) { in(issues_, open_in_); }
+
+}  // namespace picket

@@ -1,0 +1,110 @@
+// Detections that are the same issue become one finding. Everything here merges commutatively: counts add,
+// times take the minimum and maximum, the latest record's details win, the proof keeps the earliest and the
+// latest records. So a finding does not depend on the order in which its detections came.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/archive.h"
+#include "base/hash.h"
+#include "engine/detector.h"
+#include "finding/subject.h"
+
+namespace picket {
+
+// The first and last records that justify a finding: at most 50 + 50.
+class Proof {
+ public:
+  static constexpr std::size_t half_max = 50;  // DESIGN section 4: at most 100, first and last kept
+  void add(const ProofRecord& record);
+  void merge(const Proof& other);
+  // In order of time, without doubles.
+  std::vector<ProofRecord> records() const;
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(first_, last_);
+  }
+
+ private:
+  std::vector<ProofRecord> first_, last_;  // both ascending
+};
+
+// One or more detections of one issue, merged.
+struct Activity {
+  std::uint64_t count = 0;
+  Proof proof;
+  Detection latest;          // of the latest record
+  double severity = 0;       // the highest
+  ProofRecord first, last;
+  std::vector<IntelEvidence> intel;  // sorted, distinct, at most intel_max
+
+  static constexpr std::size_t intel_max = 10;
+  explicit Activity(Detection detection);
+  Activity() = default;
+  void merge(const Activity& other);
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(count, proof, latest, severity, first, last, intel);
+  }
+};
+
+// A finding as the aggregator knows it.
+struct AggregatedFinding {
+  std::string id;
+  Activity activity;
+};
+
+class Aggregator {
+ public:
+  // An issue that was silent this long comes back as a new finding (GuardDuty keeps findings 90 days).
+  static constexpr TimeMs episode_gap = 90 * day_ms;
+
+  explicit Aggregator(std::span<const Detector* const> detectors) : detectors_(detectors) {}
+
+  // Of a single record, or of a closed window: counted once for good.
+  void add(const Detection& detection) { add(Activity(detection)); }
+  void add(const Activity& activity);
+  // Of a window that is still open: replaces what the same window said before.
+  void replace(std::uint64_t window, const Detection& detection);
+  // The window closed: what it said last stays (or never was anything).
+  void settle(std::uint64_t window);
+
+  struct Changes {
+    std::vector<AggregatedFinding> updated;  // by id
+    std::vector<std::string> retracted;      // ids that no longer exist
+  };
+  // Findings whose activity changed since the last call, in order of id.
+  Changes take_changes();
+
+  std::size_t issues() const { return issues_.size(); }
+  std::size_t bytes() const;
+  void save(Writer& out) const;
+  void load(Reader& in);
+
+ private:
+  // Activity by slices of 30 days: finer than the gap, so that merging within one never hides a gap.
+  static constexpr TimeMs slice = 30 * day_ms;
+  struct Issue {
+    std::map<TimeMs, Activity> settled;                                        // by slice number
+    std::map<std::uint64_t, Activity> open;                                    // by window
+    std::set<std::string> ids;                                                 // of the findings it has now
+    template <class Ar>
+    void io(Ar& ar) {
+      ar(settled, open, ids);
+    }
+  };
+  std::string base_of(const Detection& detection) const;
+  std::vector<AggregatedFinding> findings_of(const std::string& base, const Issue& issue) const;
+
+  std::span<const Detector* const> detectors_;
+  std::map<std::string, Issue> issues_;            // by detector, type, account, Region and issue keys
+  std::map<std::uint64_t, std::string> open_in_;   // window -> issue
+  std::set<std::string> touched_;
+};
+
+}  // namespace picket

@@ -1,0 +1,276 @@
+#include "engine/engine.h"
+
+#include <zstd.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "engine/subject.h"
+
+namespace picket {
+
+namespace {
+
+constexpr std::size_t recent_keys_max = 100'000;
+constexpr std::uint32_t snapshot_version = 1;
+constexpr std::string_view snapshot_magic = "picketS1";
+
+// Which build of detectors wrote a snapshot: state of other detectors or in another order cannot be read.
+std::uint64_t detectors_hash(std::span<const Detector* const> detectors) {
+  std::uint64_t hash = snapshot_version;
+  for (const Detector* detector : detectors) hash = hash_mix(hash, hash64(detector->name));
+  return hash;
+}
+
+std::size_t partition_of(std::uint64_t hash) { return (hash >> 32U) % partition_count; }
+
+}  // namespace
+
+std::uint64_t EvictionCounts::total() const {
+  std::uint64_t sum = identities + ordered_rows;
+  for (const auto& [detector, count] : windows) sum += count;
+  return sum;
+}
+
+Engine::Engine(std::span<const Detector* const> detectors, std::shared_ptr<const IntelIndex> intel, Lateness lateness,
+               EngineLimits limits, unsigned threads)
+    : detectors_(detectors),
+      intel_(std::move(intel)),
+      lateness_(lateness),
+      limits_(limits),
+      triggers_(detectors),
+      workers_(threads),
+      outputs_(workers_.threads()),
+      partitions_(partition_count),
+      aggregator_(detectors) {
+  watermark_.fill(std::numeric_limits<TimeMs>::min() / 2);
+}
+
+Engine::~Engine() = default;
+
+void Engine::use_intel(std::shared_ptr<const IntelIndex> intel) { intel_ = std::move(intel); }
+
+EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const PendingBounds& pending) {
+  ++epoch_;
+  remember_keys(objects);
+  EpochTables tables{detectors_, &triggers_, intel_.get(), watermark_};
+  std::vector<ObjectOutput> object_outputs(objects.size());
+  for (WorkerOutput& output : outputs_) output.clear();
+
+  workers_.parallel_for(objects.size(), [&](unsigned worker, std::size_t number) {
+    const EpochObject& object = objects[number];
+    ObjectRun run(tables, object.info, static_cast<std::uint32_t>(number), outputs_[worker], object_outputs[number]);
+    DecodeReport report;
+    if (auto source = object.open(); !source) {
+      report.verdict = ObjectVerdict::failed;
+      report.reason = source.error().what;
+    } else {
+      report = decode_object(**source, object.info, limits_.decode, run);
+    }
+    run.finish(report);
+  });
+
+  std::vector<std::vector<std::uint64_t>> duplicates(objects.size());
+  find_duplicates(object_outputs, duplicates);
+
+  // Facts first: what is judged below may look at them.
+  for (WorkerOutput& output : outputs_) {
+    for (const FactRow& row : output.fact_rows) facts_.learn(row);
+    for (const auto& [name, sighting] : output.interfaces) facts_.learn(sighting);
+  }
+
+  move_watermarks(objects, object_outputs, pending);
+
+  for (WorkerOutput& output : outputs_) {
+    for (PendingDetection& item : output.pending) {
+      const auto& twice = duplicates[item.object_index];
+      if (std::binary_search(twice.begin(), twice.end(), item.position)) continue;
+      if (item.ordered) {
+        const Detector& detector = *detectors_[item.detection.detector];
+        const std::string entity = issue_value(item.detection.subject, item.detection.evidence, detector.entity);
+        partitions_[partition_of(hash64(entity))].add_row(std::move(item.detection));
+      } else {
+        keep_key(item.detection);
+        aggregator_.add(item.detection);
+      }
+    }
+    for (auto& [issue, activity] : output.activities) {
+      for (const ProofRecord& record : activity.proof.records()) keep_key(record.object);
+      aggregator_.add(activity);
+    }
+  }
+
+  PartitionTime time{watermark_, lateness_.of};
+  std::vector<PartitionOutput> turns(partition_count);
+  workers_.parallel_for(partition_count, [&](unsigned, std::size_t number) {
+    Partition& partition = partitions_[number];
+    for (WorkerOutput& output : outputs_) {
+      for (auto& [key, entry] : output.windows) {
+        if (partition_of(hash_mix(key.entity, key.detector)) == number) partition.add_window(key, std::move(entry));
+      }
+    }
+    turns[number] = partition.turn(detectors_, facts_, time, limits_.ordered_bytes_max);
+  });
+  for (PartitionOutput& turn : turns) {
+    for (const auto& [window, detection] : turn.windows) {
+      keep_key(detection);
+      aggregator_.replace(window, detection);
+    }
+    for (const std::uint64_t window : turn.settled) aggregator_.settle(window);
+    for (const Detection& detection : turn.detections) {
+      keep_key(detection);
+      aggregator_.add(detection);
+    }
+    evictions_.ordered_rows += turn.evicted_rows;
+    for (const auto& [detector, count] : turn.evicted) evictions_.windows[std::string(detectors_[detector]->name)] += count;
+  }
+
+  EpochResult result;
+  Aggregator::Changes changes = aggregator_.take_changes();
+  result.updated = std::move(changes.updated);
+  result.retracted = std::move(changes.retracted);
+  for (ObjectOutput& output : object_outputs) {
+    ledger_.add(output.ledger);
+    result.objects.push_back(std::move(output.ledger));
+  }
+  return result;
+}
+
+void Engine::find_duplicates(std::vector<ObjectOutput>& objects, std::vector<std::vector<std::uint64_t>>& duplicates) {
+  std::vector<std::vector<std::vector<std::uint64_t>>> by_shard(identity_shards);
+  std::vector<std::uint64_t> evicted(identity_shards);
+  const TimeMs forget_before =
+      std::min(watermark_[static_cast<std::size_t>(LogKind::cloudtrail)], watermark_[static_cast<std::size_t>(LogKind::k8saudit)]);
+  workers_.parallel_for(identity_shards, [&](unsigned, std::size_t number) {
+    auto& found = by_shard[number];
+    found.resize(objects.size());
+    for (std::size_t i = 0; i < objects.size(); ++i) {
+      identities_[number].add(objects[i].identities[number], found[i]);
+      objects[i].identities[number] = {};
+    }
+    identities_[number].forget(forget_before);
+    evicted[number] = identities_[number].evict(limits_.identities_max / identity_shards);
+  });
+  for (const std::uint64_t count : evicted) evictions_.identities += count;
+  for (std::size_t i = 0; i < objects.size(); ++i) {
+    for (const auto& found : by_shard) duplicates[i].insert(duplicates[i].end(), found[i].begin(), found[i].end());
+    std::sort(duplicates[i].begin(), duplicates[i].end());
+    objects[i].ledger.duplicate = duplicates[i].size();
+    objects[i].ledger.processed -= duplicates[i].size();
+  }
+}
+
+void Engine::move_watermarks(std::span<const EpochObject> objects, const std::vector<ObjectOutput>& outputs,
+                             const PendingBounds& pending) {
+  constexpr TimeMs unknown = std::numeric_limits<TimeMs>::min() / 2;
+  for (std::size_t i = 0; i < objects.size(); ++i) {
+    const ObjectLedger& ledger = outputs[i].ledger;
+    if (!ledger.kind || ledger.processed + ledger.duplicate == 0) continue;
+    const auto [at, fresh] = streams_.try_emplace(objects[i].stream, StreamProgress{*ledger.kind, unknown, unknown});
+    at->second.advanced = std::max(at->second.advanced, ledger.advance);
+  }
+  std::array<TimeMs, log_kinds.size()> lowest{};
+  lowest.fill(std::numeric_limits<TimeMs>::max());
+  for (const auto& [name, stream] : streams_) {
+    const auto kind = static_cast<std::size_t>(stream.kind);
+    TimeMs mark = stream.released;
+    if (const auto waiting = pending.find(name); waiting != pending.end()) {
+      mark = waiting->second - lateness_.of[kind];
+    } else if (stream.advanced > unknown) {
+      mark = std::max(mark, stream.advanced - lateness_.of[kind]);
+    }
+    lowest[kind] = std::min(lowest[kind], mark);
+  }
+  // A stream that no epoch has seen yet holds every kind back: which kind it is, only its records tell.
+  for (const auto& [name, bound] : pending) {
+    if (streams_.contains(name)) continue;
+    for (std::size_t kind = 0; kind < lowest.size(); ++kind) lowest[kind] = std::min(lowest[kind], bound - lateness_.of[kind]);
+  }
+  for (std::size_t kind = 0; kind < lowest.size(); ++kind) {
+    if (lowest[kind] != std::numeric_limits<TimeMs>::max()) watermark_[kind] = std::max(watermark_[kind], lowest[kind]);
+  }
+}
+
+void Engine::release(const std::string& stream, TimeMs time) {
+  for (auto& [name, progress] : streams_) {
+    if (stream.empty() || name == stream) progress.released = std::max(progress.released, time);
+  }
+}
+
+void Engine::remember_keys(std::span<const EpochObject> objects) {
+  for (const EpochObject& object : objects) {
+    const std::uint64_t hash = hash64(object.info.key);
+    if (!recent_keys_.emplace(hash, object.info.key).second) continue;
+    if (recent_order_.size() < recent_keys_max) {
+      recent_order_.push_back(hash);
+    } else {
+      recent_keys_.erase(recent_order_[recent_next_]);
+      recent_order_[recent_next_] = hash;
+      recent_next_ = (recent_next_ + 1) % recent_keys_max;
+    }
+  }
+}
+
+void Engine::keep_key(std::uint64_t object) {
+  if (kept_keys_.contains(object)) return;
+  if (const auto at = recent_keys_.find(object); at != recent_keys_.end()) kept_keys_.emplace(object, at->second);
+}
+
+void Engine::keep_key(const Detection& detection) {
+  keep_key(detection.first.object);
+  keep_key(detection.last.object);
+}
+
+std::string Engine::object_key(std::uint64_t object) const {
+  if (const auto at = kept_keys_.find(object); at != kept_keys_.end()) return at->second;
+  const auto at = recent_keys_.find(object);
+  return at == recent_keys_.end() ? std::string() : at->second;
+}
+
+std::string Engine::save() const {
+  std::string state;
+  Writer out(state);
+  out(epoch_, streams_, watermark_, ledger_, evictions_, kept_keys_, recent_keys_, recent_order_,
+      static_cast<std::uint64_t>(recent_next_));
+  for (const IdentityShard& shard : identities_) shard.save(out);
+  for (const Partition& partition : partitions_) partition.save(out);
+  aggregator_.save(out);
+  facts_.save(out);
+
+  std::string packed(ZSTD_compressBound(state.size()), '\0');
+  const std::size_t size = ZSTD_compress(packed.data(), packed.size(), state.data(), state.size(), 1);
+  packed.resize(ZSTD_isError(size) ? 0 : size);
+  std::string bytes(snapshot_magic);
+  Writer head(bytes);
+  head(detectors_hash(detectors_), static_cast<std::uint64_t>(state.size()), hash64(packed), packed);
+  return bytes;
+}
+
+Result<void> Engine::load(std::string_view bytes) {
+  if (!bytes.starts_with(snapshot_magic)) return fail(ErrorKind::invalid, "not a picket snapshot");
+  Reader head(bytes.substr(snapshot_magic.size()));
+  std::uint64_t detectors = 0, size = 0, checksum = 0;
+  std::string packed;
+  head(detectors, size, checksum, packed);
+  if (head.failed() || hash64(packed) != checksum) return fail(ErrorKind::invalid, "the snapshot is damaged");
+  if (detectors != detectors_hash(detectors_)) {
+    return fail(ErrorKind::unsupported, "the snapshot was written with another set of detectors");
+  }
+  constexpr std::uint64_t state_max = 64ULL << 30;
+  if (size > state_max) return fail(ErrorKind::invalid, "the snapshot is damaged");
+  std::string state(size, '\0');
+  const std::size_t got = ZSTD_decompress(state.data(), state.size(), packed.data(), packed.size());
+  if (ZSTD_isError(got) || got != size) return fail(ErrorKind::invalid, "the snapshot is damaged");
+  Reader in(state);
+  std::uint64_t next = 0;
+  in(epoch_, streams_, watermark_, ledger_, evictions_, kept_keys_, recent_keys_, recent_order_, next);
+  recent_next_ = next;
+  for (IdentityShard& shard : identities_) shard.load(in);
+  for (Partition& partition : partitions_) partition.load(in, detectors_);
+  aggregator_.load(in);
+  facts_.load(in);
+  if (in.failed() || !in.at_end()) return fail(ErrorKind::invalid, "the snapshot is damaged");
+  return {};
+}
+
+}  // namespace picket

@@ -1,0 +1,143 @@
+// The detection engine: epochs of objects in, findings out. The same epochs give the same findings for any
+// number of threads; save() and load() cut between epochs. It knows event time only and reads no clock.
+//
+// An epoch has two halves. First workers decode the objects, each object whole on one worker, and keep what
+// came out to themselves (ObjectRun). Then, between epochs and in key order: duplicates are found, facts are
+// published, windows and ordered rows go to the partition that owns their entity, watermarks move, windows
+// close, and what changed among the findings is handed to the caller.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/workers.h"
+#include "decode/decoder.h"
+#include "engine/aggregate.h"
+#include "engine/detector.h"
+#include "engine/identities.h"
+#include "engine/object_run.h"
+#include "engine/partition.h"
+#include "engine/trigger_index.h"
+#include "enrich/intel.h"
+#include "ledger/object_ledger.h"
+#include "state/facts.h"
+
+namespace picket {
+
+struct EngineLimits {
+  std::size_t identities_max = 64U << 20;   // record ids kept for finding duplicates (about 16 bytes each)
+  std::size_t ordered_bytes_max = 256U << 20;
+  DecodeLimits decode;
+};
+
+// How long a kind's records may still come after newer ones (DESIGN section 3).
+struct Lateness {
+  std::array<TimeMs, log_kinds.size()> of{60 * minute_ms, 30 * minute_ms, 15 * minute_ms, 15 * minute_ms};
+  TimeMs operator[](LogKind kind) const { return of[static_cast<std::size_t>(kind)]; }
+};
+
+// One object of an epoch.
+struct EpochObject {
+  ObjectInfo info;
+  std::uint64_t sequence = 0;  // in the input log
+  std::string stream;          // source, account, Region and kind as far as the key tells: whose watermark it moves
+  TimeMs lower_bound = 0;      // no record of it is expected to be older
+  // Opens the bytes; called on a worker thread.
+  std::function<Result<std::unique_ptr<ByteSource>>()> open;
+};
+
+struct StreamProgress {
+  LogKind kind = LogKind::cloudtrail;
+  TimeMs advanced = 0;      // by finished objects
+  TimeMs released = 0;      // by control records (silence, end of a scan)
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(kind, advanced, released);
+  }
+};
+
+// What the caller knows of objects in the input log that no epoch has had yet: per stream the least lower bound.
+using PendingBounds = std::map<std::string, TimeMs>;
+
+struct EpochResult {
+  std::vector<AggregatedFinding> updated;
+  std::vector<std::string> retracted;
+  std::vector<ObjectLedger> objects;
+};
+
+struct EvictionCounts {
+  std::uint64_t identities = 0, ordered_rows = 0;
+  std::map<std::string, std::uint64_t> windows;  // by detector
+  std::uint64_t total() const;
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(identities, ordered_rows, windows);
+  }
+};
+
+class Engine {
+ public:
+  Engine(std::span<const Detector* const> detectors, std::shared_ptr<const IntelIndex> intel, Lateness lateness,
+         EngineLimits limits, unsigned threads);
+  ~Engine();
+
+  EpochResult run_epoch(std::span<const EpochObject> objects, const PendingBounds& pending);
+  // Control record: nothing older than `time` will come on the streams (of `stream`, or of all when empty).
+  void release(const std::string& stream, TimeMs time);
+  // Control record: other indicators from the next epoch on.
+  void use_intel(std::shared_ptr<const IntelIndex> intel);
+  Facts& facts() { return facts_; }
+  const Facts& facts() const { return facts_; }
+
+  // Key of an object whose hash a finding's proof names; empty when it is not known any more.
+  std::string object_key(std::uint64_t object) const;
+  const LedgerTotals& ledger() const { return ledger_; }
+  const EvictionCounts& evictions() const { return evictions_; }
+  const std::map<std::string, StreamProgress>& streams() const { return streams_; }
+  TimeMs watermark(LogKind kind) const { return watermark_[static_cast<std::size_t>(kind)]; }
+  std::span<const Detector* const> detectors() const { return detectors_; }
+  std::uint64_t epoch() const { return epoch_; }
+
+  // State to bytes, sections with length and checksum (engine/snapshot_test.cpp); load refuses what save did not write.
+  std::string save() const;
+  Result<void> load(std::string_view bytes);
+
+ private:
+  void find_duplicates(std::vector<ObjectOutput>& objects, std::vector<std::vector<std::uint64_t>>& duplicates);
+  void move_watermarks(std::span<const EpochObject> objects, const std::vector<ObjectOutput>& outputs,
+                       const PendingBounds& pending);
+  void remember_keys(std::span<const EpochObject> objects);
+  void keep_key(const Detection& detection);
+  void keep_key(std::uint64_t object);
+
+  std::span<const Detector* const> detectors_;
+  std::shared_ptr<const IntelIndex> intel_;
+  const Lateness lateness_;
+  const EngineLimits limits_;
+  TriggerIndex triggers_;
+  Workers workers_;
+  std::vector<WorkerOutput> outputs_;  // by worker
+  std::array<IdentityShard, identity_shards> identities_;
+  std::vector<Partition> partitions_;
+  Aggregator aggregator_;
+  Facts facts_;
+  std::map<std::string, StreamProgress> streams_;
+  std::array<TimeMs, log_kinds.size()> watermark_{};
+  LedgerTotals ledger_;
+  EvictionCounts evictions_;
+  // Names of objects: recent ones, and for good those a finding's proof points at.
+  std::map<std::uint64_t, std::string> kept_keys_;
+  std::map<std::uint64_t, std::string> recent_keys_;
+  std::vector<std::uint64_t> recent_order_;  // a ring
+  std::size_t recent_next_ = 0;
+  std::uint64_t epoch_ = 0;
+};
+
+}  // namespace picket

@@ -1,0 +1,300 @@
+#include "engine/object_run.h"
+
+#include <algorithm>
+
+#include "engine/subject.h"
+#include "event/principal.h"
+
+namespace picket {
+
+namespace {
+
+// Interfaces are learned from the first records of each batch and from every record a window takes.
+constexpr std::size_t sighted_per_batch = 64;
+
+std::size_t index_of(LogKind kind) { return static_cast<std::size_t>(kind); }
+
+}  // namespace
+
+void WorkerOutput::clear() {
+  pending.clear();
+  activities.clear();
+  windows.clear();
+  fact_rows.clear();
+  interfaces.clear();
+}
+
+ObjectRun::ObjectRun(const EpochTables& tables, const ObjectInfo& info, std::uint32_t object_index, WorkerOutput& out,
+                     ObjectOutput& object)
+    : tables_(tables), info_(info), object_index_(object_index), object_(hash64(info.key)), out_(out), result_(object) {
+  result_.ledger.key = info.key;
+}
+
+void ObjectRun::saw(LogKind kind, TimeMs time) {
+  ++result_.ledger.processed;
+  if (time < tables_.watermark[index_of(kind)]) ++result_.ledger.late;
+  times_.add(time);
+}
+
+void ObjectRun::identify(std::uint64_t id, TimeMs time, std::uint64_t position) {
+  result_.identities[id % identity_shards].push_back(
+      {id, static_cast<std::int32_t>(time / hour_ms), static_cast<std::uint32_t>(position)});
+}
+
+Detection ObjectRun::make_detection(std::uint16_t detector, Evidence evidence, Subject subject, const ProofRecord& record,
+                                    std::span<const IntelHit> hits) const {
+  const Detector& literal = *tables_.detectors[detector];
+  Detection detection;
+  detection.detector = detector;
+  detection.type = evidence.type;
+  const FindingType& type = literal.types[evidence.type];
+  detection.severity = evidence.severity.value_or(number_of(type.severity));
+  subject.role = type.role;
+  if (type.resource) subject.resource = *type.resource;
+  if (subject.account.empty()) subject.account = info_.account;
+  if (subject.region.empty()) subject.region = info_.region;
+  detection.subject = std::move(subject);
+  detection.evidence = std::move(evidence.values);
+  for (const IntelHit& hit : hits) {
+    detection.intel.push_back({std::string(hit.entry), hit.indicator->list, std::string(to_string(hit.indicator->category)),
+                               hit.indicator->threat, hit.indicator->category == IntelCategory::custom});
+  }
+  detection.issue = issue_of(detection.subject, detection.evidence, literal.issue);
+  detection.first = detection.last = record;
+  return detection;
+}
+
+// Flow and DNS records are not delivered twice under an id of their own, so their detections can be merged at once.
+void ObjectRun::fold(Detection detection) {
+  std::string key(tables_.detectors[detection.detector]->types[detection.type].name);
+  for (const std::string* part : {&detection.subject.account, &detection.subject.region, &detection.issue}) {
+    key += '\x1e';
+    key += *part;
+  }
+  key += '\x1e';
+  key += std::to_string(detection.first.time / day_ms);
+  Activity activity(std::move(detection));
+  const auto [at, fresh] = out_.activities.try_emplace(std::move(key));
+  if (fresh) {
+    at->second = std::move(activity);
+  } else {
+    at->second.merge(activity);
+  }
+}
+
+void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t position) {
+  saw(LogKind::cloudtrail, event.event_time);
+  // Without an eventID the text is the identity: a copy is a copy.
+  const std::uint64_t id = event.event_id.empty() ? hash64(event.raw.text())
+                                                  : hash64(event.event_id, hash64(event.recipient_account_id));
+  identify(id, event.event_time, position);
+
+  const auto run = [&](std::uint16_t index, const Context& context, std::span<const IntelHit> hits) {
+    const Detector& detector = *tables_.detectors[index];
+    std::optional<Evidence> evidence = detector.logic.cloudtrail(event, context);
+    if (!evidence) return;
+    const ProofRecord record{event.event_time, object_, position, std::string(event.event_id)};
+    Subject subject = subject_of(event, ResourceKind::access_key);
+    out_.pending.push_back({make_detection(index, std::move(*evidence), std::move(subject), record, hits), object_index_,
+                            position, detector.logic.ordered != nullptr});
+  };
+
+  Context context{.account = event.recipient_account_id, .region = event.aws_region};
+  if (has_outside_address(event)) context.hits = tables_.intel->match(*event.source_ip);
+  if (const auto* entry = tables_.triggers->call(event.event_source, api_name(event.event_name))) {
+    for (const std::uint16_t index : entry->detectors) run(index, context, {});
+    if (entry->fact) {
+      if (auto row = Facts::row_of(event)) out_.fact_rows.push_back(std::move(*row));
+    }
+  }
+  for (const std::uint16_t index : tables_.triggers->every_call()) run(index, context, {});
+  if (!context.hits.empty()) {
+    for (const auto& listed : tables_.triggers->listed(LogKind::cloudtrail)) {
+      if (any_listed(context.hits, listed.categories)) run(listed.detector, context, context.hits);
+    }
+  }
+}
+
+void ObjectRun::sight(const FlowRecord& flow) {
+  if (last_sighting_ == nullptr || last_interface_ != flow.interface_id) {
+    last_interface_ = flow.interface_id;
+    auto at = out_.interfaces.find(flow.interface_id);
+    if (at == out_.interfaces.end()) {
+      InterfaceSighting sighting;
+      sighting.account = flow.account_id;
+      sighting.region = info_.region;
+      sighting.interface_id = flow.interface_id;
+      sighting.candidates = {std::min(flow.srcaddr, flow.dstaddr), std::max(flow.srcaddr, flow.dstaddr)};
+      sighting.first = flow.start_ms();
+      sighting.last = flow.end_ms();
+      at = out_.interfaces.emplace(sighting.interface_id, std::move(sighting)).first;
+    }
+    last_sighting_ = &at->second;
+  }
+  InterfaceSighting& sighting = *last_sighting_;
+  std::erase_if(sighting.candidates, [&](const IpAddress& ip) { return ip != flow.srcaddr && ip != flow.dstaddr; });
+  sighting.first = std::min(sighting.first, flow.start_ms());
+  sighting.last = std::max(sighting.last, flow.end_ms());
+  if (flow.more != nullptr) {
+    if (!flow.more->instance_id.empty()) sighting.instance_id = flow.more->instance_id;
+    if (!flow.more->vpc_id.empty()) sighting.vpc_id = flow.more->vpc_id;
+    if (!flow.more->subnet_id.empty()) sighting.subnet_id = flow.more->subnet_id;
+  }
+}
+
+WindowState& ObjectRun::window_state(void* self, const WindowLogic& logic, std::uint64_t entity, TimeMs start) {
+  ObjectRun& run = *static_cast<ObjectRun*>(self);
+  const WindowKey key{run.current_detector_, entity, start};
+  WindowEntry& entry = run.out_.windows[key];
+  if (!entry.state) {
+    entry.state = logic.make_state();
+    entry.account = run.current_account_.empty() ? run.info_.account : run.current_account_;
+    entry.region = run.info_.region;
+  }
+  return *entry.state;
+}
+
+void ObjectRun::window_touched(void* self, const FlowRecord& flow) {
+  ObjectRun& run = *static_cast<ObjectRun*>(self);
+  run.current_account_ = flow.account_id;
+  run.sight(flow);
+}
+
+void ObjectRun::on_listed_flow(const FlowRecord& flow, bool source) {
+  Context context{.account = flow.account_id, .region = info_.region, .listed_is_source = source};
+  context.hits = tables_.intel->match(source ? flow.srcaddr : flow.dstaddr);
+  if (context.hits.empty()) return;  // trusted
+  sight(flow);
+  for (const auto& listed : tables_.triggers->listed(LogKind::vpcflow)) {
+    if (!any_listed(context.hits, listed.categories)) continue;
+    std::optional<Evidence> evidence = tables_.detectors[listed.detector]->logic.flow(flow, context);
+    if (!evidence) continue;
+    fold(make_detection(listed.detector, std::move(*evidence), subject_of(flow, source),
+                        {flow.start_ms(), object_, flow.position, {}}, context.hits));
+  }
+}
+
+void ObjectRun::on_flows(std::span<const FlowRecord> records) {
+  if (records.empty()) return;
+  const TimeMs watermark = tables_.watermark[index_of(LogKind::vpcflow)];
+  const IntelIndex& intel = *tables_.intel;
+  result_.ledger.processed += records.size();
+  // One pass puts both addresses' bitmap lines on their way, the next looks at them.
+  constexpr std::size_t ahead = 16;
+  const auto prefetch = [&](const FlowRecord& flow) {
+    if (flow.srcaddr.is_v4()) intel.prefetch_v4(flow.srcaddr.v4_value());
+    if (flow.dstaddr.is_v4()) intel.prefetch_v4(flow.dstaddr.v4_value());
+  };
+  for (std::size_t i = 0; i < std::min(ahead, records.size()); ++i) prefetch(records[i]);
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const FlowRecord& flow = records[i];
+    if (i + ahead < records.size()) prefetch(records[i + ahead]);
+    const TimeMs time = flow.start_ms();
+    if (time < watermark) ++result_.ledger.late;
+    times_.add(time);
+    const bool source_listed =
+        flow.srcaddr.is_v4() ? intel.listed_v4(flow.srcaddr.v4_value()) : !intel.match(flow.srcaddr).empty();
+    const bool destination_listed =
+        flow.dstaddr.is_v4() ? intel.listed_v4(flow.dstaddr.v4_value()) : !intel.match(flow.dstaddr).empty();
+    if (source_listed) on_listed_flow(flow, true);
+    if (destination_listed) on_listed_flow(flow, false);
+  }
+  for (std::size_t i = 0; i < std::min(sighted_per_batch, records.size()); ++i) sight(records[i]);
+  for (const auto& window : tables_.triggers->windows(LogKind::vpcflow)) {
+    current_detector_ = window.detector;
+    window.logic->add_flows({records, object_, this, &window_state, &window_touched});
+  }
+  for (const std::uint16_t index : tables_.triggers->every(LogKind::vpcflow)) {
+    for (const FlowRecord& flow : records) {
+      const Context context{.account = flow.account_id, .region = info_.region};
+      std::optional<Evidence> evidence = tables_.detectors[index]->logic.flow(flow, context);
+      if (!evidence) continue;
+      sight(flow);
+      const bool remote_is_source = flow.srcaddr.is_public() && !flow.dstaddr.is_public();
+      fold(make_detection(index, std::move(*evidence), subject_of(flow, remote_is_source),
+                          {flow.start_ms(), object_, flow.position, {}}, {}));
+    }
+  }
+}
+
+void ObjectRun::on_flow_gap(std::string_view, std::string_view, bool skip_data, TimeMs start, TimeMs, std::uint64_t) {
+  ++result_.ledger.processed;
+  if (start < tables_.watermark[index_of(LogKind::vpcflow)]) ++result_.ledger.late;
+  ++(skip_data ? result_.ledger.skip_data : result_.ledger.no_data);
+}
+
+void ObjectRun::on_dns(const DnsQuery& query, std::uint64_t position) {
+  saw(LogKind::dns, query.query_timestamp);
+  Context context{.account = query.account_id, .region = query.region};
+  context.hits = tables_.intel->match_domain(query.query_name);
+  const auto run = [&](std::uint16_t index, std::span<const IntelHit> hits) {
+    std::optional<Evidence> evidence = tables_.detectors[index]->logic.dns(query, context);
+    if (!evidence) return;
+    fold(make_detection(index, std::move(*evidence), subject_of(query), {query.query_timestamp, object_, position, {}}, hits));
+  };
+  if (!context.hits.empty()) {
+    for (const auto& listed : tables_.triggers->listed(LogKind::dns)) {
+      if (any_listed(context.hits, listed.categories)) run(listed.detector, context.hits);
+    }
+  }
+  for (const std::uint16_t index : tables_.triggers->every(LogKind::dns)) run(index, {});
+  for (const auto& window : tables_.triggers->windows(LogKind::dns)) {
+    current_detector_ = window.detector;
+    current_account_ = query.account_id;
+    window.logic->add_dns(query, {query.query_timestamp, object_, position, {}}, this, &window_state);
+  }
+}
+
+void ObjectRun::on_audit(const AuditEvent& event, std::uint64_t position) {
+  const TimeMs time = event.request_received_timestamp;
+  saw(LogKind::k8saudit, time);
+  const std::uint64_t id =
+      event.audit_id.empty() ? hash64(event.raw.text()) : hash64(event.audit_id, hash64(event.stage, hash64(event.cluster_name)));
+  identify(id, time, position);
+  Context context{.account = info_.account, .region = info_.region};
+  if (event.source_ip && event.source_ip->is_public()) context.hits = tables_.intel->match(*event.source_ip);
+  for (const auto& audit : tables_.triggers->audits()) {
+    if (!TriggerIndex::wants(*audit.trigger, event)) continue;
+    if (audit.trigger->listed) {
+      bool listed = audit.trigger->categories.empty() && !context.hits.empty();
+      for (const std::string_view category : audit.trigger->categories) listed |= context.listed(category);
+      if (!listed) continue;
+    }
+    const Detector& detector = *tables_.detectors[audit.detector];
+    std::optional<Evidence> evidence = detector.logic.audit(event, context);
+    if (!evidence) continue;
+    const ProofRecord record{time, object_, position, std::string(event.audit_id)};
+    out_.pending.push_back({make_detection(audit.detector, std::move(*evidence), subject_of(event), record,
+                                           audit.trigger->listed ? context.hits : std::span<const IntelHit>{}),
+                            object_index_, position, detector.logic.ordered != nullptr});
+  }
+}
+
+void ObjectRun::on_filtered(LogKind, std::uint64_t, std::string_view reason) {
+  ++result_.ledger.filtered;
+  ++result_.ledger.filter_reasons[std::string(reason)];
+}
+
+void ObjectRun::on_quarantined(LogKind, const Quarantined& record) {
+  ++result_.ledger.quarantined;
+  ++result_.ledger.quarantine_reasons[std::string(record.reason)];
+}
+
+void ObjectRun::finish(const DecodeReport& report) {
+  ObjectLedger& ledger = result_.ledger;
+  ledger.state = report.verdict == ObjectVerdict::decoded  ? ObjectState::read
+                 : report.verdict == ObjectVerdict::failed ? ObjectState::failed
+                                                           : ObjectState::skipped;
+  ledger.kind = report.kind;
+  ledger.reason = report.reason;
+  ledger.bytes_in = report.bytes_in;
+  ledger.bytes_decoded = report.bytes_decoded;
+  ledger.records_read = report.records_read;
+  if (!times_.empty()) {
+    ledger.first = times_.first();
+    ledger.last = times_.last();
+    ledger.advance = times_.advance();
+  }
+}
+
+}  // namespace picket

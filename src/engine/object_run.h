@@ -1,0 +1,132 @@
+// One object on one worker: its events meet enrichment and the detectors that want them. What comes out
+// waits, per worker, for the end of the epoch; nothing here depends on other objects or threads.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "decode/decoder.h"
+#include "engine/aggregate.h"
+#include "engine/detector.h"
+#include "engine/trigger_index.h"
+#include "enrich/intel.h"
+#include "ledger/object_ledger.h"
+#include "state/facts.h"
+
+namespace picket {
+
+// One entity in one window of one detector.
+struct WindowKey {
+  std::uint16_t detector = 0;
+  std::uint64_t entity = 0;
+  TimeMs start = 0;
+  auto operator<=>(const WindowKey&) const = default;
+  std::uint64_t hash() const {
+    return hash_mix(hash_mix(entity, static_cast<std::uint64_t>(start)), detector);
+  }
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(detector, entity, start);
+  }
+};
+struct WindowKeyHash {
+  using is_avalanching = void;
+  std::size_t operator()(const WindowKey& key) const { return key.hash(); }
+};
+struct WindowEntry {
+  std::unique_ptr<WindowState> state;
+  std::string account, region;
+};
+using WindowTable = boost::unordered_flat_map<WindowKey, WindowEntry, WindowKeyHash>;
+
+// A detection of a log whose records may come twice, or a row of an ordered detector: kept with its record
+// until the duplicates of the epoch are known.
+struct PendingDetection {
+  Detection detection;
+  std::uint32_t object_index = 0;
+  std::uint64_t position = 0;
+  bool ordered = false;
+};
+
+// The identity of a record that S3 or two trails may deliver twice.
+struct RecordIdentity {
+  std::uint64_t id = 0;
+  std::int32_t hour = 0;  // of its event time, since 1970
+  std::uint32_t position = 0;
+};
+constexpr std::size_t identity_shards = 16;
+
+// What one object left behind besides the worker's tables.
+struct ObjectOutput {
+  ObjectLedger ledger;
+  std::array<std::vector<RecordIdentity>, identity_shards> identities;
+};
+
+// What one worker collected in an epoch.
+struct WorkerOutput {
+  std::vector<PendingDetection> pending;
+  std::unordered_map<std::string, Activity> activities;  // of flow and DNS records, merged by issue and day
+  WindowTable windows;
+  std::vector<FactRow> fact_rows;
+  std::map<std::string, InterfaceSighting, std::less<>> interfaces;
+  void clear();
+};
+
+// Read-only for all workers during an epoch.
+struct EpochTables {
+  std::span<const Detector* const> detectors;
+  const TriggerIndex* triggers = nullptr;
+  const IntelIndex* intel = nullptr;
+  std::array<TimeMs, log_kinds.size()> watermark{};  // of each kind at the epoch's start
+};
+
+class ObjectRun final : public EventSink {
+ public:
+  ObjectRun(const EpochTables& tables, const ObjectInfo& info, std::uint32_t object_index, WorkerOutput& out,
+            ObjectOutput& object);
+
+  void on_cloudtrail(const CloudTrailEvent& event, std::uint64_t position) override;
+  void on_flows(std::span<const FlowRecord> records) override;
+  void on_flow_gap(std::string_view account_id, std::string_view interface_id, bool skip_data, TimeMs start, TimeMs end,
+                   std::uint64_t position) override;
+  void on_dns(const DnsQuery& query, std::uint64_t position) override;
+  void on_audit(const AuditEvent& event, std::uint64_t position) override;
+  void on_filtered(LogKind kind, std::uint64_t position, std::string_view reason) override;
+  void on_quarantined(LogKind kind, const Quarantined& record) override;
+
+  // Takes over what the decoder reports in the end.
+  void finish(const DecodeReport& report);
+
+ private:
+  struct InterfaceCache;
+  void saw(LogKind kind, TimeMs time);
+  void identify(std::uint64_t id, TimeMs time, std::uint64_t position);
+  Detection make_detection(std::uint16_t detector, Evidence evidence, Subject subject, const ProofRecord& record,
+                           std::span<const IntelHit> hits) const;
+  void fold(Detection detection);
+  void sight(const FlowRecord& flow);
+  void on_listed_flow(const FlowRecord& flow, bool source);
+  static WindowState& window_state(void* self, const WindowLogic& logic, std::uint64_t entity, TimeMs start);
+  static void window_touched(void* self, const FlowRecord& flow);
+
+  const EpochTables& tables_;
+  const ObjectInfo& info_;
+  const std::uint32_t object_index_;
+  const std::uint64_t object_;  // hash of the key
+  WorkerOutput& out_;
+  ObjectOutput& result_;
+  TimeSampler times_;
+  std::uint16_t current_detector_ = 0;  // whose window is being filled
+  std::string_view current_account_;
+  // The interface of the previous record: flow logs come in runs.
+  std::string last_interface_;
+  InterfaceSighting* last_sighting_ = nullptr;
+};
+
+}  // namespace picket

@@ -1,0 +1,280 @@
+#include "engine/partition.h"
+
+#include <algorithm>
+
+#include "engine/subject.h"
+
+namespace picket {
+
+namespace {
+
+class WindowEmit final : public Emit {
+ public:
+  WindowEmit(const Detector& detector, std::uint16_t index, const WindowEntry& entry)
+      : detector_(detector), index_(index), entry_(entry) {}
+
+  void detection(Evidence evidence, Subject subject, std::uint64_t records, const ProofRecord& first,
+                 const ProofRecord& last) override {
+    Detection made;
+    made.detector = index_;
+    made.type = evidence.type;
+    const FindingType& type = detector_.types[evidence.type];
+    made.severity = evidence.severity.value_or(number_of(type.severity));
+    subject.role = type.role;
+    if (type.resource) subject.resource = *type.resource;
+    if (subject.account.empty()) subject.account = entry_.account;
+    if (subject.region.empty()) subject.region = entry_.region;
+    made.subject = std::move(subject);
+    made.evidence = std::move(evidence.values);
+    made.issue = issue_of(made.subject, made.evidence, detector_.issue);
+    made.count = records;
+    made.first = first;
+    made.last = last;
+    result = std::move(made);
+  }
+
+  std::optional<Detection> result;
+
+ private:
+  const Detector& detector_;
+  const std::uint16_t index_;
+  const WindowEntry& entry_;
+};
+
+bool row_before(const Candidate& a, const Candidate& b) {
+  if (a.first < b.first || b.first < a.first) return a.first < b.first;
+  return a.detector < b.detector;
+}
+
+// A row is a Detection with its strings: about this much besides its own size.
+constexpr std::size_t row_bytes = sizeof(Candidate) + 900;
+
+}  // namespace
+
+void Partition::add_window(const WindowKey& key, WindowEntry entry) {
+  Open& open = windows_[key];
+  if (!open.entry.state) {
+    open.entry = std::move(entry);
+  } else {
+    open.entry.state->merge(*entry.state);
+  }
+  if (!open.touched) {
+    open.touched = true;
+    touched_.push_back(key);
+  }
+}
+
+PartitionOutput Partition::turn(std::span<const Detector* const> detectors, const Facts& facts, const PartitionTime& time,
+                                std::size_t ordered_bytes_max) {
+  PartitionOutput out;
+  judge_windows(detectors, facts, time, out);
+  judge_rows(detectors, facts, time, ordered_bytes_max, out);
+  evict_windows(detectors, out);
+  return out;
+}
+
+void Partition::judge_windows(std::span<const Detector* const> detectors, const Facts& facts, const PartitionTime& time,
+                              PartitionOutput& out) {
+  struct Due {
+    WindowKey key;
+    bool closes = false;
+  };
+  std::vector<Due> due;
+  const auto closes = [&](const WindowKey& key) {
+    const Detector& detector = *detectors[key.detector];
+    const TimeMs watermark = time.watermark[static_cast<std::size_t>(detector.when.front().log)];
+    return key.start + detector.logic.window->options.span <= watermark;
+  };
+  for (const WindowKey& key : touched_) {
+    if (const bool closing = closes(key); !closing) due.push_back({key, false});
+  }
+  touched_.clear();
+  for (const auto& [key, open] : windows_) {
+    if (closes(key)) due.push_back({key, true});
+  }
+  // In order of detector, entity and start, so that baselines fold in the order of time.
+  std::sort(due.begin(), due.end(), [](const Due& a, const Due& b) { return a.key < b.key; });
+  for (const Due& item : due) {
+    const auto at = windows_.find(item.key);
+    Open& open = at->second;
+    const Detector& detector = *detectors[item.key.detector];
+    const WindowLogic& logic = *detector.logic.window;
+    const auto log = static_cast<std::size_t>(detector.when.front().log);
+    Known* known = nullptr;
+    std::unique_ptr<BaselineState> fresh = logic.make_baseline();
+    if (fresh) {
+      known = &baselines_[{item.key.detector, item.key.entity}];
+      if (!known->baseline) known->baseline = std::move(fresh);
+      if (item.closes) {
+        // Only what ended at least the lateness before this window began may judge it.
+        const TimeMs frozen = item.key.start - time.lateness[log];
+        auto& waiting = known->waiting;
+        while (!waiting.empty() && waiting.begin()->first + logic.options.span <= frozen) {
+          logic.fold(*known->baseline, *waiting.begin()->second);
+          waiting.erase(waiting.begin());
+        }
+      }
+    }
+    const std::uint64_t window = item.key.hash();
+    if (open.touched) {
+      open.touched = false;
+      WindowEmit emit(detector, item.key.detector, open.entry);
+      const Judging judging{{item.key.start, item.key.start + logic.options.span}, open.entry.account, open.entry.region, facts};
+      logic.judge(*open.entry.state, known ? known->baseline.get() : nullptr, judging, emit);
+      if (emit.result) out.windows.emplace_back(window, std::move(*emit.result));
+    }
+    if (!item.closes) continue;
+    out.settled.push_back(window);
+    if (known != nullptr) {
+      auto& slot = known->waiting[item.key.start];
+      if (slot) {
+        slot->merge(*open.entry.state);
+      } else {
+        slot = std::move(open.entry.state);
+      }
+    }
+    windows_.erase(at);
+  }
+}
+
+void Partition::judge_rows(std::span<const Detector* const> detectors, const Facts& facts, const PartitionTime& time,
+                           std::size_t ordered_bytes_max, PartitionOutput& out) {
+  if (rows_.empty()) return;
+  std::sort(rows_.begin(), rows_.end(), row_before);
+  const auto is_due = [&](const Candidate& row) {
+    return row.first.time <= time.watermark[static_cast<std::size_t>(detectors[row.detector]->when.front().log)];
+  };
+  std::size_t due = 0;
+  while (due < rows_.size() && is_due(rows_[due])) ++due;
+  const std::size_t rows_max = std::max<std::size_t>(1, ordered_bytes_max / partition_count / row_bytes);
+  if (rows_.size() - due > rows_max) {
+    // Over the budget: the oldest are judged before their time, and counted.
+    out.evicted_rows = rows_.size() - rows_max - due;
+    due = rows_.size() - rows_max;
+  }
+  for (std::size_t i = 0; i < due; ++i) {
+    const Candidate& row = rows_[i];
+    const Detector& detector = *detectors[row.detector];
+    auto& state = ordered_[{row.detector, issue_value(row.subject, row.evidence, detector.entity)}];
+    if (!state) state = detector.logic.ordered();
+    if (std::optional<Candidate> raised = state->step(row, facts)) {
+      raised->issue = issue_of(raised->subject, raised->evidence, detector.issue);
+      out.detections.push_back(std::move(*raised));
+    }
+  }
+  rows_.erase(rows_.begin(), rows_.begin() + static_cast<std::ptrdiff_t>(due));
+}
+
+void Partition::evict_windows(std::span<const Detector* const> detectors, PartitionOutput& out) {
+  std::map<std::uint16_t, std::size_t> bytes;
+  for (const auto& [key, open] : windows_) bytes[key.detector] += open.entry.state->bytes() + sizeof(WindowKey) + sizeof(Open);
+  for (const auto& [index, used] : bytes) {
+    const std::size_t limit = detectors[index]->logic.window->options.bytes_max / partition_count;
+    if (used <= limit) continue;
+    // The account that takes most goes first, its oldest window first.
+    std::map<std::string, std::size_t> by_account;
+    std::vector<std::pair<WindowKey, std::string>> keys;
+    for (const auto& [key, open] : windows_) {
+      if (key.detector != index) continue;
+      by_account[open.entry.account] += open.entry.state->bytes() + sizeof(WindowKey) + sizeof(Open);
+      keys.emplace_back(key, open.entry.account);
+    }
+    std::sort(keys.begin(), keys.end(), [&](const auto& a, const auto& b) {
+      const std::size_t used_a = by_account[a.second], used_b = by_account[b.second];
+      if (used_a != used_b) return used_a > used_b;
+      if (a.second != b.second) return a.second < b.second;
+      return std::tie(a.first.start, a.first.entity) < std::tie(b.first.start, b.first.entity);
+    });
+    std::size_t left = used;
+    for (const auto& [key, account] : keys) {
+      if (left <= limit) break;
+      const auto at = windows_.find(key);
+      left -= std::min(left, at->second.entry.state->bytes() + sizeof(WindowKey) + sizeof(Open));
+      out.settled.push_back(key.hash());
+      windows_.erase(at);
+      ++out.evicted[index];
+    }
+  }
+}
+
+void Partition::save(Writer& out) const {
+  std::vector<WindowKey> keys;
+  for (const auto& [key, open] : windows_) keys.push_back(key);
+  std::sort(keys.begin(), keys.end());
+  out(static_cast<std::uint32_t>(keys.size()));
+  for (const WindowKey& key : keys) {
+    const Open& open = windows_.find(key)->second;
+    out(key, open.entry.account, open.entry.region);
+    open.entry.state->save(out);
+  }
+  out(static_cast<std::uint32_t>(baselines_.size()));
+  for (const auto& [key, known] : baselines_) {
+    out(key.first, key.second);
+    known.baseline->save(out);
+    out(static_cast<std::uint32_t>(known.waiting.size()));
+    for (const auto& [start, state] : known.waiting) {
+      out(start);
+      state->save(out);
+    }
+  }
+  out(rows_);
+  out(static_cast<std::uint32_t>(ordered_.size()));
+  for (const auto& [key, state] : ordered_) {
+    out(key.first, key.second);
+    state->save(out);
+  }
+}
+
+void Partition::load(Reader& in, std::span<const Detector* const> detectors) {
+  const auto logic_of = [&](std::uint16_t index) -> const WindowLogic* {
+    if (index >= detectors.size() || !detectors[index]->logic.window) in.fail();
+    return in.failed() ? nullptr : detectors[index]->logic.window.get();
+  };
+  std::uint32_t count = 0;
+  in(count);
+  for (std::uint32_t i = 0; i < count && !in.failed(); ++i) {
+    WindowKey key;
+    WindowEntry entry;
+    in(key, entry.account, entry.region);
+    const WindowLogic* logic = logic_of(key.detector);
+    if (logic == nullptr) return;
+    entry.state = logic->make_state();
+    entry.state->load(in);
+    windows_[key].entry = std::move(entry);
+  }
+  in(count);
+  for (std::uint32_t i = 0; i < count && !in.failed(); ++i) {
+    std::pair<std::uint16_t, std::uint64_t> key;
+    in(key);
+    const WindowLogic* logic = logic_of(key.first);
+    if (logic == nullptr) return;
+    Known& known = baselines_[key];
+    known.baseline = logic->make_baseline();
+    if (!known.baseline) return in.fail();
+    known.baseline->load(in);
+    std::uint32_t waiting = 0;
+    in(waiting);
+    for (std::uint32_t j = 0; j < waiting && !in.failed(); ++j) {
+      TimeMs start = 0;
+      in(start);
+      auto state = logic->make_state();
+      state->load(in);
+      known.waiting[start] = std::move(state);
+    }
+  }
+  in(rows_);
+  for (const Candidate& row : rows_) {
+    if (row.detector >= detectors.size() || detectors[row.detector]->logic.ordered == nullptr) return in.fail();
+  }
+  in(count);
+  for (std::uint32_t i = 0; i < count && !in.failed(); ++i) {
+    std::pair<std::uint16_t, std::string> key;
+    in(key);
+    if (in.failed() || key.first >= detectors.size() || detectors[key.first]->logic.ordered == nullptr) return in.fail();
+    auto& state = ordered_[key];
+    state = detectors[key.first]->logic.ordered();
+    state->load(in);
+  }
+}
+
+}  // namespace picket
