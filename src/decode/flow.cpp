@@ -79,7 +79,7 @@ class FlowDecoder final : public TextDecoder {
           if (to == end) break;
         }
         ++next;
-        line({text + begin, end - begin}, columns, offset + begin);
+        line({text + begin, end - begin}, columns, offset + begin, separators_.odd_bytes);
         fast = plain && layout_ && layout_->is_default;  // the line may have been a header
       }
       begin = end + 1;
@@ -103,7 +103,7 @@ class FlowDecoder final : public TextDecoder {
       if (columns < values_.size()) values_[columns] = {text + from, to - from};
       from = to + 1;
     }
-    line({text, length}, columns, offset);
+    line({text, length}, columns, offset, true);
     return end == nullptr ? size : length + 1;
   }
 
@@ -122,7 +122,7 @@ class FlowDecoder final : public TextDecoder {
   }
 
   // A line whose first columns are in values_.
-  void line(std::string_view text, std::size_t columns, std::size_t offset) {
+  void line(std::string_view text, std::size_t columns, std::size_t offset, bool odd_bytes) {
     if (skipping_ || text.size() > limits_.record_bytes_max) {
       skip(text.size(), offset);
       return end_skipped();
@@ -156,19 +156,19 @@ class FlowDecoder final : public TextDecoder {
                     fmt::format("{} fields instead of {}", columns, layout_->columns.size()));
     }
     FlowExtras& extras = layout_->has_extras ? extras_[count_] : no_extras_;
-    FlowLine read = read_flow_line(*layout_, std::span(values_).first(columns), records_[count_], extras);
-    switch (read.kind) {
+    switch (read_flow_line(*layout_, std::span(values_).first(columns), odd_bytes, records_[count_], extras,
+                           told_)) {
       case FlowLineKind::flow:
         --records_read_;
         return deliver();
       case FlowLineKind::gap:
         flush();
-        return sink_.on_flow_gap(read.account_id, read.interface_id, read.skip_data, read.start * second_ms,
-                                 read.end * second_ms, line_);
+        return sink_.on_flow_gap(told_.account_id, told_.interface_id, told_.skip_data,
+                                 told_.start * second_ms, told_.end * second_ms, line_);
       case FlowLineKind::filtered:
-        return filter(read.reason);
+        return filter(told_.reason);
       case FlowLineKind::bad:
-        return refuse(read.reason, std::move(read.detail));
+        return refuse(told_.reason, std::move(told_.detail));
     }
   }
 
@@ -215,6 +215,7 @@ class FlowDecoder final : public TextDecoder {
   std::vector<FlowRecord> records_;
   std::vector<FlowExtras> extras_;  // one for each record, where the layout has such columns
   FlowExtras no_extras_;
+  FlowLine told_;
   std::size_t count_ = 0;   // records waiting in the batch
   std::uint64_t base_ = 0;  // decoded bytes before the current text
   std::uint64_t line_ = 0;

@@ -10,12 +10,19 @@ namespace picket {
 namespace {
 
 bool read_number(std::string_view text, std::uint64_t max, std::uint64_t& value) {
-  if (text.empty() || text.size() > 20) return false;
+  constexpr std::size_t digits_max = 20;  // of 2^64 - 1
+  if (text.empty() || text.size() > digits_max) return false;
   std::uint64_t sum = 0;
-  for (const char c : text) {
+  unsigned wrong = 0;
+  for (const char c : text.substr(0, digits_max - 1)) {
     const auto digit = static_cast<unsigned char>(c - '0');
-    if (digit > 9) return false;
-    if (sum > (std::numeric_limits<std::uint64_t>::max() - digit) / 10) return false;
+    wrong |= digit > 9 ? 1U : 0U;
+    sum = sum * 10 + digit;
+  }
+  if (wrong != 0) return false;
+  if (text.size() == digits_max) {
+    const auto digit = static_cast<unsigned char>(text.back() - '0');
+    if (digit > 9 || sum > (std::numeric_limits<std::uint64_t>::max() - digit) / 10) return false;
     sum = sum * 10 + digit;
   }
   value = sum;
@@ -24,13 +31,6 @@ bool read_number(std::string_view text, std::uint64_t max, std::uint64_t& value)
 
 std::string_view shown(std::string_view value) { return value.substr(0, 64); }
 
-FlowLine bad(std::string_view reason, std::string detail) {
-  FlowLine line;
-  line.reason = reason;
-  line.detail = std::move(detail);
-  return line;
-}
-
 bool printable(std::string_view value) {
   return std::ranges::all_of(value, [](char c) { return static_cast<signed char>(c) >= 0x20; });
 }
@@ -38,22 +38,23 @@ bool printable(std::string_view value) {
 // Reads the columns one after the other; the first that breaks its form ends the line.
 class LineReader {
  public:
-  LineReader(FlowRecord& record, FlowExtras& extras) : record_(record), extras_(extras) {}
+  LineReader(FlowRecord& record, FlowExtras& extras, FlowLine& told)
+      : record_(record), extras_(extras), told_(told) {}
 
-  FlowLine read(const FlowLayout& layout, std::span<const std::string_view> values) {
+  FlowLineKind read(const FlowLayout& layout, std::span<const std::string_view> values, bool check_text) {
     std::string_view status = "OK";
+    bool gateway = layout.transit_gateway;
     for (std::size_t i = 0; i < values.size(); ++i) {
       if (values[i].empty()) return bad("empty_field", fmt::format("column {} is empty", i + 1));
-      if (!printable(values[i]))
+      if (check_text && !printable(values[i])) {
         return bad("bad_text", fmt::format("column {} holds bytes that are no text", i + 1));
+      }
       if (layout.columns[i] == FlowField::log_status) status = values[i];
-      if (layout.columns[i] == FlowField::resource_type && values[i] == "TransitGateway") gateway_ = true;
+      if (layout.columns[i] == FlowField::resource_type && values[i] == "TransitGateway") gateway = true;
     }
-    if (gateway_ || layout.transit_gateway) {
-      FlowLine line;
-      line.kind = FlowLineKind::filtered;
-      line.reason = "transit_gateway";
-      return line;
+    if (gateway) {
+      told_.reason = "transit_gateway";
+      return FlowLineKind::filtered;
     }
     const bool gap = status == "NODATA" || status == "SKIPDATA";
     if (!gap && status != "OK" && status != "-") {
@@ -64,7 +65,7 @@ class LineReader {
     }
     record_ = FlowRecord{};
     for (std::size_t i = 0; i < values.size(); ++i) {
-      if (!column(layout.columns[i], values[i])) return std::move(error_);
+      if (!column(layout.columns[i], values[i])) return FlowLineKind::bad;
     }
     if (!has_start_ && !has_end_) return bad("no_event_time", "neither start nor end holds a time");
     if (!has_start_) record_.start = record_.end;
@@ -72,21 +73,19 @@ class LineReader {
     // A format may carry only the addresses of the packets; then they stand for those of the interface.
     take_packet_address(extras_.pkt_srcaddr, record_.srcaddr, has_src_);
     take_packet_address(extras_.pkt_dstaddr, record_.dstaddr, has_dst_);
-    FlowLine line;
     if (gap || (!layout.has_log_status && nothing_seen())) {
-      line.kind = FlowLineKind::gap;
-      line.skip_data = status == "SKIPDATA";
-      line.account_id = record_.account_id;
-      line.interface_id = record_.interface_id;
-      line.start = record_.start;
-      line.end = record_.end;
-      return line;
+      told_.skip_data = status == "SKIPDATA";
+      told_.account_id = record_.account_id;
+      told_.interface_id = record_.interface_id;
+      told_.start = record_.start;
+      told_.end = record_.end;
+      return FlowLineKind::gap;
     }
-    if (!has_src_ || !has_dst_)
+    if (!has_src_ || !has_dst_) {
       return bad("bad_address", fmt::format("{} is absent", has_src_ ? "dstaddr" : "srcaddr"));
+    }
     if (layout.has_extras) record_.more = &extras_;
-    line.kind = FlowLineKind::flow;
-    return line;
+    return FlowLineKind::flow;
   }
 
  private:
@@ -202,8 +201,13 @@ class LineReader {
   };
   static constexpr std::uint64_t counter_max = std::numeric_limits<std::uint64_t>::max();
 
+  FlowLineKind bad(std::string_view reason, std::string detail) {
+    told_.reason = reason;
+    told_.detail = std::move(detail);
+    return FlowLineKind::bad;
+  }
   bool refuse(std::string_view reason, std::string_view name, std::string_view value) {
-    error_ = bad(reason, fmt::format("{} is \"{}\"", name, shown(value)));
+    bad(reason, fmt::format("{} is \"{}\"", name, shown(value)));
     return false;
   }
   static bool set(std::string_view& member, std::string_view text) {
@@ -260,15 +264,15 @@ class LineReader {
 
   FlowRecord& record_;
   FlowExtras& extras_;
-  FlowLine error_;
-  bool has_src_ = false, has_dst_ = false, has_start_ = false, has_end_ = false, gateway_ = false;
+  FlowLine& told_;
+  bool has_src_ = false, has_dst_ = false, has_start_ = false, has_end_ = false;
 };
 
 }  // namespace
 
-FlowLine read_flow_line(const FlowLayout& layout, std::span<const std::string_view> values,
-                        FlowRecord& record, FlowExtras& extras) {
-  return LineReader(record, extras).read(layout, values);
+FlowLineKind read_flow_line(const FlowLayout& layout, std::span<const std::string_view> values,
+                            bool check_text, FlowRecord& record, FlowExtras& extras, FlowLine& told) {
+  return LineReader(record, extras, told).read(layout, values, check_text);
 }
 
 }  // namespace picket

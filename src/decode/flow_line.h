@@ -14,8 +14,8 @@ namespace picket {
 
 enum class FlowLineKind : std::uint8_t { flow, gap, filtered, bad };
 
+// What is to be said of a line that is no flow.
 struct FlowLine {
-  FlowLineKind kind = FlowLineKind::bad;
   std::string_view reason;  // of filtered and bad
   std::string detail;       // of bad
   // Of a gap.
@@ -29,8 +29,9 @@ constexpr std::int64_t flow_seconds_end = 1'000'000'000'000;
 
 // `values` has one entry for each column. Fills `record` (all members but position) and, where the layout has
 // such columns, every such member of `extras`; both are undefined unless the answer is `flow`. `extras` must
-// start cleared when the layout changes.
-FlowLine read_flow_line(const FlowLayout& layout, std::span<const std::string_view> values,
-                        FlowRecord& record, FlowExtras& extras);
+// start cleared when the layout changes. `told` is set for the other answers. `check_text`: the values may
+// hold bytes that are not printable ASCII.
+FlowLineKind read_flow_line(const FlowLayout& layout, std::span<const std::string_view> values,
+                            bool check_text, FlowRecord& record, FlowExtras& extras, FlowLine& told);
 
 }  // namespace picket

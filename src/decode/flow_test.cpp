@@ -209,7 +209,7 @@ class HostileLines {
   }
   std::string quad() {
     std::string out;
-    for (int i = 0; i < 4; ++i) out += (i > 0 ? "." : "") + std::to_string(below(below(2) == 0 ? 256 : 12));
+    for (int i = 0; i < 4; ++i) out += fmt::format("{}{}", i > 0 ? "." : "", below(below(2) == 0 ? 256 : 12));
     return out;
   }
   std::string number(std::uint32_t usual) {
