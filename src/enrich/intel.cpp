@@ -120,6 +120,12 @@ std::optional<std::string_view> IntelBuilder::add_sha256(std::string_view hex, I
   return std::nullopt;
 }
 
+void IntelBuilder::rollback(const Mark& mark) {
+  addresses_.erase(addresses_.begin() + static_cast<std::ptrdiff_t>(mark.addresses), addresses_.end());
+  domains_.erase(domains_.begin() + static_cast<std::ptrdiff_t>(mark.domains), domains_.end());
+  hashes_.erase(hashes_.begin() + static_cast<std::ptrdiff_t>(mark.hashes), hashes_.end());
+}
+
 std::shared_ptr<const IntelIndex> IntelBuilder::build() {
   const auto index = std::make_shared<IntelIndex>();
   index->indicators_ = std::move(indicators_);

@@ -138,6 +138,13 @@ class IntelBuilder {
   std::optional<std::string_view> add_domain(std::string_view name, DomainMatch match, IndicatorId id);
   std::optional<std::string_view> add_sha256(std::string_view hex, IndicatorId id);
 
+  // To take back what was added since, when a list turns out to be unusable half-way.
+  struct Mark {
+    std::size_t addresses = 0, domains = 0, hashes = 0;
+  };
+  Mark mark() const { return {addresses_.size(), domains_.size(), hashes_.size()}; }
+  void rollback(const Mark& mark);
+
   // The builder is empty afterwards.
   std::shared_ptr<const IntelIndex> build();
 

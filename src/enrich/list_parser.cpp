@@ -83,6 +83,7 @@ std::optional<TimeMs> list_time(std::string_view text) {
 struct About {
   std::string threat;
   std::optional<TimeMs> first_seen, last_seen;
+  std::optional<IntelCategory> category;
 };
 
 class Reader {
@@ -167,6 +168,7 @@ class Reader {
     entry.threat = about.threat;
     entry.first_seen = about.first_seen;
     entry.last_seen = about.last_seen;
+    entry.category = about.category;
     if (const auto reason = sink_(entry)) return refuse(*reason, line, text);
     ++report_.entries;
   }
@@ -250,7 +252,7 @@ std::vector<std::string> split_csv(std::string_view line) {
   }
 }
 
-enum class Column : std::uint8_t { other, value, threat, first_seen, last_seen };
+enum class Column : std::uint8_t { other, value, threat, category, first_seen, last_seen };
 
 Column column_of(std::string_view header) {
   std::string name;
@@ -266,6 +268,7 @@ Column column_of(std::string_view header) {
        {"THREAT", "THREATNAME", "FAMILY", "MALWARE", "MALWAREFAMILY", "MALWAREPRINTABLE", "DESCRIPTION"}) {
     if (name == known) return Column::threat;
   }
+  if (name == "CATEGORY") return Column::category;
   if (name == "FIRSTSEEN" || name == "FIRSTSEENUTC") return Column::first_seen;
   if (name == "LASTSEEN" || name == "LASTSEENUTC" || name == "OBSERVATIONTIME") return Column::last_seen;
   return Column::other;
@@ -294,6 +297,7 @@ void read_csv(std::string_view content, IntelFormat format, Reader& reader) {
     bool any = false;
     for (std::size_t i = 0; i < fields.size() && i < columns.size(); ++i) {
       if (columns[i] == Column::threat && about.threat.empty()) about.threat = fields[i];
+      if (columns[i] == Column::category) about.category = parse_intel_category(fields[i]);
       if (columns[i] == Column::first_seen) about.first_seen = list_time(fields[i]);
       if (columns[i] == Column::last_seen) about.last_seen = list_time(fields[i]);
     }

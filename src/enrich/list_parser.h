@@ -14,6 +14,7 @@
 #include "base/ip.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "enrich/intel_hit.h"
 
 namespace picket {
 
@@ -33,6 +34,7 @@ struct ListEntry {
   std::string text;    // a domain (may begin with "*.") or the digits of a hash
   std::string threat;  // name, family or description the list gives; may be empty
   std::optional<TimeMs> first_seen, last_seen;
+  std::optional<IntelCategory> category;  // a CSV column "category" with one of our names
 };
 
 struct ListOptions {
