@@ -1,0 +1,61 @@
+// One authenticated and validated API call on its way to a handler.
+#pragma once
+
+#include <simdjson.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "api/backend.h"
+#include "api/errors.h"
+#include "api/tables.h"
+#include "api/validate.h"
+#include "aws/credentials.h"
+#include "store/detector_settings.h"
+
+namespace picket::api {
+
+struct Call {
+  const Operation& operation;
+  const aws::Credential& caller;
+  std::string region;  // from the signature's scope
+  UriParameters uri;
+  QueryParameters query;
+  std::optional<simdjson::dom::element> body;  // an object
+  std::string_view body_text;
+  TimeMs now = 0;
+  Backend& backend;
+
+  FindingStore& store() const { return *backend.store; }
+  // A member of the body; absent when missing or null.
+  std::optional<simdjson::dom::element> member(std::string_view name) const;
+  std::optional<std::string> text(std::string_view name) const;
+  std::optional<bool> flag(std::string_view name) const;
+  std::optional<std::int64_t> number(std::string_view name) const;
+  // The text of an object or array of the body; "" when missing.
+  std::string json(std::string_view name) const;
+  std::vector<std::string> strings(std::string_view name) const;
+
+  // Findings the caller may see: its own account's, or every account's for the administrator of all.
+  Scope scope() const;
+  std::string detector_id() const;  // of the caller's account in this Region
+};
+
+// The caller's detector in this Region; absent when there is none (deleted, or never seen).
+std::expected<std::optional<DetectorSettings>, ApiError> find_detector(const Call& call);
+
+// The same for calls about {detectorId}: an error unless the id is that of the caller's detector.
+std::expected<DetectorSettings, ApiError> require_detector(const Call& call);
+
+// Reads the members of a JSON object of strings.
+std::map<std::string, std::string> string_map(const std::optional<simdjson::dom::element>& object);
+
+// GuardDuty writes times of the kind timestamp as epoch seconds with a fraction: "1700000000.123".
+std::string epoch_seconds(TimeMs time);
+
+// A finding's document as the API shows it: service.additionalInfo as {"value": JSON text, "type":
+// "default"}.
+std::string api_form(std::string_view document);
+
+}  // namespace picket::api

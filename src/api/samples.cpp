@@ -1,0 +1,117 @@
+// CreateSampleFindings: findings that show what each type looks like. They are marked (title, and
+// service.additionalInfo.sample) and have ids of their own, so that they never meet real ones.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "api/handlers.h"
+#include "base/hash.h"
+#include "base/json_writer.h"
+#include "finding/detector_id.h"
+
+namespace picket::api {
+
+namespace {
+
+std::string filled(std::string_view part, const Call& call) {
+  std::string out;
+  out.reserve(part.size());
+  while (true) {
+    const std::size_t at = part.find("${");
+    out += part.substr(0, at);
+    if (at == std::string_view::npos) return out;
+    part.remove_prefix(at);
+    const std::size_t end = part.find('}');
+    const std::string_view name = part.substr(2, end - 2);
+    out += name == "ACCOUNT"  ? call.caller.account
+           : name == "REGION" ? call.region
+                              : partition_of(call.region);
+    part.remove_prefix(end + 1);
+  }
+}
+
+FindingRow sample_row(const SampleType& sample, const Call& call, std::uint64_t epoch) {
+  FindingRow row;
+  row.id = hash128(fmt::format("sample\x1f{}\x1f{}\x1f{}\x1f{}", call.caller.account, call.region,
+                               sample.type, call.now))
+               .hex();
+  row.account = call.caller.account;
+  row.region = call.region;
+  row.type = sample.type;
+  row.detector_id = call.detector_id();
+  row.severity = sample.severity;
+  row.created_at = row.updated_at = row.first_seen = row.last_seen = call.now;
+  row.count = 1;
+  row.epoch = epoch;
+
+  const std::string time = format_time(call.now);
+  const std::string_view partition = partition_of(call.region);
+  JsonWriter json(row.document);
+  json.begin_object();
+  json.member("schemaVersion", "2.0");
+  json.member("accountId", row.account);
+  json.member("region", row.region);
+  json.member("partition", partition);
+  json.member("id", row.id);
+  json.member("arn", fmt::format("arn:{}:guardduty:{}:{}:detector/{}/finding/{}", partition, row.region,
+                                 row.account, row.detector_id, row.id));
+  json.member("type", row.type);
+  json.member_raw("resource", filled(sample.resource, call));
+  json.key("service");
+  json.begin_object();
+  json.member("serviceName", "guardduty");
+  json.member("detectorId", row.detector_id);
+  if (!sample.action.empty()) json.member_raw("action", filled(sample.action, call));
+  json.member("resourceRole", sample.role);
+  if (!sample.feature.empty()) json.member("featureName", sample.feature);
+  if (!sample.extra.empty()) {
+    std::string extra = filled(sample.extra, call);
+    json.raw(extra);
+  }
+  json.member_raw("additionalInfo", R"({"sample":true})");
+  json.member("eventFirstSeen", time);
+  json.member("eventLastSeen", time);
+  json.member("count", row.count);
+  json.end_object();
+  json.member("severity", row.severity);
+  json.member("createdAt", time);
+  json.member("updatedAt", time);
+  json.member("title", fmt::format("[SAMPLE] {}", row.type));
+  json.member("description",
+              fmt::format("A sample of the finding type {}. Nothing was detected; the resources, "
+                          "addresses and names in it are made up.",
+                          row.type));
+  json.end_object();
+  return row;
+}
+
+}  // namespace
+
+Answer create_sample_findings(Call& call) {
+  if (const auto detector = require_detector(call); !detector) return std::unexpected(detector.error());
+  std::vector<std::string> wanted = call.strings("findingTypes");
+  const auto epoch = call.store().last_epoch();
+  if (!epoch) return store_error(epoch.error(), "findingTypes");
+  std::vector<FindingRow> rows;
+  if (wanted.empty()) {
+    for (const SampleType& sample : sample_types()) rows.push_back(sample_row(sample, call, *epoch));
+  }
+  std::ranges::sort(wanted);
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  for (const std::string& type : wanted) {
+    const auto sample =
+        std::ranges::lower_bound(sample_types(), std::string_view(type), {}, &SampleType::type);
+    if (sample == sample_types().end() || sample->type != type) return invalid_parameter("findingTypes");
+    rows.push_back(sample_row(*sample, call, *epoch));
+  }
+  const auto applied = call.store().apply(rows, {}, *epoch, {}, call.now);
+  if (!applied) return store_error(applied.error(), "findingTypes");
+  if (!applied->rejected.empty())
+    return store_error(
+        {ErrorKind::internal, "a sample finding was rejected: " + applied->rejected.front().why,
+         applied->rejected.front().id, -1},
+        "findingTypes");
+  return "{}";
+}
+
+}  // namespace picket::api

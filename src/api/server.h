@@ -1,0 +1,59 @@
+// HTTP/1.1 on one address: limits, keep-alive, graceful stop. It has threads of its own, so neither a
+// slow client nor a heavy query takes time from the reading of logs.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "api/response.h"
+#include "aws/sigv4.h"
+#include "base/result.h"
+
+namespace picket::api {
+
+struct ServerSettings {
+  std::string host = "127.0.0.1";  // an address, not a name
+  std::uint16_t port = 7788;       // 0: any free one
+  unsigned workers = 4;            // threads that run the handler; one more does the sockets
+  std::uint32_t header_bytes_max = 16 * 1024;
+  std::uint64_t body_bytes_max = 1024 * 1024;
+  std::size_t connections_max = 512;
+  std::chrono::milliseconds idle_max{60'000};     // between two requests of a connection
+  std::chrono::milliseconds request_max{15'000};  // from a request's first byte to its last
+  std::chrono::milliseconds write_max{30'000};
+  std::chrono::milliseconds stop_max{5'000};  // what requests under way get when the server stops
+};
+
+struct ServerCounters {
+  std::uint64_t connections = 0, requests = 0;
+  std::uint64_t refused_connections = 0;  // above connections_max
+  std::uint64_t malformed = 0;            // no HTTP, or beyond a limit
+  std::uint64_t timeouts = 0;
+};
+
+class Server {
+ public:
+  // Called from several threads at once. An exception becomes a 500.
+  using Handler = std::function<Response(const aws::HttpRequest&)>;
+
+  // Listens when it returns.
+  static Result<std::unique_ptr<Server>> start(const ServerSettings& settings, Handler handler);
+  ~Server();  // stops
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  std::uint16_t port() const;
+  ServerCounters counters() const;
+  // Accepts no more, finishes requests under way within stop_max, closes idle connections. Idempotent.
+  void stop();
+
+ private:
+  struct Impl;
+  explicit Server(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace picket::api

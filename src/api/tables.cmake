@@ -1,0 +1,12 @@
+pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET GLOBAL re2)
+# The tables of api/tables.h, generated from data/api into the build directory.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+set(api_tables ${CMAKE_CURRENT_BINARY_DIR}/api_tables.cpp)
+set(api_data ${PROJECT_SOURCE_DIR}/data/api)
+add_custom_command(
+  OUTPUT ${api_tables}
+  COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/generate_api_tables.py ${api_data} > ${api_tables}
+  DEPENDS ${PROJECT_SOURCE_DIR}/tools/generate_api_tables.py ${api_data}/guardduty.json
+          ${api_data}/finding_types.json ${api_data}/sample_parts.json
+  VERBATIM)
+target_sources(picket_api PRIVATE ${api_tables})
