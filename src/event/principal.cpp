@@ -211,8 +211,7 @@ Outcome outcome(const CloudTrailEvent& event) {
                                                              "Forbidden",
                                                              "ForbiddenException",
                                                              "InvalidToken",
-                                                             "CloudTrailInvalidClientTokenIdException",
-                                                             "Blocked"};
+                                                             "CloudTrailInvalidClientTokenIdException"};
   if (code.contains("AccessDenied") || code.contains("Unauthorized") || code.contains("NotAuthorized"))
     return Outcome::denied;
   return std::ranges::find(refusals, code) != refusals.end() ? Outcome::denied : Outcome::failed;
