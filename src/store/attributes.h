@@ -55,9 +55,10 @@ bool is_row_attribute(AttributeId id);
 std::string canonical_value(AttributeKind kind, std::string_view text);
 
 // Calls `emit` with each filterable value of a finding's document, arrays element by element, in document
-// order. service.additionalInfo.value (JSON in a string, as the API has it) is read as if spelled out.
+// order. service.additionalInfo.value, when it is a JSON object in a string as the API has it, is read as if
+// spelled out (and is then no value itself: it would be most of the document).
 // Member names match without regard to case: the paths and the finding's JSON differ in a few.
-// Fails when the text is no JSON object, or nested deeper than 64.
+// Fails when the text is no JSON object.
 Result<void> flatten_document(std::string_view json,
                               const std::function<void(AttributeId, std::string_view canonical)>& emit);
 
