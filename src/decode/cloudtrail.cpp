@@ -151,11 +151,16 @@ class CloudTrailDecoder final : public TextDecoder {
 // records. It need not: a cut elsewhere only costs a retry.
 std::size_t CloudTrailDecoder::cut(const char* text, std::size_t at, std::size_t size, bool last) {
   if (last) return size;
-  const std::string_view window(text, size);
-  if (const std::size_t line = window.rfind('\n'); line != std::string_view::npos && line > at) return line;
-  for (std::size_t comma = window.rfind(",{\""); comma != std::string_view::npos && comma > at;
-       comma = comma == 0 ? std::string_view::npos : window.rfind(",{\"", comma - 1)) {
-    if (text[comma - 1] == '}') return comma;
+  // memrchr, because std::string_view::rfind goes byte by byte: a quarter of all time.
+  if (const void* line = memrchr(text + at, '\n', size - at); line != nullptr) {
+    const auto end = static_cast<std::size_t>(static_cast<const char*>(line) - text);
+    if (end > at) return end;
+  }
+  for (std::size_t end = size; end > at + 2;) {
+    const void* found = memrchr(text + at, '{', end - at);
+    if (found == nullptr) break;
+    end = static_cast<std::size_t>(static_cast<const char*>(found) - text);
+    if (end > at + 2 && text[end - 1] == ',' && text[end - 2] == '}') return end - 1;
   }
   return at;
 }

@@ -17,21 +17,21 @@
 namespace picket {
 
 struct DecodeLimits {
-  // Sources: reliability.md T5 (record, depth), DESIGN.md section 9; the ratio is above gzip's best on real logs
-  // (DNS 8.6, SANS CloudTrail 30) by an order of magnitude, deflate's own limit being 1,032.
-  std::uint64_t object_bytes_max = 16ULL << 30;   // decoded
+  // Sources: reliability.md T5 (record, depth), DESIGN.md section 9; the ratio is above gzip's best on real
+  // logs (DNS 8.6, SANS CloudTrail 30) by an order of magnitude, deflate's own limit being 1,032.
+  std::uint64_t object_bytes_max = 16ULL << 30;  // decoded
   std::uint64_t record_bytes_max = 1ULL << 20;
-  unsigned ratio_max = 500;                        // checked once 64 MiB were decoded
+  unsigned ratio_max = 500;  // checked once 64 MiB were decoded
   unsigned depth_max = 64;
 };
 
 // What is known of an object before it is read.
 struct ObjectInfo {
-  std::string key;                   // as in the manifest: relative to its source, "/" separated
-  std::optional<LogKind> kind;       // set by configuration; else recognised
-  std::string account, region;       // of the source or the key, where the records do not carry them; may be empty
-  std::string cluster;               // EKS cluster of the source or the key; may be empty
-  std::string flow_format;           // field names of a flow log without header line; empty = header or version 2
+  std::string key;              // as in the manifest: relative to its source, "/" separated
+  std::optional<LogKind> kind;  // set by configuration; else recognised
+  std::string account, region;  // of the source or the key, where the records do not carry them; may be empty
+  std::string cluster;          // EKS cluster of the source or the key; may be empty
+  std::string flow_format;      // field names of a flow log without header line; empty = header or version 2
 };
 
 // Pulls bytes; 0 at the end.
@@ -44,23 +44,26 @@ class ByteSource {
 std::unique_ptr<ByteSource> memory_source(std::string_view bytes);
 
 enum class ObjectVerdict : std::uint8_t {
-  decoded,      // it is a log of ours (possibly with quarantined records, possibly empty)
-  not_a_log,    // other AWS prefixes, CSV, labels, README: skipped and counted, no failure
-  failed,       // it should be a log, but could not be read or decoded at all, or was cut short
+  decoded,    // it is a log of ours (possibly with quarantined records, possibly empty)
+  not_a_log,  // other AWS prefixes, CSV, labels, README: skipped and counted, no failure
+  failed,     // it should be a log, but could not be read or decoded at all, or was cut short
 };
 
 struct DecodeReport {
   ObjectVerdict verdict = ObjectVerdict::not_a_log;
   std::optional<LogKind> kind;
   std::uint64_t bytes_in = 0, bytes_decoded = 0;
-  std::uint64_t records_read = 0;    // = events delivered + filtered + quarantined
-  // Set with not_a_log (why it was skipped) and failed (what went wrong); records before a failure were delivered.
+  std::uint64_t records_read = 0;  // = events delivered + filtered + quarantined
+  // Set with not_a_log (why it was skipped) and failed (what went wrong; records before it were delivered).
+  // With decoded it is a remark (bytes behind the compressed data) or empty.
   std::string reason;
-  // CloudTrail delivery objects: records that came after the first gzip member (their digest does not cover them).
+  // CloudTrail delivery objects: records that came after the first gzip member (their digest does not cover
+  // them).
   std::uint64_t first_unverified_position = 0;
 };
 
-DecodeReport decode_object(ByteSource& source, const ObjectInfo& info, const DecodeLimits& limits, EventSink& sink);
+DecodeReport decode_object(ByteSource& source, const ObjectInfo& info, const DecodeLimits& limits,
+                           EventSink& sink);
 
 // One kind's decoder, fed with decoded text. `decode_object` owns the window and the carry-over.
 class TextDecoder {
@@ -68,17 +71,22 @@ class TextDecoder {
   virtual ~TextDecoder() = default;
   // How much text it wants at once when there is that much (bytes).
   virtual std::size_t window() const = 0;
-  // Handles the complete records at the start of [text, text + size) and returns the bytes consumed; what is left comes
-  // again with more behind it. 64 writable bytes follow the text. With `last` nothing follows and all must be consumed.
-  // A return of 0 without `last` asks for a larger window (up to record_bytes_max more).
+  // Handles the complete records at the start of [text, text + size) and returns the bytes consumed; what is
+  // left comes again with more behind it. 64 writable bytes follow the text. With `last` nothing follows and
+  // all must be consumed. A return of 0 without `last` asks for a larger window (up to record_bytes_max
+  // more).
   virtual std::size_t feed(char* text, std::size_t size, bool last) = 0;
   // Records seen so far (delivered, filtered and quarantined).
   virtual std::uint64_t records_read() const = 0;
 };
 
-std::unique_ptr<TextDecoder> make_cloudtrail_decoder(const ObjectInfo& info, const DecodeLimits& limits, EventSink& sink);
-std::unique_ptr<TextDecoder> make_flow_decoder(const ObjectInfo& info, const DecodeLimits& limits, EventSink& sink);
-std::unique_ptr<TextDecoder> make_dns_decoder(const ObjectInfo& info, const DecodeLimits& limits, EventSink& sink);
-std::unique_ptr<TextDecoder> make_audit_decoder(const ObjectInfo& info, const DecodeLimits& limits, EventSink& sink);
+std::unique_ptr<TextDecoder> make_cloudtrail_decoder(const ObjectInfo& info, const DecodeLimits& limits,
+                                                     EventSink& sink);
+std::unique_ptr<TextDecoder> make_flow_decoder(const ObjectInfo& info, const DecodeLimits& limits,
+                                               EventSink& sink);
+std::unique_ptr<TextDecoder> make_dns_decoder(const ObjectInfo& info, const DecodeLimits& limits,
+                                              EventSink& sink);
+std::unique_ptr<TextDecoder> make_audit_decoder(const ObjectInfo& info, const DecodeLimits& limits,
+                                                EventSink& sink);
 
 }  // namespace picket

@@ -153,6 +153,13 @@ DecodeReport decode_object(ByteSource& source, const ObjectInfo& info, const Dec
   const auto starts = [&](std::string_view magic) {
     return filled.size >= magic.size() && std::memcmp(work.window.data(), magic.data(), magic.size()) == 0;
   };
+  if (starts("PAR1")) {
+    report.verdict = ObjectVerdict::failed;
+    report.kind = expected;
+    report.reason = "Parquet objects are not read by this build";
+    report.bytes_in = outer.bytes_in();
+    return report;
+  }
   if (starts("\x1f\x8b") || starts("\x28\xb5\x2f\xfd")) {
     work.ahead.assign(work.window.data(), work.window.data() + filled.size);
     resumed.emplace(std::string_view(work.ahead.data(), work.ahead.size()), outer);
@@ -239,7 +246,8 @@ DecodeReport decode_object(ByteSource& source, const ObjectInfo& info, const Dec
   }
   report.records_read = decoder->records_read();
   if (filled.error) return finish(ObjectVerdict::failed, filled.error->what);
-  return finish(ObjectVerdict::decoded, {});
+  return finish(ObjectVerdict::decoded,
+                outer.trailing_garbage() ? "bytes behind the compressed data were not read" : "");
 }
 
 }  // namespace picket

@@ -31,7 +31,7 @@ enum Mark : std::uint32_t {
   k_foreign_source = 1U << 16,
   k_audit_version = 1U << 17,
   k_insight = 1U << 18,
-  k_member = 1U << 19,
+  k_query_rows = 1U << 19,
   k_events = 1U << 20,
 };
 
@@ -62,13 +62,14 @@ constexpr std::array<std::pair<std::string_view, std::uint32_t>, 27> marks{{
     {"insightDetails", k_insight},
     {"events", k_events},
     {"stageTimestamp", k_audit_id},
-    {"QueryResultRows", k_member},
+    {"QueryResultRows", k_query_rows},
 }};
 
 // Members at any depth up to 5: deeper ones belong to a record's contents.
 std::uint32_t marks_in(std::string_view text) {
   std::uint32_t found = 0;
   int depth = 0;
+  bool source_next = false;
   for (std::size_t at = 0; at < text.size(); ++at) {
     switch (text[at]) {
       case '{':
@@ -91,13 +92,20 @@ std::uint32_t marks_in(std::string_view text) {
           ++next;
         if (next >= text.size() || text[next] != ':') {
           if (name.starts_with("audit.k8s.io/")) found |= k_audit_version;
-          if (name.starts_with("aws:s3") || name.starts_with("aws:sqs") || name.starts_with("aws:kinesis"))
-            found |= k_foreign_source;
+          // S3's and SQS's notifications look like CloudTrail but for this.
+          if (source_next && name.starts_with("aws:")) return found | k_foreign_source;
           break;
         }
+        source_next = name == "eventSource";
         for (const auto& [mark, bit] : marks) {
           if (mark == name) found |= bit;
         }
+        // Enough for most objects after one record.
+        if (constexpr std::uint32_t sure = k_event_name | k_event_source | k_user_identity;
+            (found & sure) == sure)
+          return found;
+        if (constexpr std::uint32_t sure = k_query_name | k_query_detail; (found & sure) == sure)
+          return found;
         break;
       }
       default:
@@ -209,10 +217,9 @@ Sniffed sniff_json(std::string_view text, unsigned depth) {
   }
   if (all(k_query_name | k_query_detail)) return {.kind = LogKind::dns};
   if (any(k_audit_id | k_audit_version)) return {.kind = LogKind::k8saudit};
-  if (any(k_foreign_source) && !any(k_user_identity))
-    return {.reason = "a notification of another service, no log"};
-  if (any(k_cloudtrail_event | k_digest | k_event_json | k_insight) || all(k_event_name | k_event_source) ||
-      all(k_event_name | k_user_identity)) {
+  if (any(k_foreign_source)) return {.reason = "a notification of another service, no log"};
+  if (any(k_cloudtrail_event | k_digest | k_event_json | k_insight | k_query_rows) ||
+      all(k_event_name | k_event_source) || all(k_event_name | k_user_identity)) {
     return {.kind = LogKind::cloudtrail};
   }
   if (any(k_records) && text.size() < 256) return {.kind = LogKind::cloudtrail};  // an empty delivery
