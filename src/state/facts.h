@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -26,18 +27,18 @@ constexpr TimeMs known_forever = std::numeric_limits<TimeMs>::min();
 // One thing learned, extracted from a record while it was at hand.
 struct FactRow {
   TimeMs time = 0;
-  std::string id;                     // eventID, or "" for flow-derived rows; orders equal times
+  std::string id;  // eventID, or "" for flow-derived rows; orders equal times
   std::string account, region;
-  std::string name;                   // eventName without suffix, or "flow" (see below), or "describe:instances", …
-  std::string request, response;      // raw JSON of requestParameters and responseElements
+  std::string name;  // eventName without suffix, or "flow" (see below), or "describe:instances", …
+  std::string request, response;  // raw JSON of requestParameters and responseElements
   template <class Ar>
   void io(Ar& ar) {
     ar(time, id, account, region, name, request, response);
   }
 };
 
-// Seen in flow records: an interface, the addresses that may be its own (those common to all its records), and what
-// version 3+ fields said. Merges by intersecting the addresses.
+// Seen in flow records: an interface, the addresses that may be its own (those common to all its records),
+// and what version 3+ fields said. Merges by intersecting the addresses.
 struct InterfaceSighting {
   std::string account, region, interface_id, instance_id, vpc_id, subnet_id;
   std::vector<IpAddress> candidates;  // at most 2, sorted; one left = its own address
@@ -67,11 +68,12 @@ struct InstanceFact {
 struct InterfaceFact {
   std::string account, region;
   std::string interface_id, vpc_id, subnet_id, private_dns_name, public_dns_name;
-  std::string instance_id;   // empty: not attached to an instance, or unknown
-  // "interface" (instances), "nat_gateway", "network_load_balancer", "vpc_endpoint", "lambda", …; empty = unknown.
+  std::string instance_id;  // empty: not attached to an instance, or unknown
+  // "interface" (instances), "nat_gateway", "network_load_balancer", "vpc_endpoint", "lambda", …; empty =
+  // unknown.
   std::string type;
-  std::vector<IpAddress> private_ips, public_ips, ipv6;  // the primary private address first
-  std::vector<std::string> private_dns_names;            // of private_ips, empty where unknown
+  std::vector<IpAddress> private_ips, public_ips, ipv6;              // the primary private address first
+  std::vector<std::string> private_dns_names;                        // of private_ips, empty where unknown
   std::vector<std::pair<std::string, std::string>> security_groups;  // id, name
 };
 
@@ -82,11 +84,9 @@ struct BucketFact {
   std::optional<bool> account_block_public_acls, account_ignore_public_acls, account_block_public_policy,
       account_restrict_public_buckets;
   std::optional<bool> acl_public_read, acl_public_write;  // what the last access control list grants everyone
-  std::string policy;  // last policy text seen, empty when none or deleted
+  std::string policy;                                     // last policy text seen, empty when none or deleted
   std::vector<Tag> tags;
 };
-
-class AwsRanges;  // enrich/aws_ranges.h
 
 struct ClusterFact {
   std::string name, arn, vpc_id, status;
@@ -101,7 +101,8 @@ class Facts {
   Facts(const Facts&) = delete;
   Facts& operator=(const Facts&) = delete;
 
-  // The calls worth a row: service and API name (version suffix stripped). The engine asks row_of for these only.
+  // The calls worth a row: service and API name (version suffix stripped). The engine asks row_of for these
+  // only.
   static std::span<const std::pair<std::string_view, std::string_view>> interesting_calls();
   // nullopt when the event failed or tells nothing worth keeping.
   static std::optional<FactRow> row_of(const CloudTrailEvent& event);
@@ -114,14 +115,16 @@ class Facts {
   // The interface's own private address: from the inventory, else from what its flow records have in common.
   std::optional<IpAddress> local_address(std::string_view interface_id, TimeMs at) const;
   // The instance behind a private address of a VPC (or of the account when vpc is empty).
-  std::optional<std::string> instance_by_ip(std::string_view account, std::string_view vpc_id, const IpAddress& ip, TimeMs at) const;
+  std::optional<std::string> instance_by_ip(std::string_view account, std::string_view vpc_id,
+                                            const IpAddress& ip, TimeMs at) const;
   // Public addresses the instance may appear from: its own, elastic ones, its subnet's or VPC's NAT gateways.
   std::vector<IpAddress> public_addresses_of_instance(std::string_view instance_id, TimeMs at) const;
-  // Whose public address it was: account id when an account seen in the logs owned it (instance, elastic, NAT).
+  // Whose public address it was: account id when an account seen in the logs owned it (instance, elastic,
+  // NAT).
   std::optional<std::string> owner_of_public_ip(const IpAddress& ip, TimeMs at) const;
   // Whether AWS's published ranges hold the address; nullopt when no ranges were loaded.
   std::optional<bool> aws_address(const IpAddress& ip) const;
-  void use_aws_ranges(std::shared_ptr<const AwsRanges> ranges);
+  void use_aws_ranges(std::function<bool(const IpAddress&)> holds);
   std::optional<BucketFact> bucket(std::string_view name, TimeMs at) const;
   std::optional<ClusterFact> cluster(std::string_view account, std::string_view region, std::string_view name,
                                      TimeMs at) const;
@@ -131,8 +134,8 @@ class Facts {
   // An estimate that depends only on what is known, not on how it was learned.
   std::size_t bytes() const;
   void set_bytes_max(std::size_t bytes_max);  // 512 MiB unless set
-  // To be called at the end of an epoch: over the budget, forgets resources of accounts above their share first,
-  // then those with the oldest news; imported ones last. Returns how many resources were forgotten.
+  // To be called at the end of an epoch: over the budget, forgets resources of accounts above their share
+  // first, then those with the oldest news; imported ones last. Returns how many resources were forgotten.
   std::size_t evict();
   std::uint64_t evicted() const;  // resources forgotten so far
   std::uint64_t dropped() const;  // old values forgotten because one resource had too many
