@@ -53,13 +53,14 @@ void Engine::use_intel(std::shared_ptr<const IntelIndex> intel) { intel_ = std::
 EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const PendingBounds& pending) {
   ++epoch_;
   remember_keys(objects);
-  EpochTables tables{detectors_, &triggers_, intel_.get(), watermark_};
+  const EpochTables tables{detectors_, &triggers_, intel_.get(), watermark_, limits_.filter};
   std::vector<ObjectOutput> object_outputs(objects.size());
   for (WorkerOutput& output : outputs_) output.clear();
 
   workers_.parallel_for(objects.size(), [&](unsigned worker, std::size_t number) {
     const EpochObject& object = objects[number];
-    ObjectRun run(tables, object.info, static_cast<std::uint32_t>(number), outputs_[worker], object_outputs[number]);
+    ObjectRun run(tables, object.info, static_cast<std::uint32_t>(number), object.records_before, outputs_[worker],
+                  object_outputs[number]);
     DecodeReport report;
     if (auto source = object.open(); !source) {
       report.verdict = ObjectVerdict::failed;

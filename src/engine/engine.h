@@ -35,6 +35,7 @@ struct EngineLimits {
   std::size_t identities_max = 64U << 20;   // record ids kept for finding duplicates (about 16 bytes each)
   std::size_t ordered_bytes_max = 256U << 20;
   DecodeLimits decode;
+  RecordFilter filter;
 };
 
 // How long a kind's records may still come after newer ones (DESIGN section 3).
@@ -49,6 +50,7 @@ struct EpochObject {
   std::uint64_t sequence = 0;  // in the input log
   std::string stream;          // source, account, Region and kind as far as the key tells: whose watermark it moves
   TimeMs lower_bound = 0;      // no record of it is expected to be older
+  std::uint64_t records_before = 0;  // of the same growing file: positions count on from there
   // Opens the bytes; called on a worker thread.
   std::function<Result<std::unique_ptr<ByteSource>>()> open;
 };
@@ -108,6 +110,8 @@ class Engine {
   // State to bytes, sections with length and checksum (engine/snapshot_test.cpp); load refuses what save did not write.
   std::string save() const;
   Result<void> load(std::string_view bytes);
+  // Without state: the next epoch is epoch + 1.
+  void start_at(std::uint64_t epoch) { epoch_ = epoch; }
 
  private:
   void find_duplicates(std::vector<ObjectOutput>& objects, std::vector<std::vector<std::uint64_t>>& duplicates);

@@ -24,9 +24,9 @@ void WorkerOutput::clear() {
   interfaces.clear();
 }
 
-ObjectRun::ObjectRun(const EpochTables& tables, const ObjectInfo& info, std::uint32_t object_index, WorkerOutput& out,
-                     ObjectOutput& object)
-    : tables_(tables), info_(info), object_index_(object_index), object_(hash64(info.key)), out_(out), result_(object) {
+ObjectRun::ObjectRun(const EpochTables& tables, const ObjectInfo& info, std::uint32_t object_index,
+                     std::uint64_t records_before, WorkerOutput& out, ObjectOutput& object)
+    : tables_(tables), info_(info), object_index_(object_index), records_before_(records_before), object_(hash64(info.key)), out_(out), result_(object) {
   result_.ledger.key = info.key;
 }
 
@@ -34,6 +34,15 @@ void ObjectRun::saw(LogKind kind, TimeMs time) {
   ++result_.ledger.processed;
   if (time < tables_.watermark[index_of(kind)]) ++result_.ledger.late;
   times_.add(time);
+}
+
+bool ObjectRun::left_out(TimeMs time, std::string_view account) {
+  if (!tables_.filter.active()) return false;
+  const std::string_view reason = tables_.filter.reason(time, account.empty() ? std::string_view(info_.account) : account);
+  if (reason.empty()) return false;
+  ++result_.ledger.filtered;
+  ++result_.ledger.filter_reasons[std::string(reason)];
+  return true;
 }
 
 void ObjectRun::identify(std::uint64_t id, TimeMs time, std::uint64_t position) {
@@ -83,6 +92,7 @@ void ObjectRun::fold(Detection detection) {
 }
 
 void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t position) {
+  if (left_out(event.event_time, event.recipient_account_id)) return;
   saw(LogKind::cloudtrail, event.event_time);
   // Without an eventID the text is the identity: a copy is a copy.
   const std::uint64_t id = event.event_id.empty() ? hash64(event.raw.text())
@@ -93,7 +103,7 @@ void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t positi
     const Detector& detector = *tables_.detectors[index];
     std::optional<Evidence> evidence = detector.logic.cloudtrail(event, context);
     if (!evidence) return;
-    const ProofRecord record{event.event_time, object_, position, std::string(event.event_id)};
+    const ProofRecord record{event.event_time, object_, records_before_ + position, std::string(event.event_id)};
     Subject subject = subject_of(event, ResourceKind::access_key);
     out_.pending.push_back({make_detection(index, std::move(*evidence), std::move(subject), record, hits), object_index_,
                             position, detector.logic.ordered != nullptr});
@@ -170,11 +180,20 @@ void ObjectRun::on_listed_flow(const FlowRecord& flow, bool source) {
     std::optional<Evidence> evidence = tables_.detectors[listed.detector]->logic.flow(flow, context);
     if (!evidence) continue;
     fold(make_detection(listed.detector, std::move(*evidence), subject_of(flow, source),
-                        {flow.start_ms(), object_, flow.position, {}}, context.hits));
+                        {flow.start_ms(), object_, records_before_ + flow.position, {}}, context.hits));
   }
 }
 
 void ObjectRun::on_flows(std::span<const FlowRecord> records) {
+  if (!tables_.filter.active()) return take_flows(records);
+  std::vector<FlowRecord> kept;
+  for (const FlowRecord& flow : records) {
+    if (!left_out(flow.start_ms(), flow.account_id)) kept.push_back(flow);
+  }
+  take_flows(kept);
+}
+
+void ObjectRun::take_flows(std::span<const FlowRecord> records) {
   if (records.empty()) return;
   const TimeMs watermark = tables_.watermark[index_of(LogKind::vpcflow)];
   const IntelIndex& intel = *tables_.intel;
@@ -202,7 +221,7 @@ void ObjectRun::on_flows(std::span<const FlowRecord> records) {
   for (std::size_t i = 0; i < std::min(sighted_per_batch, records.size()); ++i) sight(records[i]);
   for (const auto& window : tables_.triggers->windows(LogKind::vpcflow)) {
     current_detector_ = window.detector;
-    window.logic->add_flows({records, object_, this, &window_state, &window_touched});
+    window.logic->add_flows({records, object_, records_before_, this, &window_state, &window_touched});
   }
   for (const std::uint16_t index : tables_.triggers->every(LogKind::vpcflow)) {
     for (const FlowRecord& flow : records) {
@@ -212,25 +231,28 @@ void ObjectRun::on_flows(std::span<const FlowRecord> records) {
       sight(flow);
       const bool remote_is_source = flow.srcaddr.is_public() && !flow.dstaddr.is_public();
       fold(make_detection(index, std::move(*evidence), subject_of(flow, remote_is_source),
-                          {flow.start_ms(), object_, flow.position, {}}, {}));
+                          {flow.start_ms(), object_, records_before_ + flow.position, {}}, {}));
     }
   }
 }
 
-void ObjectRun::on_flow_gap(std::string_view, std::string_view, bool skip_data, TimeMs start, TimeMs, std::uint64_t) {
+void ObjectRun::on_flow_gap(std::string_view account_id, std::string_view, bool skip_data, TimeMs start, TimeMs,
+                            std::uint64_t) {
+  if (left_out(start, account_id)) return;
   ++result_.ledger.processed;
   if (start < tables_.watermark[index_of(LogKind::vpcflow)]) ++result_.ledger.late;
   ++(skip_data ? result_.ledger.skip_data : result_.ledger.no_data);
 }
 
 void ObjectRun::on_dns(const DnsQuery& query, std::uint64_t position) {
+  if (left_out(query.query_timestamp, query.account_id)) return;
   saw(LogKind::dns, query.query_timestamp);
   Context context{.account = query.account_id, .region = query.region};
   context.hits = tables_.intel->match_domain(query.query_name);
   const auto run = [&](std::uint16_t index, std::span<const IntelHit> hits) {
     std::optional<Evidence> evidence = tables_.detectors[index]->logic.dns(query, context);
     if (!evidence) return;
-    fold(make_detection(index, std::move(*evidence), subject_of(query), {query.query_timestamp, object_, position, {}}, hits));
+    fold(make_detection(index, std::move(*evidence), subject_of(query), {query.query_timestamp, object_, records_before_ + position, {}}, hits));
   };
   if (!context.hits.empty()) {
     for (const auto& listed : tables_.triggers->listed(LogKind::dns)) {
@@ -241,12 +263,13 @@ void ObjectRun::on_dns(const DnsQuery& query, std::uint64_t position) {
   for (const auto& window : tables_.triggers->windows(LogKind::dns)) {
     current_detector_ = window.detector;
     current_account_ = query.account_id;
-    window.logic->add_dns(query, {query.query_timestamp, object_, position, {}}, this, &window_state);
+    window.logic->add_dns(query, {query.query_timestamp, object_, records_before_ + position, {}}, this, &window_state);
   }
 }
 
 void ObjectRun::on_audit(const AuditEvent& event, std::uint64_t position) {
   const TimeMs time = event.request_received_timestamp;
+  if (left_out(time, info_.account)) return;
   saw(LogKind::k8saudit, time);
   const std::uint64_t id =
       event.audit_id.empty() ? hash64(event.raw.text()) : hash64(event.audit_id, hash64(event.stage, hash64(event.cluster_name)));
@@ -263,7 +286,7 @@ void ObjectRun::on_audit(const AuditEvent& event, std::uint64_t position) {
     const Detector& detector = *tables_.detectors[audit.detector];
     std::optional<Evidence> evidence = detector.logic.audit(event, context);
     if (!evidence) continue;
-    const ProofRecord record{time, object_, position, std::string(event.audit_id)};
+    const ProofRecord record{time, object_, records_before_ + position, std::string(event.audit_id)};
     out_.pending.push_back({make_detection(audit.detector, std::move(*evidence), subject_of(event), record,
                                            audit.trigger->listed ? context.hits : std::span<const IntelHit>{}),
                             object_index_, position, detector.logic.ordered != nullptr});

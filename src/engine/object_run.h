@@ -78,18 +78,33 @@ struct WorkerOutput {
   void clear();
 };
 
+// What the user's flags leave out: counted as filtered, never evaluated.
+struct RecordFilter {
+  std::optional<TimeMs> from, to;  // event time in [from, to)
+  std::string account;             // only this one; empty = all
+  bool active() const { return from || to || !account.empty(); }
+  // Why a record is left out; empty when it is not.
+  std::string_view reason(TimeMs time, std::string_view record_account) const {
+    if ((from && time < *from) || (to && time >= *to)) return "outside_time_range";
+    if (!account.empty() && record_account != account) return "other_account";
+    return {};
+  }
+};
+
 // Read-only for all workers during an epoch.
 struct EpochTables {
   std::span<const Detector* const> detectors;
   const TriggerIndex* triggers = nullptr;
   const IntelIndex* intel = nullptr;
   std::array<TimeMs, log_kinds.size()> watermark{};  // of each kind at the epoch's start
+  RecordFilter filter;
 };
 
 class ObjectRun final : public EventSink {
  public:
-  ObjectRun(const EpochTables& tables, const ObjectInfo& info, std::uint32_t object_index, WorkerOutput& out,
-            ObjectOutput& object);
+  // `records_before`: of the same growing file; positions count on from there.
+  ObjectRun(const EpochTables& tables, const ObjectInfo& info, std::uint32_t object_index, std::uint64_t records_before,
+            WorkerOutput& out, ObjectOutput& object);
 
   void on_cloudtrail(const CloudTrailEvent& event, std::uint64_t position) override;
   void on_flows(std::span<const FlowRecord> records) override;
@@ -106,6 +121,8 @@ class ObjectRun final : public EventSink {
  private:
   struct InterfaceCache;
   void saw(LogKind kind, TimeMs time);
+  bool left_out(TimeMs time, std::string_view account);
+  void take_flows(std::span<const FlowRecord> records);
   void identify(std::uint64_t id, TimeMs time, std::uint64_t position);
   Detection make_detection(std::uint16_t detector, Evidence evidence, Subject subject, const ProofRecord& record,
                            std::span<const IntelHit> hits) const;
@@ -118,6 +135,7 @@ class ObjectRun final : public EventSink {
   const EpochTables& tables_;
   const ObjectInfo& info_;
   const std::uint32_t object_index_;
+  const std::uint64_t records_before_;
   const std::uint64_t object_;  // hash of the key
   WorkerOutput& out_;
   ObjectOutput& result_;

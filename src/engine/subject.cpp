@@ -20,8 +20,9 @@ void add_resource(const CloudTrailEvent& event, ApiCall& call) {
   if (event.resources.absent()) return;
   const JsonDocument document = event.resources.parse();
   const auto root = document.root();
-  if (!root || !root->is_array()) return;
-  for (const auto item : root->get_array().value_unsafe()) {
+  simdjson::dom::array items;
+  if (!root || root->get(items) != simdjson::SUCCESS) return;
+  for (const auto item : items) {
     std::string_view type, arn;
     if (item["type"].get(type) != simdjson::SUCCESS) continue;
     if (item["ARN"].get(arn) != simdjson::SUCCESS && item["arn"].get(arn) != simdjson::SUCCESS) continue;

@@ -90,7 +90,8 @@ class WindowLogic {
   // `touched` is told of every selected record.
   struct FlowBatch {
     std::span<const FlowRecord> records;
-    std::uint64_t object = 0;  // hash of its key
+    std::uint64_t object = 0;          // hash of its key
+    std::uint64_t records_before = 0;  // added to positions
     void* table = nullptr;  // the worker's window table
     WindowState& (*state)(void* table, const WindowLogic& logic, std::uint64_t entity, TimeMs window_start);
     void (*touched)(void* table, const FlowRecord& record);
@@ -172,7 +173,7 @@ class Logic final : public WindowLogic {
         batch.touched(batch.table, flow);
         WindowState& state = batch.state(batch.table, *this, S::entity(flow), window_start(flow.start_ms()));
         static_cast<Holder<S>&>(state).state.add(
-            flow, ProofRecord{flow.start_ms(), batch.object, flow.position, {}});
+            flow, ProofRecord{flow.start_ms(), batch.object, batch.records_before + flow.position, {}});
       }
     }
   }

@@ -27,7 +27,8 @@ std::optional<dom::element> JsonDocument::at(std::string_view path) const {
       std::size_t index = 0;
       const auto [end, error] = std::from_chars(step.data(), step.data() + step.size(), index);
       if (error != std::errc{} || end != step.data() + step.size()) return std::nullopt;
-      if (element.get_array().value_unsafe().at(index).get(next) != simdjson::SUCCESS) return std::nullopt;
+      dom::array items;
+      if (element.get(items) != simdjson::SUCCESS || items.at(index).get(next) != simdjson::SUCCESS) return std::nullopt;
     } else {
       return std::nullopt;
     }

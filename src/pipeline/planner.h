@@ -1,0 +1,26 @@
+// Makes manifests of files: what each is (by key, else by a look at its start), which stream it belongs to
+// and from when on it has records, and puts them in order of time. The order depends on the files alone.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/workers.h"
+#include "log/entry.h"
+#include "source/file_source.h"
+
+namespace picket {
+
+// What configuration or flags say about a source where records do not carry it.
+struct SourceSettings {
+  std::string name = "files";
+  std::optional<LogKind> kind;
+  std::string account, region, cluster, flow_format;
+};
+
+// Manifests in order of (lower bound, key), without sequence numbers.
+std::vector<Manifest> plan(const std::vector<ListedFile>& files, const SourceSettings& source, Workers& workers);
+Manifest plan_one(const ListedFile& file, const SourceSettings& source);
+
+}  // namespace picket

@@ -1,0 +1,263 @@
+#include "pipeline/runner.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+
+#include "base/hash.h"
+#include "source/file_source.h"
+
+namespace picket {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr TimeMs end_of_time = std::numeric_limits<TimeMs>::max() / 4;
+constexpr std::size_t snapshots_kept = 2;
+
+// Written whole or not at all: temporary name, sync, rename, sync of the folder.
+Result<void> write_file(const fs::path& path, std::string_view bytes) {
+  const fs::path temporary = path.string() + ".tmp";
+  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return fail(ErrorKind::io, std::string("cannot create: ") + std::strerror(errno), temporary.string());
+  std::size_t written = 0;
+  int error = 0;
+  while (written < bytes.size() && error == 0) {
+    const ssize_t n = write(fd, bytes.data() + written, bytes.size() - written);
+    if (n >= 0) {
+      written += static_cast<std::size_t>(n);
+    } else if (errno != EINTR) {
+      error = errno;
+    }
+  }
+  if (error == 0 && fsync(fd) != 0) error = errno;
+  close(fd);
+  if (error == 0 && rename(temporary.c_str(), path.c_str()) != 0) error = errno;
+  if (error != 0) {
+    unlink(temporary.c_str());
+    return fail(ErrorKind::io, std::string("cannot write: ") + std::strerror(error), path.string());
+  }
+  if (const int folder = open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); folder >= 0) {
+    fsync(folder);
+    close(folder);
+  }
+  return {};
+}
+
+std::vector<fs::path> snapshot_files(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (const auto& item : fs::directory_iterator(folder, error)) {
+    const std::string name = item.path().filename().string();
+    if (name.starts_with("snapshot-") && name.ends_with(".bin")) found.push_back(item.path());
+  }
+  std::sort(found.rbegin(), found.rend());  // newest first: the epoch is in the name, zero-padded
+  return found;
+}
+
+}  // namespace
+
+Runner::Runner(Engine& engine, InputLog& log, RunnerSettings settings, EpochSink sink)
+    : engine_(engine), log_(log), settings_(std::move(settings)), sink_(std::move(sink)) {}
+
+void Runner::take_in(Manifest manifest) {
+  next_sequence_ = std::max(next_sequence_, manifest.sequence + 1);
+  KnownFile& file = files_[manifest.path];
+  if (manifest.offset == 0) file.records = 0;
+  file.device = manifest.device;
+  file.inode = manifest.inode;
+  file.size = manifest.size;
+  file.head_hash = manifest.head_hash;
+  file.modified_ns = manifest.modified_ns;
+  file.consumed = manifest.length ? manifest.offset + *manifest.length : manifest.size;
+  bytes_pending_ += manifest.length.value_or(manifest.size);
+  bounds_[manifest.stream].insert(manifest.lower_bound);
+  pending_.push_back(std::move(manifest));
+}
+
+Result<void> Runner::submit(std::vector<Manifest> manifests) {
+  if (manifests.empty()) return {};
+  std::vector<LogEntry> entries;
+  for (Manifest& manifest : manifests) {
+    manifest.sequence = next_sequence_++;
+    entries.emplace_back(manifest);
+  }
+  if (auto logged = log_.append(entries); !logged) return logged;
+  for (Manifest& manifest : manifests) take_in(std::move(manifest));
+  return {};
+}
+
+Result<void> Runner::release(const std::string& stream, TimeMs time) {
+  const LogEntry entry = Release{stream, time};
+  if (auto logged = log_.append({&entry, 1}); !logged) return logged;
+  engine_.release(stream, time);
+  return {};
+}
+
+PendingBounds Runner::bounds() const {
+  PendingBounds least;
+  for (const auto& [stream, times] : bounds_) least[stream] = *times.begin();
+  return least;
+}
+
+Result<EpochResult> Runner::run_epoch() {
+  std::vector<Manifest> batch;
+  EpochCut cut{engine_.epoch() + 1, {}};
+  std::uint64_t bytes = 0;
+  while (!pending_.empty() && batch.size() < settings_.epoch_objects_max) {
+    const std::uint64_t size = pending_.front().length.value_or(pending_.front().size);
+    if (!batch.empty() && bytes + size > settings_.epoch_bytes_max) break;
+    // Two stretches of one file never share an epoch: the second needs to know how many records came before.
+    const auto same_file = [&](const Manifest& m) { return m.path == pending_.front().path; };
+    if (pending_.front().offset > 0 && std::any_of(batch.begin(), batch.end(), same_file)) break;
+    bytes += size;
+    cut.objects.push_back(pending_.front().sequence);
+    batch.push_back(std::move(pending_.front()));
+    pending_.pop_front();
+  }
+  const LogEntry entry = cut;
+  if (auto logged = log_.append({&entry, 1}); !logged) {
+    for (auto at = batch.rbegin(); at != batch.rend(); ++at) pending_.push_front(std::move(*at));
+    return std::unexpected(logged.error());
+  }
+  return run(std::move(batch));
+}
+
+Result<EpochResult> Runner::run(std::vector<Manifest> manifests) {
+  std::vector<EpochObject> objects;
+  for (const Manifest& m : manifests) {
+    const auto at = bounds_.find(m.stream);
+    at->second.erase(at->second.find(m.lower_bound));
+    if (at->second.empty()) {
+      bounds_.erase(at);
+      if (settings_.release_drained) drained_.insert(m.stream);
+    }
+    bytes_pending_ -= m.length.value_or(m.size);
+    bytes_since_snapshot_ += m.length.value_or(m.size);
+    EpochObject object;
+    object.info = {m.key, m.kind, m.account, m.region, m.cluster, m.flow_format};
+    object.sequence = m.sequence;
+    object.stream = m.stream;
+    object.lower_bound = m.lower_bound;
+    object.records_before = files_[m.path].records;
+    object.open = [path = m.path, offset = m.offset, length = m.length] {
+      return open_file(path, offset, length.value_or(UINT64_MAX));
+    };
+    objects.push_back(std::move(object));
+  }
+  for (const auto& [stream, times] : bounds_) drained_.erase(stream);
+  EpochResult result = engine_.run_epoch(objects, bounds());
+  for (std::size_t i = 0; i < manifests.size(); ++i) files_[manifests[i].path].records += result.objects[i].records_read;
+  if (!drained_.empty()) {
+    for (const std::string& stream : drained_) engine_.release(stream, end_of_time);
+    drained_.clear();
+  }
+  if (auto done = sink_(engine_.epoch(), result); !done) return std::unexpected(done.error());
+  return result;
+}
+
+std::string Runner::save() const {
+  std::string body;
+  Writer out(body);
+  const std::vector<Manifest> pending(pending_.begin(), pending_.end());
+  out(next_sequence_, segment_, previous_segment_, engine_.epoch(), pending, files_, engine_.save());
+  std::string bytes;
+  Writer head(bytes);
+  head(hash64(body));
+  return bytes + body;
+}
+
+// Damaged bytes change nothing. A snapshot of other detectors gives what the runner keeps, and a warning.
+Result<std::optional<std::string>> Runner::load(std::string_view bytes) {
+  Reader head(bytes);
+  std::uint64_t checksum = 0, epoch = 0;
+  head(checksum);
+  const std::string_view body = bytes.substr(std::min<std::size_t>(bytes.size(), sizeof checksum));
+  if (head.failed() || hash64(body) != checksum) return fail(ErrorKind::invalid, "the snapshot is damaged");
+  Reader in(body);
+  std::vector<Manifest> pending;
+  std::string engine;
+  std::map<std::string, KnownFile> files;
+  in(next_sequence_, segment_, previous_segment_, epoch, pending, files, engine);
+  if (in.failed() || !in.at_end()) return fail(ErrorKind::invalid, "the snapshot is damaged");
+  std::optional<std::string> warning;
+  if (auto loaded = engine_.load(engine); !loaded) {
+    if (loaded.error().kind != ErrorKind::unsupported) return std::unexpected(loaded.error());
+    engine_.start_at(epoch);
+    warning = loaded.error().what + "; what detectors had in memory starts empty, findings and progress are kept";
+  }
+  for (Manifest& manifest : pending) take_in(std::move(manifest));
+  files_ = std::move(files);
+  return warning;
+}
+
+Result<void> Runner::save_snapshot() {
+  if (settings_.snapshot_folder.empty()) return {};
+  const auto segment = log_.cut_segment();
+  if (!segment) return std::unexpected(segment.error());
+  const std::uint64_t oldest = previous_segment_;
+  previous_segment_ = segment_;
+  segment_ = *segment;
+  const fs::path folder = settings_.snapshot_folder;
+  const fs::path path = folder / fmt::format("snapshot-{:016}.bin", engine_.epoch());
+  if (auto written = write_file(path, save()); !written) {
+    segment_ = previous_segment_;  // The older snapshot still needs its segments.
+    previous_segment_ = oldest;
+    return written;
+  }
+  bytes_since_snapshot_ = 0;
+  const std::vector<fs::path> files = snapshot_files(folder);
+  for (std::size_t i = snapshots_kept; i < files.size(); ++i) {
+    std::error_code ignored;
+    fs::remove(files[i], ignored);
+  }
+  log_.forget_before(previous_segment_);
+  return {};
+}
+
+Result<Runner::Recovery> Runner::recover() {
+  Recovery recovery;
+  if (!settings_.snapshot_folder.empty()) {
+    for (const fs::path& path : snapshot_files(settings_.snapshot_folder)) {
+      std::ifstream file(path, std::ios::binary);
+      auto loaded = load(std::string(std::istreambuf_iterator<char>(file), {}));
+      if (!loaded) {
+        recovery.warnings.push_back(path.string() + ": " + loaded.error().what);
+        continue;
+      }
+      if (*loaded) recovery.warnings.push_back(path.string() + ": " + **loaded);
+      break;
+    }
+  }
+  auto entries = log_.read(segment_);
+  if (!entries) return std::unexpected(entries.error());
+  for (LogEntry& entry : *entries) {
+    if (auto* manifest = std::get_if<Manifest>(&entry)) {
+      if (manifest->sequence >= next_sequence_) take_in(std::move(*manifest));
+    } else if (const auto* release = std::get_if<Release>(&entry)) {
+      engine_.release(release->stream, release->time);
+    } else if (const auto& cut = std::get<EpochCut>(entry); cut.epoch > engine_.epoch()) {
+      std::vector<Manifest> batch;
+      for (const std::uint64_t sequence : cut.objects) {
+        if (pending_.empty() || pending_.front().sequence != sequence) {
+          return fail(ErrorKind::internal, fmt::format("the input log names object {} out of order", sequence));
+        }
+        batch.push_back(std::move(pending_.front()));
+        pending_.pop_front();
+      }
+      if (auto ran = run(std::move(batch)); !ran) return std::unexpected(ran.error());
+      ++recovery.epochs_replayed;
+    }
+  }
+  return recovery;
+}
+
+}  // namespace picket

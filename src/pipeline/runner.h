@@ -1,0 +1,92 @@
+// Runs the engine over the input log: takes manifests, cuts epochs, hands what changed to the sink, saves
+// snapshots, and after a crash reads on from the last one. `scan` and `serve` differ only in what they feed it.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/engine.h"
+#include "log/input_log.h"
+
+namespace picket {
+
+// What is known of a file that manifests have named, to tell new, grown and changed ones apart.
+struct KnownFile {
+  std::uint64_t device = 0, inode = 0, size = 0, head_hash = 0;
+  std::int64_t modified_ns = 0;
+  std::uint64_t consumed = 0;  // bytes that manifests cover
+  std::uint64_t records = 0;   // in them, as far as epochs have read
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(device, inode, size, head_hash, modified_ns, consumed, records);
+  }
+};
+
+struct RunnerSettings {
+  // An epoch ends at whichever comes first (DESIGN section 3: about 64 MiB of input).
+  std::uint64_t epoch_bytes_max = 64ULL << 20;
+  std::size_t epoch_objects_max = 4096;
+  // When a stream has no objects left it is released to the end of time: a scan knows that nothing follows.
+  bool release_drained = false;
+  std::string snapshot_folder;  // empty: no snapshots
+  std::uint64_t snapshot_bytes = 256ULL << 20;  // of input between two snapshots (reliability.md section 4)
+};
+
+// Called after every epoch, before a snapshot may cover it; an error stops the runner with nothing lost.
+using EpochSink = std::function<Result<void>(std::uint64_t epoch, const EpochResult& result)>;
+
+class Runner {
+ public:
+  Runner(Engine& engine, InputLog& log, RunnerSettings settings, EpochSink sink);
+
+  struct Recovery {
+    std::uint64_t epochs_replayed = 0;
+    std::vector<std::string> warnings;  // snapshots that could not be used, and what that means
+  };
+  // Loads the newest good snapshot and replays the log behind it.
+  Result<Recovery> recover();
+
+  // Logs the manifests (in the given order) and the releases; they are processed by run_epoch.
+  Result<void> submit(std::vector<Manifest> manifests);
+  Result<void> release(const std::string& stream, TimeMs time);
+  // One epoch over the next objects; without any, only what was released takes effect.
+  Result<EpochResult> run_epoch();
+  Result<void> save_snapshot();
+  bool snapshot_due() const { return bytes_since_snapshot_ >= settings_.snapshot_bytes; }
+
+  bool idle() const { return pending_.empty(); }
+  std::size_t pending() const { return pending_.size(); }
+  std::uint64_t bytes_pending() const { return bytes_pending_; }
+  const std::map<std::string, KnownFile>& files() const { return files_; }
+
+ private:
+  void take_in(Manifest manifest);
+  Result<EpochResult> run(std::vector<Manifest> manifests);
+  PendingBounds bounds() const;
+  std::string save() const;
+  Result<std::optional<std::string>> load(std::string_view bytes);
+
+  Engine& engine_;
+  InputLog& log_;
+  const RunnerSettings settings_;
+  const EpochSink sink_;
+  std::uint64_t next_sequence_ = 1;
+  std::deque<Manifest> pending_;
+  std::uint64_t bytes_pending_ = 0;
+  std::map<std::string, std::multiset<TimeMs>> bounds_;  // of pending objects, by stream
+  std::set<std::string> drained_;
+  std::map<std::string, KnownFile> files_;               // by path
+  std::uint64_t segment_ = 0;            // of the log, that begins behind the last snapshot
+  std::uint64_t previous_segment_ = 0;   // behind the snapshot before it
+  std::uint64_t bytes_since_snapshot_ = 0;
+};
+
+}  // namespace picket

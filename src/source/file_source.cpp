@@ -1,0 +1,147 @@
+#include "source/file_source.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <glob.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <set>
+
+namespace picket {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string reason_of(int error) { return std::strerror(error); }
+
+class FileBytes final : public ByteSource {
+ public:
+  FileBytes(int fd, std::string path, std::uint64_t length) : fd_(fd), path_(std::move(path)), left_(length) {}
+  ~FileBytes() override { close(fd_); }
+  FileBytes(const FileBytes&) = delete;
+  FileBytes& operator=(const FileBytes&) = delete;
+
+  Result<std::size_t> read(std::span<char> into) override {
+    const std::size_t want = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), left_));
+    if (want == 0) return 0;
+    while (true) {
+      const ssize_t got = ::read(fd_, into.data(), want);
+      if (got >= 0) {
+        left_ -= static_cast<std::uint64_t>(got);
+        return static_cast<std::size_t>(got);
+      }
+      if (errno != EINTR) return fail(ErrorKind::io, "cannot read: " + reason_of(errno), path_);
+    }
+  }
+
+ private:
+  const int fd_;
+  const std::string path_;
+  std::uint64_t left_;
+};
+
+std::optional<ListedFile> stat_file(const std::string& path, std::string key, std::string& why) {
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0) {
+    const int error = errno;
+    struct stat link {};
+    why = lstat(path.c_str(), &link) == 0 && S_ISLNK(link.st_mode) ? "dangling link" : reason_of(error);
+    return std::nullopt;
+  }
+  if (!S_ISREG(info.st_mode)) {
+    why = S_ISDIR(info.st_mode) ? "" : "not a regular file";
+    return std::nullopt;
+  }
+  return ListedFile{path,
+                    std::move(key),
+                    static_cast<std::uint64_t>(info.st_size),
+                    info.st_dev,
+                    info.st_ino,
+                    info.st_mtim.tv_sec * 1'000'000'000LL + info.st_mtim.tv_nsec};
+}
+
+// Walks `folder`; links to folders are followed once each.
+void walk(const fs::path& folder, const std::string& prefix, std::set<std::pair<dev_t, ino_t>>& seen, Listing& out) {
+  struct stat info {};
+  if (stat(folder.c_str(), &info) != 0 || !seen.insert({info.st_dev, info.st_ino}).second) return;
+  std::error_code error;
+  fs::directory_iterator entries(folder, error);
+  if (error) {
+    out.failures.emplace_back(folder.string(), error.message());
+    return;
+  }
+  std::vector<fs::path> paths;
+  for (; entries != fs::directory_iterator(); entries.increment(error)) {
+    paths.push_back(entries->path());
+    if (error) break;
+  }
+  if (error) out.failures.emplace_back(folder.string(), error.message());
+  std::sort(paths.begin(), paths.end());
+  for (const fs::path& path : paths) {
+    const std::string name = path.filename().string();
+    const std::string key = prefix.empty() ? name : prefix + "/" + name;
+    if (fs::is_directory(path, error)) {
+      walk(path, key, seen, out);
+      continue;
+    }
+    std::string why;
+    if (auto file = stat_file(path.string(), key, why)) {
+      out.files.push_back(std::move(*file));
+    } else if (!why.empty()) {
+      out.failures.emplace_back(path.string(), why);
+    }
+  }
+}
+
+}  // namespace
+
+Listing list_files(const std::string& argument) {
+  Listing listing;
+  std::error_code error;
+  std::vector<std::string> paths;
+  if (!fs::exists(fs::symlink_status(argument, error)) && argument.find_first_of("*?[") != std::string::npos) {
+    glob_t found{};
+    if (glob(argument.c_str(), GLOB_NOSORT, nullptr, &found) == 0) {
+      for (std::size_t i = 0; i < found.gl_pathc; ++i) paths.emplace_back(found.gl_pathv[i]);
+    }
+    globfree(&found);
+    if (paths.empty()) listing.failures.emplace_back(argument, "no file matches this pattern");
+  } else {
+    paths.push_back(argument);
+  }
+  std::set<std::pair<dev_t, ino_t>> seen;
+  for (const std::string& path : paths) {
+    if (fs::is_directory(path, error)) {
+      walk(path, paths.size() > 1 ? fs::path(path).filename().string() : "", seen, listing);
+      continue;
+    }
+    std::string why;
+    if (auto file = stat_file(path, path, why)) {
+      listing.files.push_back(std::move(*file));
+    } else {
+      listing.failures.emplace_back(path, why);
+    }
+  }
+  std::sort(listing.files.begin(), listing.files.end(),
+            [](const ListedFile& a, const ListedFile& b) { return a.key < b.key; });
+  return listing;
+}
+
+Result<std::unique_ptr<ByteSource>> open_file(const std::string& path, std::uint64_t offset, std::uint64_t length) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return fail(ErrorKind::io, "cannot open: " + reason_of(errno), path);
+  auto source = std::make_unique<FileBytes>(fd, path, length);
+  if (offset > 0 && lseek(fd, static_cast<off_t>(offset), SEEK_SET) < 0) {
+    return fail(ErrorKind::io, "cannot seek: " + reason_of(errno), path);
+  }
+  posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+  return source;
+}
+
+}  // namespace picket

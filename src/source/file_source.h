@@ -1,0 +1,37 @@
+// Local files as log objects: walks folders and globs, reads bytes, never follows what leads out of a folder
+// in a circle, and says of every path what it could not use.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "decode/decoder.h"
+
+namespace picket {
+
+// One file as listed.
+struct ListedFile {
+  std::string path;  // to open
+  std::string key;   // relative to its root with "/", or the path as given when it was named alone
+  std::uint64_t size = 0;
+  std::uint64_t device = 0, inode = 0;
+  std::int64_t modified_ns = 0;
+};
+
+struct Listing {
+  std::vector<ListedFile> files;  // sorted by key
+  // Paths that do not exist, dangling links, folders that cannot be read.
+  std::vector<std::pair<std::string, std::string>> failures;
+};
+
+// `argument` is a file, a folder (walked) or a glob pattern.
+Listing list_files(const std::string& argument);
+
+// Opens a file; with `length` reads only [offset, offset + length).
+Result<std::unique_ptr<ByteSource>> open_file(const std::string& path, std::uint64_t offset = 0,
+                                              std::uint64_t length = UINT64_MAX);
+
+}  // namespace picket
