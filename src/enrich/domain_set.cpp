@@ -91,13 +91,14 @@ bool is_shared_suffix(const std::string& normalised) {
 
 DomainSet::DomainSet(std::vector<DomainItem> items, std::span<const Indicator> indicators) {
   if (items.empty()) return;
-  // Group by name; inside a group in the order of the row, then as given.
+  // Group by name; inside a group in the order of the row, then as the lists were described.
   const auto place = [](DomainMatch match) {
     return match == DomainMatch::below ? 0 : match == DomainMatch::subdomains ? 1 : 2;
   };
-  std::stable_sort(items.begin(), items.end(), [&](const DomainItem& a, const DomainItem& b) {
+  std::sort(items.begin(), items.end(), [&](const DomainItem& a, const DomainItem& b) {
     if (a.name != b.name) return a.name < b.name;
-    return place(a.match) < place(b.match);
+    if (a.match != b.match) return place(a.match) < place(b.match);
+    return a.indicator < b.indicator;
   });
   const auto same = [](const DomainItem& a, const DomainItem& b) {
     return a.name == b.name && a.match == b.match && a.indicator == b.indicator;

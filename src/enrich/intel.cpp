@@ -34,7 +34,7 @@ std::optional<Sha256> parse_sha256(std::string_view hex) {
     } else {
       return std::nullopt;
     }
-    digest[i / 2] = static_cast<std::uint8_t>(digest[i / 2] << 4 | nibble);
+    digest[i / 2] = static_cast<std::uint8_t>(unsigned{digest[i / 2]} << 4 | nibble);
   }
   return digest;
 }
@@ -139,8 +139,9 @@ std::shared_ptr<const IntelIndex> IntelBuilder::build() {
     index->texts_.insert(index->texts_.end(), text.begin(), text.end());
   };
   for (const Address& address : addresses_) add_text(text_of(address.prefix));
-  std::stable_sort(hashes_.begin(), hashes_.end(),
-                   [](const Hash& a, const Hash& b) { return a.digest < b.digest; });
+  std::sort(hashes_.begin(), hashes_.end(), [](const Hash& a, const Hash& b) {
+    return a.digest != b.digest ? a.digest < b.digest : a.id < b.id;
+  });
   for (const Hash& hash : hashes_) add_text(hex_of(hash.digest));
   offsets.push_back(index->texts_.size());
   index->texts_.shrink_to_fit();
@@ -178,14 +179,13 @@ std::shared_ptr<const IntelIndex> IntelBuilder::build() {
   index->counts_.trusted = fill(index->trusted_addresses_, true);
   index->threat_bitmap_ = V4Bitmap(index->threat_addresses_.ranges);
 
-  const auto middle = std::stable_partition(domains_.begin(), domains_.end(),
-                                            [&](const DomainItem& item) { return !trusted(item.indicator); });
-  std::vector<DomainItem> trusted_domains(std::make_move_iterator(middle),
-                                          std::make_move_iterator(domains_.end()));
-  domains_.erase(middle, domains_.end());
-  index->counts_.domains = domains_.size();
+  std::vector<DomainItem> threat_domains, trusted_domains;
+  for (DomainItem& item : domains_) {
+    (trusted(item.indicator) ? trusted_domains : threat_domains).push_back(std::move(item));
+  }
+  index->counts_.domains = threat_domains.size();
   index->counts_.trusted += trusted_domains.size();
-  index->threat_domains_ = DomainSet(std::move(domains_), indicators);
+  index->threat_domains_ = DomainSet(std::move(threat_domains), indicators);
   index->trusted_domains_ = DomainSet(std::move(trusted_domains), indicators);
 
   // A trusted file is not reported, so its hash need not be kept.
