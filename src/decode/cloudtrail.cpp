@@ -35,17 +35,18 @@ std::size_t skip_blanks(std::string_view text, std::size_t at) {
   return at;
 }
 
-// Whether text[at] opens an object whose first member is one that CloudTrail records (or their envelopes)
-// begin with.
+// Whether text[at] opens an object at the start of a line, or one whose first member is one that CloudTrail
+// records (or their envelopes) begin with.
 bool starts_record(std::string_view text, std::size_t at) {
-  static constexpr std::array<std::string_view, 22> members{
+  static constexpr std::array<std::string_view, 20> members{
       "eventVersion", "userIdentity",    "eventTime",           "eventSource",        "eventName",
       "awsRegion",    "sourceIPAddress", "userAgent",           "requestParameters",  "responseElements",
       "requestID",    "eventID",         "eventType",           "recipientAccountId", "eventCategory",
-      "errorCode",    "errorMessage",    "additionalEventData", "@timestamp",         "version",
-      "EventId",      "apiVersion"};
+      "errorCode",    "errorMessage",    "additionalEventData", "@timestamp",         "EventId"};
+  const bool line = at > 0 && text[at - 1] == '\n';
   at = skip_blanks(text, at + 1);
   if (at >= text.size() || text[at] != '"') return false;
+  if (line) return true;
   const std::size_t end = text.find('"', at + 1);
   if (end == std::string_view::npos) return false;
   const std::string_view member = text.substr(at + 1, end - at - 1);
@@ -190,22 +191,24 @@ std::size_t CloudTrailDecoder::read_indexed(char* text, std::size_t at, std::siz
         continue;
       }
       // Another member of the wrapper.
-      std::string_view key;
-      if (c == ',' && string_at(index_, i + 1, key) && index_.character(i + 2) == ':') {
+      JsonStep after = i + 4 >= count ? json_incomplete : json_bad;
+      if (std::string_view key;
+          c == ',' && i + 4 < count && string_at(index_, i + 1, key) && index_.character(i + 2) == ':') {
         if (key == "Records" && index_.character(i + 3) == '[') {
           context_ = Context::wrapped_array;
           i += 4;
           at = base + index_.at(i - 1) + 1;
           continue;
         }
-        const JsonStep after = skip_value(index_, i + 3, 1, limits_.depth_max);
-        if (after >= 0) {
-          i = static_cast<std::uint32_t>(after);
-          at = base + index_.at(i);
-          continue;
-        }
+        after = skip_value(index_, i + 3, 1, limits_.depth_max);
       }
-      stuck = true;
+      if (after >= 0) {
+        i = static_cast<std::uint32_t>(after);
+        at = base + index_.at(i);
+        continue;
+      }
+      stuck = after != json_incomplete || last || size - start > limits_.record_bytes_max;
+      at = start;
       break;
     }
     const bool array = context_ != Context::top;

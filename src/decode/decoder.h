@@ -65,6 +65,10 @@ struct DecodeReport {
 DecodeReport decode_object(ByteSource& source, const ObjectInfo& info, const DecodeLimits& limits,
                            EventSink& sink);
 
+// The first decoded bytes of an object, at most `bytes_max`, as far as they can be read: for whoever orders
+// objects by their first time (sniff_kind and peek_first_time take it).
+std::string decoded_prefix(ByteSource& source, std::size_t bytes_max, const DecodeLimits& limits);
+
 // One kind's decoder, fed with decoded text. `decode_object` owns the window and the carry-over.
 class TextDecoder {
  public:

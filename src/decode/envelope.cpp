@@ -63,7 +63,7 @@ void EnvelopeSource::end_string() {
   }
   const bool in_events = members_.size() >= 2 && (members_[members_.size() - 2] == "logEvents" ||
                                                   members_[members_.size() - 2] == "events");
-  if (member_ == "message" && in_events) {
+  if (member_ == "message" && in_events && !control_) {
     std::string message(string_.size(), '\0');
     const std::ptrdiff_t size = unescape_json(string_, message.data());
     if (size >= 0)
@@ -74,6 +74,8 @@ void EnvelopeSource::end_string() {
     while (!message.empty() && message.back() == ' ') message.pop_back();
     output_ += message;
     output_ += '\n';
+  } else if (member_ == "messageType") {
+    control_ = string_ == "CONTROL_MESSAGE";
   } else if (member_ == "logGroup" && log_group_.empty()) {
     log_group_ = string_;
     std::erase(log_group_, '\\');
@@ -107,13 +109,19 @@ void EnvelopeSource::take_json(char c) {
     case '[':
       // The member names the array, and the array its elements; deeper levels than any container has are not
       // told apart.
-      if (members_.size() < depth_max) members_.push_back(c == '[' ? member_ : std::string{});
+      if (members_.size() < depth_max)
+        members_.push_back(c == '[' ? member_ : std::string{});
+      else
+        ++deeper_;
       member_.clear();
       value_ = false;
       break;
     case '}':
     case ']':
-      if (!members_.empty()) members_.pop_back();
+      if (deeper_ > 0)
+        --deeper_;
+      else if (!members_.empty())
+        members_.pop_back();
       value_ = false;
       break;
     default:

@@ -49,6 +49,8 @@ class EnvelopeSource final : public ByteSource {
   std::string string_;  // the string being read, escapes as they are
   std::string member_;  // the member whose value comes next
   bool in_string_ = false, escaped_ = false, value_ = false;
+  bool control_ = false;    // in a CONTROL_MESSAGE, which carries no record
+  std::size_t deeper_ = 0;  // open containers beyond those kept
   // Of the export line being read.
   std::string stamp_;
   bool stamp_done_ = false;

@@ -127,6 +127,19 @@ std::unique_ptr<ByteSource> memory_source(std::string_view bytes) {
   return std::make_unique<MemorySource>(bytes);
 }
 
+std::string decoded_prefix(ByteSource& source, std::size_t bytes_max, const DecodeLimits& limits) {
+  std::string prefix(bytes_max, '\0');
+  InflatingSource inflating(source, limits, workspace().outer);
+  std::size_t size = 0;
+  while (size < bytes_max) {
+    const auto got = inflating.read({prefix.data() + size, bytes_max - size});
+    if (!got || *got == 0) break;
+    size += *got;
+  }
+  prefix.resize(size);
+  return prefix;
+}
+
 DecodeReport decode_object(ByteSource& source, const ObjectInfo& info, const DecodeLimits& limits,
                            EventSink& sink) {
   DecodeReport report;
@@ -136,7 +149,7 @@ DecodeReport decode_object(ByteSource& source, const ObjectInfo& info, const Dec
     report.reason = facts.refusal;
     return report;
   }
-  if (!info.kind && !facts.skip_reason.empty()) {
+  if (!facts.skip_reason.empty()) {
     report.reason = facts.skip_reason;
     return report;
   }
@@ -178,7 +191,7 @@ DecodeReport decode_object(ByteSource& source, const ObjectInfo& info, const Dec
 
   const std::string_view prefix(work.window.data(), std::min(filled.size, sniff_bytes));
   const Sniffed sniffed = sniff_kind(prefix, info.key);
-  report.kind = info.kind ? info.kind : sniffed.kind;
+  report.kind = sniffed.kind ? sniffed.kind : info.kind;
   if (filled.size == 0) {
     report.kind = expected;
     if (filled.error) return finish(ObjectVerdict::failed, filled.error->what);

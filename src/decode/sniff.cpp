@@ -322,6 +322,15 @@ std::optional<TimeMs> name_time(std::string_view name) {
 }  // namespace
 
 KeyFacts read_key(std::string_view key) {
+  // Services that deliver beside ours under AWSLogs/ACCOUNT/.
+  static constexpr std::array<std::string_view, 16> siblings{"Config",       "elasticloadbalancing",
+                                                             "WAFLogs",      "network-firewall",
+                                                             "redshift",     "globalaccelerator",
+                                                             "S3AccessLogs", "CloudFront",
+                                                             "cloudfront",   "AppFlow",
+                                                             "GuardDuty",    "SecurityHub",
+                                                             "Inspector",    "MSKLogs",
+                                                             "vpclattice",   "verified-access"};
   KeyFacts facts;
   const auto parts = parts_of(key);
   bool below_logs = false;  // behind "AWSLogs"
@@ -362,8 +371,7 @@ KeyFacts read_key(std::string_view key) {
     facts.kind = LogKind::vpcflow;
   } else if (service == "vpcdnsquerylogs") {
     facts.kind = LogKind::dns;
-  } else if (below_logs && !service.empty() && !service.starts_with("aws-account-id") && service != "aws" &&
-             service != "eks") {
+  } else if (std::ranges::find(siblings, service) != siblings.end()) {
     facts.skip_reason = "another service's logs (by its key)";
   }
   const std::string name = lower(parts.empty() ? std::string_view{} : parts.back());
@@ -433,12 +441,28 @@ std::optional<TimeMs> peek_first_time(std::string_view prefix, LogKind kind) {
   const auto consider = [&](TimeMs time) {
     if (!first || time < *first) first = time;
   };
+  // CloudWatch Logs writes the time of each message beside it.
+  if (const std::size_t start = prefix.find_first_not_of(" \t\r\n");
+      start != std::string_view::npos && prefix[start] == '{' && prefix.contains("\"message\"")) {
+    constexpr std::string_view member = "\"timestamp\"";
+    for (std::size_t at = prefix.find(member); at != std::string_view::npos; at = prefix.find(member, at)) {
+      at = prefix.find_first_not_of(" \t\r\n:", at + member.size());
+      if (at == std::string_view::npos || at + 13 > prefix.size() || !is_digits(prefix.substr(at, 13), 13))
+        continue;
+      TimeMs time = 0;
+      for (const char c : prefix.substr(at, 13)) time = time * 10 + (c - '0');
+      consider(time);
+    }
+    if (first) return first;
+  }
   if (kind == LogKind::vpcflow) {
     std::size_t start_column = 10;  // of the default format
     bool header = true;
     while (!prefix.empty()) {
       const std::size_t end = prefix.find('\n');
-      const auto fields = words(first_line(prefix));
+      std::string_view line = first_line(prefix);
+      line.remove_prefix(export_stamp(line));
+      const auto fields = words(line);
       const auto named = std::ranges::find(fields, std::string_view("start"));
       if (header && named != fields.end())
         start_column = static_cast<std::size_t>(named - fields.begin());
