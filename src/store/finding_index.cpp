@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <tuple>
 
 #include "base/time.h"
 #include "store/condition_matcher.h"
@@ -234,19 +235,26 @@ void FindingIndex::each_slot(const Selection& selection, F&& f) const {
       f(static_cast<Slot>(word * 64 + static_cast<std::size_t>(std::countr_zero(bits))));
 }
 
-bool FindingIndex::is_row_number(AttributeId a) {
-  return a == attribute::severity() || a == attribute::count() || a == attribute::created_at() ||
-         a == attribute::updated_at() || a == attribute::first_seen() || a == attribute::last_seen();
-}
-
-std::optional<double> FindingIndex::row_number(AttributeId a, Slot slot) const {
-  if (a == attribute::severity()) return severity_[slot] / 10.0;
-  if (a == attribute::count()) return static_cast<double>(count_[slot]);
-  if (a == attribute::created_at()) return static_cast<double>(created_at_[slot]);
-  if (a == attribute::updated_at()) return static_cast<double>(updated_at_[slot]);
-  if (a == attribute::first_seen()) return static_cast<double>(first_seen_[slot]);
-  if (a == attribute::last_seen()) return static_cast<double>(last_seen_[slot]);
-  return std::nullopt;
+template <class F>
+bool FindingIndex::with_row_numbers(AttributeId a, F&& f) const {
+  const auto of = [&](const std::vector<std::int64_t>& column) {
+    f([&column](Slot slot) { return static_cast<double>(column[slot]); });
+  };
+  if (a == attribute::severity())
+    f([this](Slot slot) { return severity_[slot] / 10.0; });
+  else if (a == attribute::count())
+    of(count_);
+  else if (a == attribute::created_at())
+    of(created_at_);
+  else if (a == attribute::updated_at())
+    of(updated_at_);
+  else if (a == attribute::first_seen())
+    of(first_seen_);
+  else if (a == attribute::last_seen())
+    of(last_seen_);
+  else
+    return false;
+  return true;
 }
 
 void FindingIndex::apply(const Condition& condition, Selection& selection) const {
@@ -263,9 +271,22 @@ void FindingIndex::apply(const Condition& condition, Selection& selection) const
       selection[word] = kept;
     }
   };
-  if (is_row_number(a)) return keep([&](Slot slot) { return matcher.number_flags(*row_number(a, slot)); });
-  if (a == attribute::id())
+  if (with_row_numbers(
+          a, [&](auto number) { keep([&](Slot slot) { return matcher.number_flags(number(slot)); }); }))
+    return;
+  if (a == attribute::id()) {
+    // Names the few slots it can be, when it names any.
+    if (!condition.equals.empty()) {
+      Selection named(selection.size());
+      for (const std::string& text : condition.equals) {
+        const auto id = parse_finding_id(text);
+        const auto slot = id ? slots_.find(*id) : slots_.end();
+        if (slot != slots_.end()) named[slot->second / 64] |= std::uint64_t{1} << (slot->second % 64);
+      }
+      for (std::size_t word = 0; word < selection.size(); ++word) selection[word] &= named[word];
+    }
     return keep([&](Slot slot) { return matcher.text_flags(finding_id_text(id_[slot])); });
+  }
 
   // What a value or a list meets is found out once each; the top bit says that it was.
   constexpr std::uint8_t known = 0x80;
@@ -327,29 +348,33 @@ std::int64_t FindingIndex::count(const Selection& selection) const {
   return total;
 }
 
-SortKey FindingIndex::key(const Sort& sort, Slot slot) const {
-  SortKey key{.id = id_[slot]};
-  if (const auto number = row_number(sort.attribute, slot)) {
-    key.present = true;
-    key.number = *number;
+template <class F>
+void FindingIndex::with_sort_keys(const Sort& sort, F&& f) const {
+  const AttributeId a = sort.attribute;
+  if (with_row_numbers(a, [&](auto number) {
+        f([&](Slot slot) {
+          return SortKey{.present = true, .number = number(slot), .text = {}, .id = id_[slot]};
+        });
+      }))
+    return;
+  if (a == attribute::id())
+    return f([&](Slot slot) { return SortKey{.present = true, .number = 0, .text = {}, .id = id_[slot]}; });
+  const AttributeKind kind = filterable_attributes()[a].kind;
+  const bool by_number = kind == AttributeKind::number || kind == AttributeKind::time;
+  f([this, a, by_number](Slot slot) {
+    SortKey key{.id = id_[slot]};
+    const ValueId value = first_value(cell(a, slot));
+    if (value == 0) return key;
+    if (by_number) {
+      const double number = values_.number(value);
+      key.present = !std::isnan(number);
+      key.number = key.present ? number : 0;
+    } else {
+      key.present = true;
+      key.text = values_.text(value).substr(0, sort_text_bytes_max);
+    }
     return key;
-  }
-  if (sort.attribute == attribute::id()) {
-    key.present = true;
-    return key;
-  }
-  const ValueId value = first_value(cell(sort.attribute, slot));
-  if (value == 0) return key;
-  const AttributeKind kind = filterable_attributes()[sort.attribute].kind;
-  if (kind == AttributeKind::number || kind == AttributeKind::time) {
-    const double number = values_.number(value);
-    key.present = !std::isnan(number);
-    key.number = key.present ? number : 0;
-  } else {
-    key.present = true;
-    key.text = values_.text(value).substr(0, sort_text_bytes_max);
-  }
-  return key;
+  });
 }
 
 std::vector<PagePosition> FindingIndex::page(const Selection& selection, const Sort& sort,
@@ -361,21 +386,29 @@ std::vector<PagePosition> FindingIndex::page(const Selection& selection, const S
     return ids_down ? b.id < a.id : precedes(a, b, sort.descending);
   };
   const SortKey start = after ? after->key() : SortKey{};
-  std::vector<SortKey> heap;  // the last of the page so far on top
-  each_slot(selection, [&](Slot slot) {
-    const SortKey candidate = key(sort, slot);
-    if (after && !before(start, candidate)) return;
-    if (heap.size() == max + 1) {
-      if (!before(candidate, heap.front())) return;
-      std::ranges::pop_heap(heap, before);
-      heap.pop_back();
-    }
-    heap.push_back(candidate);
-    std::ranges::push_heap(heap, before);
+  // The best so far, unordered and with some more behind them; cut back whenever it is full.
+  const std::size_t wanted = max + 1;
+  std::vector<SortKey> best;
+  std::optional<SortKey> worst;  // of the wanted ones at the last cut
+  const auto cut = [&] {
+    if (best.size() <= wanted) return;
+    const auto last = best.begin() + static_cast<std::ptrdiff_t>(wanted) - 1;
+    std::ranges::nth_element(best, last, before);
+    worst = *last;
+    best.resize(wanted);
+  };
+  with_sort_keys(sort, [&](auto key_of) {
+    each_slot(selection, [&](Slot slot) {
+      const SortKey key = key_of(slot);
+      if ((worst && !before(key, *worst)) || (after && !before(start, key))) return;
+      best.push_back(key);
+      if (best.size() >= 4 * wanted) cut();
+    });
   });
-  std::ranges::sort_heap(heap, before);
+  cut();
+  std::ranges::sort(best, before);
   std::vector<PagePosition> positions;
-  for (const SortKey& at : heap) positions.push_back({at.present, at.number, std::string(at.text), at.id});
+  for (const SortKey& at : best) positions.push_back({at.present, at.number, std::string(at.text), at.id});
   return positions;
 }
 
@@ -397,7 +430,8 @@ std::map<int, std::int64_t> FindingIndex::count_by_severity(const Selection& sel
   return counts;
 }
 
-std::vector<GroupCount> FindingIndex::group(const Selection& selection, GroupBy group_by) const {
+std::vector<GroupCount> FindingIndex::group(const Selection& selection, GroupBy group_by, bool descending,
+                                            std::size_t max) const {
   struct Key {
     std::int64_t a = 0, b = 0, c = 0;
     auto operator<=>(const Key&) const = default;
@@ -451,11 +485,23 @@ std::vector<GroupCount> FindingIndex::group(const Selection& selection, GroupBy 
     ++total.count;
     total.latest = std::max(total.latest, updated_at_[slot]);
   });
-  std::vector<GroupCount> groups;
-  const auto text = [&](std::int64_t value) {
-    return std::string(values_.text(static_cast<ValueId>(value)));
+  std::vector<std::pair<Key, Total>> ordered(totals.begin(), totals.end());
+  const auto name = [&](std::int64_t value) { return values_.text(static_cast<ValueId>(value)); };
+  const bool by_itself = group_by == GroupBy::date || group_by == GroupBy::severity;
+  const auto before = [&](const auto& a, const auto& b) {
+    if (by_itself) return descending ? b.first < a.first : a.first < b.first;
+    if (a.second.count != b.second.count)
+      return descending ? a.second.count > b.second.count : a.second.count < b.second.count;
+    return std::tuple(name(a.first.a), name(a.first.b), name(a.first.c)) <
+           std::tuple(name(b.first.a), name(b.first.b), name(b.first.c));
   };
-  for (const auto& [key, total] : totals) {
+  const std::size_t kept = std::min(max, ordered.size());
+  std::ranges::partial_sort(ordered, ordered.begin() + static_cast<std::ptrdiff_t>(kept), before);
+  ordered.resize(kept);
+
+  std::vector<GroupCount> groups;
+  const auto text = [&](std::int64_t value) { return std::string(name(value)); };
+  for (const auto& [key, total] : ordered) {
     GroupCount group{.total = total.count, .last_generated_at = total.latest};
     switch (group_by) {
       case GroupBy::account:

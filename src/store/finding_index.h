@@ -64,7 +64,9 @@ class FindingIndex {
                                  const std::optional<PagePosition>& after, std::size_t max) const;
   std::vector<FindingId> ids_by_creation(const Selection& selection) const;
   std::map<int, std::int64_t> count_by_severity(const Selection& selection) const;  // key in tenths
-  std::vector<GroupCount> group(const Selection& selection, GroupBy group_by) const;
+  // The first `max` groups in the order that FindingStore::statistics tells.
+  std::vector<GroupCount> group(const Selection& selection, GroupBy group_by, bool descending,
+                                std::size_t max) const;
 
   std::size_t size() const { return slots_.size(); }
   std::size_t bytes() const;
@@ -88,10 +90,13 @@ class FindingIndex {
   ValueId first_value(ValueId cell) const;
   template <class F>
   void each_value(ValueId cell, F&& f) const;
-  std::optional<double> row_number(AttributeId attribute, Slot slot) const;
-  static bool is_row_number(AttributeId attribute);
+  // Calls `f` with a function from slot to number, when the attribute is a number or time of the row.
+  template <class F>
+  bool with_row_numbers(AttributeId attribute, F&& f) const;
   void apply(const Condition& condition, Selection& selection) const;
-  SortKey key(const Sort& sort, Slot slot) const;
+  // Calls `f` with a function from slot to sort key.
+  template <class F>
+  void with_sort_keys(const Sort& sort, F&& f) const;
   template <class F>
   void each_slot(const Selection& selection, F&& f) const;
 

@@ -599,26 +599,8 @@ Result<std::map<std::string, std::int64_t>> SqliteStore::count_by_severity(const
 Result<std::vector<GroupCount>> SqliteStore::statistics(const Scope& scope, const Criteria& criteria,
                                                         GroupBy group_by, bool descending,
                                                         std::size_t groups_max) {
-  std::vector<GroupCount> groups;
-  {
-    const std::shared_lock lock(index_mutex_);
-    groups = index_.group(index_.select(scope, criteria), group_by);
-  }
-  const auto rank = [&](const GroupCount& g) {
-    if (group_by == GroupBy::date) return std::pair(static_cast<double>(g.date), g.severity);
-    if (group_by == GroupBy::severity) return std::pair(g.severity, 0.0);
-    return std::pair(static_cast<double>(g.total), 0.0);
-  };
-  const auto name = [](const GroupCount& g) {
-    return std::tie(g.account, g.finding_type, g.resource_type, g.resource_id);
-  };
-  std::ranges::sort(groups, [&](const GroupCount& a, const GroupCount& b) {
-    const auto rank_a = rank(a), rank_b = rank(b);
-    if (rank_a != rank_b) return descending ? rank_a > rank_b : rank_a < rank_b;
-    return name(a) < name(b);
-  });
-  if (groups.size() > groups_max) groups.resize(groups_max);
-  return groups;
+  const std::shared_lock lock(index_mutex_);
+  return index_.group(index_.select(scope, criteria), group_by, descending, groups_max);
 }
 
 Result<void> SqliteStore::for_each(const Scope& scope, const Criteria& criteria,
