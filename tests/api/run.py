@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""Tries the API with real clients: boto3, the AWS CLI, @aws-sdk/client-guardduty.
+
+usage: run.py --server build/release/tests/api/picket_api_test_server
+       run.py --endpoint http://127.0.0.1:7788 --credentials DATA_DIR/credentials [--profile NAME]
+
+The clients are installed once beside this file (pinned in requirements.txt and package-lock.json). They raise sample
+findings, tag the detector and archive findings for a moment, so give them a data directory of their own.
+"""
+import argparse
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+
+HERE = pathlib.Path(__file__).resolve().parent
+VENV = HERE / ".venv"
+
+
+def install_clients():
+    """Does nothing when what is pinned is there already."""
+    stamp = VENV / "installed"
+    pinned = (HERE / "requirements.txt").read_text(encoding="utf-8")
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != pinned:
+        venv.create(VENV, with_pip=True, clear=True)
+        subprocess.run([VENV / "bin/pip", "install", "--quiet", "-r", HERE / "requirements.txt"], check=True)
+        stamp.write_text(pinned, encoding="utf-8")
+    lock = (HERE / "package-lock.json").read_text(encoding="utf-8")
+    stamp = HERE / "node_modules/installed"
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != lock:
+        subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=HERE, check=True)
+        stamp.write_text(lock, encoding="utf-8")
+
+
+def run_clients(endpoint, credentials, profile, aws):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment |= {"PICKET_ENDPOINT": endpoint, "PICKET_AWS": aws,
+                    "AWS_SHARED_CREDENTIALS_FILE": str(credentials), "AWS_CONFIG_FILE": os.devnull,
+                    "AWS_PROFILE": profile, "AWS_EC2_METADATA_DISABLED": "true", "AWS_PAGER": "",
+                    "NO_PROXY": "127.0.0.1,localhost"}
+    failed = []
+    for name, command in (("boto3", [VENV / "bin/python", HERE / "client_boto3.py"]),
+                          ("AWS CLI", [VENV / "bin/python", HERE / "client_cli.py"]),
+                          ("JavaScript", ["node", "--test", HERE / "client_js.mjs"])):
+        print(f"== {name}", flush=True)
+        if subprocess.run(command, env=environment, cwd=HERE, check=False).returncode != 0:
+            failed.append(name)
+    if failed:
+        sys.exit("failed: " + ", ".join(failed))
+    print("all clients passed")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--server", help="test server to start")
+    parser.add_argument("--endpoint")
+    parser.add_argument("--credentials")
+    parser.add_argument("--profile", default="default")
+    parser.add_argument("--aws", default=str(VENV / "bin/aws"), help="another AWS CLI than the pinned one")
+    arguments = parser.parse_args()
+    if bool(arguments.server) == bool(arguments.endpoint) or bool(arguments.endpoint) != bool(arguments.credentials):
+        parser.error("give --server, or --endpoint and --credentials")
+    install_clients()
+    if arguments.endpoint:
+        run_clients(arguments.endpoint, pathlib.Path(arguments.credentials).resolve(), arguments.profile, arguments.aws)
+        return
+    data_dir = pathlib.Path(tempfile.mkdtemp(prefix="picket_api_"))
+    server = subprocess.Popen([arguments.server, data_dir], stdout=subprocess.PIPE, text=True)
+    try:
+        endpoint = server.stdout.readline().strip()
+        if not endpoint:
+            sys.exit("the server did not start")
+        run_clients(endpoint, data_dir / "credentials", arguments.profile, arguments.aws)
+    finally:
+        server.terminate()
+        if server.wait(timeout=30) != 0:
+            sys.exit(f"the server ended with {server.returncode}")
+        shutil.rmtree(data_dir)
+
+
+main()

@@ -1,0 +1,131 @@
+// The API over a store of made-up findings, so that real clients can be tried without logs.
+//   picket_api_test_server DATA_DIR
+// Writes DATA_DIR/credentials (profiles default, member, reader), prints its URL and serves until SIGTERM.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+
+#include "api/server.h"
+#include "api/site.h"
+#include "base/hash.h"
+#include "finding/detector_id.h"
+#include "store/sqlite_store.h"
+
+namespace picket {
+namespace {
+
+constexpr const char* administrator_account = "111122223333";
+constexpr const char* member_account = "444455556666";
+constexpr const char* region = "eu-central-1";
+constexpr unsigned findings = 120;
+
+struct Kind {
+  const char* type;
+  double severity;
+};
+constexpr std::array<Kind, 4> kinds{
+    Kind{"Stealth:IAMUser/CloudTrailLoggingDisabled", 2}, Kind{"Recon:EC2/Portscan", 5},
+    Kind{"UnauthorizedAccess:EC2/TorClient", 8}, Kind{"CryptoCurrency:EC2/BitcoinTool.B!DNS", 8}};
+
+FindingRow row(unsigned number) {
+  const Kind& kind = kinds[number % kinds.size()];
+  FindingRow out;
+  out.account = number % 3 == 0 ? member_account : administrator_account;
+  out.region = region;
+  out.type = kind.type;
+  out.id = hash128(fmt::format("seed {}", number)).hex();
+  out.detector_id = detector_id_of(out.account, region);
+  out.severity = kind.severity;
+  out.created_at = out.updated_at = out.first_seen = out.last_seen = 1'790'000'000'000 + number * minute_ms;
+  out.count = 1 + number % 5;
+  out.epoch = 1;
+  const std::string time = format_time(out.created_at);
+  out.document = fmt::format(
+      R"({{"schemaVersion":"2.0","accountId":"{0}","region":"{1}","partition":"aws","id":"{2}",)"
+      R"("arn":"arn:aws:guardduty:{1}:{0}:detector/{3}/finding/{2}","type":"{4}","severity":{5},"createdAt":"{6}",)"
+      R"("updatedAt":"{6}","title":"Seeded finding {7}","description":"Seeded finding {7} <b>\"ü\"</b>",)"
+      R"("resource":{{"resourceType":"Instance","instanceDetails":{{"instanceId":"i-{7:017x}",)"
+      R"("tags":[{{"key":"team","value":"blue"}},{{"key":"number","value":"{7}"}}]}}}},)"
+      R"("service":{{"serviceName":"guardduty","detectorId":"{3}","resourceRole":"TARGET","count":{8},)"
+      R"("eventFirstSeen":"{6}","eventLastSeen":"{6}","additionalInfo":{{"picket":{{"records_total":{8}}}}}}}}})",
+      out.account, region, out.id, out.detector_id, out.type, out.severity, time, number, out.count);
+  return out;
+}
+
+Result<void> seed(FindingStore& store) {
+  std::vector<FindingRow> rows;
+  for (unsigned number = 0; number < findings; ++number) rows.push_back(row(number));
+  const auto applied = store.apply(rows, {}, 1, {}, 1'790'100'000'000);
+  if (!applied) return std::unexpected(applied.error());
+  if (!applied->rejected.empty()) return fail(ErrorKind::internal, applied->rejected.front().why);
+  return {};
+}
+
+Result<void> make_profiles(const std::filesystem::path& dir) {
+  for (const aws::NewCredential& wanted :
+       {aws::NewCredential{"default", administrator_account, aws::Role::administrator, region},
+        aws::NewCredential{"member", member_account, aws::Role::member, region},
+        aws::NewCredential{"reader", administrator_account, aws::Role::read_only, region}}) {
+    const auto made = aws::create_credential(dir, wanted);
+    if (!made && made.error().kind != ErrorKind::conflict) return std::unexpected(made.error());
+  }
+  return {};
+}
+
+Result<void> run(const std::filesystem::path& dir) {
+  if (auto ok = make_profiles(dir); !ok) return ok;
+  const auto keys = aws::KeyStore::open(dir);
+  if (!keys) return std::unexpected(keys.error());
+  const auto store = open_sqlite_store(dir / "findings.db");
+  if (!store) return std::unexpected(store.error());
+  if (auto ok = seed(**store); !ok) return ok;
+  api::Backend backend{.store = store->get(),
+                       .first_seen = [](std::string_view, std::string_view wanted) -> std::optional<TimeMs> {
+                         if (wanted != region) return std::nullopt;
+                         return 1'790'000'000'000;
+                       },
+                       .now =
+                           [] {
+                             return std::chrono::duration_cast<std::chrono::milliseconds>(
+                                        std::chrono::system_clock::now().time_since_epoch())
+                                 .count();
+                           }};
+  api::Service service(backend, **keys);
+  api::Site site(service, {});
+  const auto server =
+      api::Server::start({.port = 0}, [&](const aws::HttpRequest& request) { return site.handle(request); });
+  if (!server) return std::unexpected(server.error());
+  fmt::print("http://127.0.0.1:{}\n", (*server)->port());
+  std::fflush(stdout);
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  int signal = 0;
+  sigwait(&signals, &signal);
+  (*server)->stop();
+  return {};
+}
+
+}  // namespace
+}  // namespace picket
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    fmt::print(stderr, "usage: {} DATA_DIR\n", argv[0]);
+    return 2;
+  }
+  sigset_t signals;  // blocked before any thread starts, so that sigwait alone gets them
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  if (const auto ok = picket::run(argv[1]); !ok) {
+    fmt::print(stderr, "{}\n", ok.error().message());
+    return 1;
+  }
+  return 0;
+}
