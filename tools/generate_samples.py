@@ -1255,8 +1255,8 @@ def intrude(org, trail, flow, dns, audit):
                   (rng.randrange(17, 21), rng.randrange(2500, 2800)),
                   (rng.randrange(15, 18), rng.randrange(3000, 3300)),
                   rng.randrange(2, 6), step="ssh-guessing")
-    flow.talk(at("02:42"), GUESSER, bastion.private, 22, TCP, (6200, 610_000), (7400, 5_300_000), 3 * HOUR + 1500,
-              step="ssh-guessing")
+    flow.talk(at("02:42"), GUESSER, bastion.private, 22, TCP, (6200, 610_000), (7400, 5_300_000),
+              at("06:32") - at("02:42"), step="ssh-guessing")
 
     for n in range(16):
         t = at("02:52") + n * 900 + rng.randrange(60)
@@ -1437,7 +1437,8 @@ def generate(out, scale, days, seed, intrusion):
 
 def check(out):
     """Reads every object as its format demands. Returns the complaints."""
-    wrong, counts, located = [], collections.Counter(), {}
+    wrong, counts = [], collections.Counter()
+    located = {}  # (key, position) -> the vendor's id of the record, or its time where it has none
     seen_events, seen_audits, first_copy = {}, set(), {}
     root = out / "archive"
 
@@ -1476,8 +1477,8 @@ def check(out):
             values = dict(zip(columns, line.split(), strict=True))
             counts["vpcflow"] += 1
             counts[f"vpcflow {values['log-status']}"] += 1
-            located[key, position] = None
             start, end = int(values["start"]), int(values["end"])
+            located[key, position] = iso(start)
             if not 0 <= end - start < FLOW_WINDOW or end // FLOW_WINDOW < previous:
                 complain(key, position, "times outside their window or out of order")
             previous = end // FLOW_WINDOW
@@ -1491,7 +1492,7 @@ def check(out):
         for position, line in enumerate(text.splitlines(), 1):
             entry = json.loads(line)
             counts["dns"] += 1
-            located[key, position] = None
+            located[key, position] = entry["query_timestamp"]
             if entry["query_timestamp"] < last:
                 complain(key, position, "queries out of order")
             last = entry["query_timestamp"]
@@ -1556,7 +1557,7 @@ def check(out):
         for entry in entries:
             for record in (entry, *entry["records"]):
                 place = (record["object"].removeprefix("archive/"), record["position"])
-                if place not in located or located[place] != record["event_id"]:
+                if located.get(place) != (record["event_id"] or record["time"]):
                     wrong.append(f"intrusion.json {entry['id']}: no such record: {place}")
             counts["intrusion records"] += entry["records_total"]
     print(f"{len(objects)} objects: " + ", ".join(f"{n} {what}" for what, n in sorted(counts.items())))
