@@ -39,7 +39,7 @@ std::uint64_t fingerprint_of(std::string_view name) {
 }
 
 // Entries of one name kept per way of matching; more say nothing new.
-constexpr std::uint16_t hits_per_way_max = 64;
+constexpr std::uint16_t hits_per_way_max = 16;
 
 constexpr std::uint64_t filter_bits(std::uint64_t fingerprint) {
   return std::uint64_t{1} << (fingerprint & 63U) | std::uint64_t{1} << (fingerprint >> 6 & 63U) |

@@ -132,6 +132,13 @@ std::shared_ptr<const IntelIndex> IntelBuilder::build() {
   const std::span<const Indicator> indicators = index->indicators_;
   const auto trusted = [&](std::uint32_t id) { return indicators[id].trusted; };
 
+  // A line repeated in a list says nothing new, and many repeats would crowd out other lists.
+  std::sort(addresses_.begin(), addresses_.end(), [](const Address& a, const Address& b) {
+    return a.prefix != b.prefix ? a.prefix < b.prefix : a.id < b.id;
+  });
+  const auto same = [](const Address& a, const Address& b) { return a.prefix == b.prefix && a.id == b.id; };
+  addresses_.erase(std::unique(addresses_.begin(), addresses_.end(), same), addresses_.end());
+
   // Texts first: hits keep views of them, so they must have their final place.
   std::vector<std::size_t> offsets;
   const auto add_text = [&](const std::string& text) {

@@ -32,8 +32,8 @@ struct IntelCounts {
   std::size_t bytes = 0;  // memory of the tables
 };
 
-// At most this many hits are kept for one address range, the most specific entries first; entries of equal
-// indicator (same list and threat) count once.
+// At most this many hits are kept for one address range, the most specific entries first, then in the order
+// of describe(); entries of equal indicator (same list and threat) count once.
 constexpr std::size_t hits_per_range_max = 16;
 
 class IntelIndex {

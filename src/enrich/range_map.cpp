@@ -30,7 +30,9 @@ void sweep(std::vector<Span<Key>>& spans,
   const auto emit_to = [&](Key last) {
     if (finished || cursor > last) return;
     values.clear();
-    for (auto span = open.rbegin(); span != open.rend(); ++span) values.push_back((*span)->value);
+    for (auto span = open.rbegin(); span != open.rend() && values.size() < values_per_range_max; ++span) {
+      values.push_back((*span)->value);
+    }
     emit(cursor, last, choose(values));
     cursor = last + 1;
     finished = cursor == 0;

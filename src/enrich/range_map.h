@@ -93,9 +93,13 @@ struct PrefixValue {
   std::uint32_t value = 0;
 };
 
+// Of the prefixes that hold one range, how many are told apart: bounds the work on lists that repeat a
+// prefix.
+constexpr std::size_t values_per_range_max = 256;
+
 // Cuts prefixes, which may repeat and nest, into disjoint ranges and numbers each by
-// choose(values), called with the values of all prefixes that hold the range, most specific first, then in
-// the order given. The result is frozen.
+// choose(values), called with the values of the prefixes that hold the range, most specific first, then in
+// the order given, at most values_per_range_max of them. The result is frozen.
 RangeMap flatten(std::span<const PrefixValue> prefixes,
                  const std::function<std::uint32_t(std::span<const std::uint32_t>)>& choose);
 
