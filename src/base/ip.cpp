@@ -113,7 +113,9 @@ std::optional<IpPrefix> IpPrefix::parse(std::string_view text) {
       bytes[i] = static_cast<std::uint8_t>(bytes[i] & (0xff00U >> (keep - from)));
     }
   }
-  return IpPrefix{IpAddress::v6(bytes), length};
+  const IpAddress network = IpAddress::v6(bytes);
+  // "::ffff:192.0.2.0/120" is IPv4 written long; a mapped network wider than all of IPv4 stays IPv6.
+  return IpPrefix{network, network.is_v4() ? keep - 96 : keep};
 }
 
 bool IpPrefix::contains(const IpAddress& ip) const {

@@ -36,6 +36,8 @@ TEST(IpPrefix, ContainsItsRangeOnly) {
   EXPECT_FALSE(v6->contains(*IpAddress::parse("2001:db8:8000::1")));
   EXPECT_TRUE(IpPrefix::parse("0.0.0.0/0")->contains(*IpAddress::parse("9.9.9.9")));
   EXPECT_FALSE(IpPrefix::parse("0.0.0.0/0")->contains(*IpAddress::parse("2001:db8::1")));
+  EXPECT_EQ(IpPrefix::parse("::ffff:192.0.2.7/120")->to_string(), "192.0.2.0/24");
+  EXPECT_TRUE(IpPrefix::parse("::ffff:192.0.2.7")->contains(*IpAddress::parse("192.0.2.7")));
   EXPECT_FALSE(IpPrefix::parse("10.0.0.0/33"));
 }
 

@@ -1,0 +1,241 @@
+#include "config/config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <functional>
+#include <toml++/toml.h>
+
+namespace picket {
+
+namespace {
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t corner = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t change = corner + (a[i - 1] == b[j - 1] ? 0 : 1);
+      corner = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, change});
+    }
+  }
+  return row.back();
+}
+
+// Reads one table: each key is asked for by name, what is left over is an error.
+class Table {
+ public:
+  Table(const toml::table& table, std::string path, std::string origin, std::optional<Error>& error)
+      : table_(table), path_(std::move(path)), origin_(std::move(origin)), error_(error) {}
+
+  ~Table() {
+    for (const auto& [name, node] : table_) {
+      if (std::find(known_.begin(), known_.end(), name.str()) != known_.end()) continue;
+      std::string nearest;
+      std::size_t best = 4;  // further away is another word
+      for (const std::string& candidate : known_) {
+        if (const std::size_t distance = edit_distance(name.str(), candidate); distance < best) {
+          best = distance;
+          nearest = candidate;
+        }
+      }
+      set_error(node, fmt::format("no such key: {}{}", full(name.str()), nearest.empty() ? "" : ", did you mean " + nearest + "?"));
+    }
+  }
+  Table(const Table&) = delete;
+  Table& operator=(const Table&) = delete;
+
+  const toml::node* find(std::string_view name) {
+    known_.emplace_back(name);
+    return table_.get(name);
+  }
+  void text(std::string_view name, std::string& into, bool required = false) {
+    const toml::node* node = find(name);
+    if (node == nullptr) {
+      if (required) set_error(table_, fmt::format("{} is missing", full(name)));
+      return;
+    }
+    if (const auto value = node->value_exact<std::string>()) {
+      into = *value;
+    } else {
+      set_error(*node, fmt::format("{} must be a string", full(name)));
+    }
+  }
+  void texts(std::string_view name, std::vector<std::string>& into) {
+    const toml::node* node = find(name);
+    if (node == nullptr) return;
+    const toml::array* array = node->as_array();
+    if (array == nullptr) return set_error(*node, fmt::format("{} must be a list of strings", full(name)));
+    for (const toml::node& item : *array) {
+      const auto value = item.value_exact<std::string>();
+      if (!value) return set_error(item, fmt::format("{} must be a list of strings", full(name)));
+      into.push_back(*value);
+    }
+  }
+  void flag(std::string_view name, bool& into) {
+    const toml::node* node = find(name);
+    if (node == nullptr) return;
+    if (const auto value = node->value_exact<bool>()) {
+      into = *value;
+    } else {
+      set_error(*node, fmt::format("{} must be true or false", full(name)));
+    }
+  }
+  template <class T>
+  void number(std::string_view name, T& into, std::int64_t least, std::int64_t most) {
+    const toml::node* node = find(name);
+    if (node == nullptr) return;
+    const auto value = node->value_exact<std::int64_t>();
+    if (!value || *value < least || *value > most) {
+      return set_error(*node, fmt::format("{} must be a whole number from {} to {}", full(name), least, most));
+    }
+    into = static_cast<T>(*value);
+  }
+  void duration(std::string_view name, TimeMs& into) {
+    const toml::node* node = find(name);
+    if (node == nullptr) return;
+    const auto value = node->value_exact<std::string>();
+    const auto parsed = value ? parse_duration(*value) : std::nullopt;
+    if (!parsed) return set_error(*node, fmt::format("{} must be a duration such as \"15 min\" or \"90 d\"", full(name)));
+    into = *parsed;
+  }
+  void one_of(std::string_view name, std::string& into, std::initializer_list<std::string_view> allowed, bool required = false) {
+    const toml::node* node = find(name);
+    text(name, into, required);
+    if (node == nullptr || std::find(allowed.begin(), allowed.end(), into) != allowed.end()) return;
+    set_error(*node, fmt::format("{} must be one of {}", full(name), fmt::join(allowed, ", ")));
+  }
+  void table(std::string_view name, const std::function<void(Table&)>& read) {
+    const toml::node* node = find(name);
+    if (node == nullptr) return;
+    if (node->as_table() == nullptr) return set_error(*node, fmt::format("{} must be a table", full(name)));
+    Table inner(*node->as_table(), full(name), origin_, error_);
+    read(inner);
+  }
+  void tables(std::string_view name, const std::function<void(Table&)>& read) {
+    const toml::node* node = find(name);
+    if (node == nullptr) return;
+    const toml::array* array = node->as_array();
+    if (array == nullptr) return set_error(*node, fmt::format("{} must be a list of tables: [[{}]]", full(name), full(name)));
+    for (const toml::node& item : *array) {
+      if (item.as_table() == nullptr) return set_error(item, fmt::format("{} must be a list of tables", full(name)));
+      Table inner(*item.as_table(), full(name), origin_, error_);
+      read(inner);
+    }
+  }
+  void set_error(const toml::node& node, std::string what) {
+    if (!error_) error_ = Error{ErrorKind::invalid, std::move(what), fmt::format("{}:{}", origin_, node.source().begin.line), -1};
+  }
+
+ private:
+  std::string full(std::string_view name) const { return path_.empty() ? std::string(name) : path_ + "." + std::string(name); }
+  const toml::table& table_;
+  const std::string path_, origin_;
+  std::optional<Error>& error_;
+  std::vector<std::string> known_;
+};
+
+}  // namespace
+
+std::optional<TimeMs> parse_duration(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || value < 0) return std::nullopt;
+  std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
+  while (unit.starts_with(' ')) unit.remove_prefix(1);
+  static constexpr std::pair<std::string_view, TimeMs> units[] = {
+      {"ms", 1}, {"s", second_ms}, {"min", minute_ms}, {"m", minute_ms}, {"h", hour_ms}, {"d", day_ms}};
+  for (const auto& [name, factor] : units) {
+    if (unit == name && value <= INT64_MAX / factor) return value * factor;
+  }
+  return std::nullopt;
+}
+
+Result<Config> parse_config(std::string_view text, const std::string& origin) {
+  toml::table root;
+  try {
+    root = toml::parse(text);
+  } catch (const toml::parse_error& error) {
+    return fail(ErrorKind::invalid, std::string(error.description()), fmt::format("{}:{}", origin, error.source().begin.line));
+  }
+  Config config;
+  std::optional<Error> error;
+  {
+    Table top(root, "", origin, error);
+    top.tables("source", [&](Table& table) {
+      SourceKeys source;
+      table.text("path", source.path, true);
+      source.name = source.path;
+      table.text("name", source.name);
+      std::string kind;
+      table.one_of("kind", kind, {"cloudtrail", "vpcflow", "dns", "k8saudit"});
+      for (const LogKind known : log_kinds) {
+        if (kind == name_of(known)) source.kind = known;
+      }
+      table.text("account", source.account);
+      table.text("region", source.region);
+      table.text("cluster", source.cluster);
+      table.text("flow_format", source.flow_format);
+      config.sources.push_back(std::move(source));
+    });
+    top.tables("account", [&](Table& table) {
+      AccountKeys account;
+      table.text("id", account.id, true);
+      table.text("name", account.name);
+      table.text("role", account.role);
+      config.accounts.push_back(std::move(account));
+    });
+    top.table("organization", [&](Table& table) {
+      table.text("id", config.organization_id);
+      table.text("management_account", config.management_account);
+    });
+    top.table("intel", [&](Table& table) {
+      table.flag("builtin", config.intel_builtin);
+      table.tables("list", [&](Table& list) {
+        IntelListKeys keys;
+        list.text("name", keys.name, true);
+        list.one_of("kind", keys.kind, {"threat", "trusted"}, true);
+        list.text("path", keys.path, true);
+        list.one_of("format", keys.format, {"TXT", "CSV", "STIX", "OTX_CSV", "ALIEN_VAULT", "PROOF_POINT", "FIRE_EYE"});
+        list.text("category", keys.category);
+        list.one_of("match", keys.match, {"exact", "subdomains"});
+        config.intel_lists.push_back(std::move(keys));
+      });
+    });
+    top.table("geoip", [&](Table& table) { table.texts("databases", config.geoip_databases); });
+    top.table("aws", [&](Table& table) { table.text("ip_ranges", config.aws_ranges); });
+    top.table("inventory", [&](Table& table) { table.texts("files", config.inventory); });
+    top.table("lateness", [&](Table& table) {
+      table.duration("cloudtrail", config.lateness_cloudtrail);
+      table.duration("vpcflow", config.lateness_vpcflow);
+      table.duration("dns", config.lateness_dns);
+      table.duration("k8saudit", config.lateness_k8saudit);
+    });
+    top.table("retention", [&](Table& table) { table.duration("findings", config.retention); });
+    top.table("api", [&](Table& table) {
+      table.flag("auto_detectors", config.auto_detectors);
+      table.duration("clock_skew", config.clock_skew);
+    });
+    top.table("limits", [&](Table& table) {
+      table.number("record_bytes_max", config.record_bytes_max, 1 << 10, 64 << 20);
+      table.number("object_bytes_max", config.object_bytes_max, 1 << 20, std::int64_t{1} << 40);
+      table.number("identities_max", config.identities_max, 1 << 10, std::int64_t{1} << 36);
+    });
+    top.table("engine", [&](Table& table) { table.number("threads", config.threads, 0, 1024); });
+  }
+  if (error) return std::unexpected(*error);
+  return config;
+}
+
+Result<Config> load_config(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return fail(ErrorKind::io, "cannot open the configuration", path);
+  return parse_config(std::string(std::istreambuf_iterator<char>(file), {}), path);
+}
+
+}  // namespace picket

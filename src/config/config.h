@@ -1,0 +1,65 @@
+// picket's configuration file: TOML, every key optional, unknown keys refused by name with the nearest valid
+// one. docs/configuration.md lists all keys; this header is their types and defaults.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "event/kind.h"
+
+namespace picket {
+
+struct IntelListKeys {       // [[intel.list]]
+  std::string name;          // required
+  std::string kind;          // "threat" or "trusted"; required
+  std::string path;          // required (url: fetched lists come with `picket intel update`)
+  std::string format;        // "TXT", "CSV", "STIX", "OTX_CSV", "ALIEN_VAULT", "PROOF_POINT", "FIRE_EYE"; empty = guess
+  std::string category;      // empty = the user's own: .Custom types
+  std::string match = "subdomains";  // or "exact": domain entries without "*."
+};
+
+struct SourceKeys {          // [[source]]
+  std::string name;          // default: the path
+  std::string path;          // file, folder or glob; required
+  std::optional<LogKind> kind;
+  std::string account, region, cluster, flow_format;
+};
+
+struct AccountKeys {         // [[account]]
+  std::string id, name, role;
+};
+
+struct Config {
+  std::vector<SourceKeys> sources;
+  std::vector<AccountKeys> accounts;
+  std::string organization_id, management_account;          // [organization]
+  bool intel_builtin = true;                                // [intel] builtin
+  std::vector<IntelListKeys> intel_lists;
+  std::vector<std::string> geoip_databases;                 // [geoip] databases = ["….mmdb"]
+  std::string aws_ranges;                                   // [aws] ip_ranges = "ip-ranges.json"
+  std::vector<std::string> inventory;                       // [inventory] files: describe-* output
+  TimeMs lateness_cloudtrail = 60 * minute_ms, lateness_vpcflow = 30 * minute_ms;  // [lateness], durations
+  TimeMs lateness_dns = 15 * minute_ms, lateness_k8saudit = 15 * minute_ms;
+  TimeMs retention = 90 * day_ms;                           // [retention] findings
+  bool auto_detectors = true;                               // [api] auto_detectors
+  TimeMs clock_skew = 5 * minute_ms;                        // [api] clock_skew
+  std::uint64_t record_bytes_max = 1U << 20;                // [limits]
+  std::uint64_t object_bytes_max = 16ULL << 30;
+  std::uint64_t identities_max = 64U << 20;                 // record ids kept to find duplicates
+  unsigned threads = 0;                                     // [engine] threads; 0 = one per core
+};
+
+// Errors name the key, the line and what would be valid.
+Result<Config> parse_config(std::string_view text, const std::string& origin);
+Result<Config> load_config(const std::string& path);
+
+// "90 d", "15 min", "30s", "250ms", "2h".
+std::optional<TimeMs> parse_duration(std::string_view text);
+
+}  // namespace picket

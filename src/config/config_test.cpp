@@ -1,0 +1,72 @@
+#include "config/config.h"
+
+#include <gtest/gtest.h>
+
+namespace picket {
+namespace {
+
+TEST(Config, ReadsEveryKey) {
+  const auto config = parse_config(R"(
+[organization]
+id = "o-example"
+management_account = "111122223333"
+[[account]]
+id = "111122223333"
+name = "management"
+[[source]]
+path = "/logs"
+kind = "dns"
+account = "111122223333"
+region = "eu-west-1"
+[intel]
+builtin = false
+[[intel.list]]
+name = "ours"
+kind = "threat"
+path = "list.txt"
+category = "c2"
+match = "exact"
+[geoip]
+databases = ["city.mmdb"]
+[lateness]
+cloudtrail = "90 min"
+[retention]
+findings = "30 d"
+[api]
+auto_detectors = false
+[engine]
+threads = 3
+)",
+                                   "test.toml");
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_EQ(config->organization_id, "o-example");
+  EXPECT_EQ(config->sources.at(0).kind, LogKind::dns);
+  EXPECT_EQ(config->sources.at(0).name, "/logs");
+  EXPECT_FALSE(config->intel_builtin);
+  EXPECT_EQ(config->intel_lists.at(0).match, "exact");
+  EXPECT_EQ(config->lateness_cloudtrail, 90 * minute_ms);
+  EXPECT_EQ(config->retention, 30 * day_ms);
+  EXPECT_FALSE(config->auto_detectors);
+  EXPECT_EQ(config->threads, 3U);
+}
+
+TEST(Config, NamesWhatIsWrong) {
+  const auto what = [](std::string_view text) { return parse_config(text, "c.toml").error().message(); };
+  EXPECT_EQ(what("[retention]\nfinding = \"3 d\""), "c.toml:2: no such key: retention.finding, did you mean findings?");
+  EXPECT_EQ(what("[retention]\nfindings = 3"), "c.toml:2: retention.findings must be a duration such as \"15 min\" or \"90 d\"");
+  EXPECT_EQ(what("[[source]]\nkind = \"dns\""), "c.toml:1: source.path is missing");
+  EXPECT_EQ(what("[[source]]\npath = \"x\"\nkind = \"syslog\""),
+            "c.toml:3: source.kind must be one of cloudtrail, vpcflow, dns, k8saudit");
+  EXPECT_EQ(what("[engine]\nthreads = -1"), "c.toml:2: engine.threads must be a whole number from 0 to 1024");
+  EXPECT_NE(what("= 1").find("c.toml:1"), std::string::npos);
+}
+
+TEST(Config, ReadsDurations) {
+  EXPECT_EQ(parse_duration("15 min"), 15 * minute_ms);
+  EXPECT_EQ(parse_duration("250ms"), 250);
+  EXPECT_EQ(parse_duration("2h"), 2 * hour_ms);
+  for (const char* text : {"", "h", "-1 h", "5 weeks", "9999999999999999 d", "1.5 h"}) EXPECT_FALSE(parse_duration(text)) << text;
+}
+
+}  // namespace
+}  // namespace picket

@@ -1,0 +1,231 @@
+// Runs every detector case: a folder src/detectors/PURPOSE/DETECTOR holds fires_NAME.* files (or folders of
+// files) with fires_NAME.findings.json beside them, and quiet_NAME.* files that must raise nothing. All
+// detectors are on in every case. CASE.intel.csv (indicator,category,list,kind) replaces the built-in lists.
+//   picket_cases ROOT [--only SUBSTRING] [--update]
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "detectors/catalog.h"
+#include "engine/subject.h"
+#include "enrich/intel_config.h"
+#include "pipeline/render.h"
+#include "pipeline/scan.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using namespace picket;
+
+std::string read(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// Case name without its extensions: "fires_on_stop_logging".
+std::string stem_of(const fs::path& path) {
+  const std::string name = path.filename().string();
+  return name.substr(0, name.find('.'));
+}
+
+std::vector<std::string> split(const std::string& line, char by) {
+  std::vector<std::string> parts;
+  std::istringstream in(line);
+  for (std::string part; std::getline(in, part, by);) parts.push_back(part);
+  return parts;
+}
+
+// The case's own indicators, or the built-in ones.
+std::shared_ptr<const IntelIndex> intel_of(const fs::path& intel_file) {
+  IntelBuilder builder;
+  if (!fs::exists(intel_file)) {
+    builtin_intel(builder);
+    return builder.build();
+  }
+  std::istringstream lines(read(intel_file));
+  for (std::string line; std::getline(lines, line);) {
+    if (line.empty() || line.starts_with('#') || line.starts_with("indicator,")) continue;
+    const std::vector<std::string> parts = split(line, ',');
+    if (parts.size() != 4) throw std::runtime_error(intel_file.string() + ": needs indicator,category,list,kind: " + line);
+    Indicator indicator;
+    const auto category = parse_intel_category(parts[1]);
+    if (!category) throw std::runtime_error(intel_file.string() + ": no such category: " + parts[1]);
+    indicator.category = *category;
+    indicator.list = parts[2];
+    indicator.trusted = parts[3] == "trusted";
+    const auto id = builder.describe(indicator);
+    const auto prefix = IpPrefix::parse(parts[0]);
+    const auto refused = prefix ? builder.add_address(*prefix, id) : builder.add_domain(parts[0], DomainMatch::subdomains, id);
+    if (refused) throw std::runtime_error(intel_file.string() + ": " + parts[0] + ": " + std::string(*refused));
+  }
+  return builder.build();
+}
+
+struct Raised {
+  std::string type;
+  json view;      // the members an expectation may name directly
+  json document;  // the whole finding, as exported
+};
+
+std::vector<Raised> run(const fs::path& input, const fs::path& intel_file, std::string& trouble) {
+  Engine engine(all_detectors(), intel_of(intel_file), Lateness{}, EngineLimits{}, 1);
+  Workers workers(1);
+  std::map<std::string, AggregatedFinding> findings;
+  const auto sink = [&](std::uint64_t, const EpochResult& result) -> Result<void> {
+    for (const std::string& id : result.retracted) findings.erase(id);
+    for (const AggregatedFinding& finding : result.updated) findings[finding.id] = finding;
+    return {};
+  };
+  ScanSettings settings;
+  settings.paths = {input.string()};
+  const auto failures = scan(settings, engine, workers, sink, [](const ScanProgress&) {});
+  if (!failures) {
+    trouble = failures.error().message();
+    return {};
+  }
+  std::uint64_t records = 0;
+  for (const KindTotals& kind : engine.ledger().kinds) {
+    records += kind.processed;
+    for (const auto& [reason, count] : kind.quarantine_reasons) trouble += fmt::format("{} quarantined: {}; ", count, reason);
+  }
+  for (const auto& [object, why] : engine.ledger().failures) trouble += object + ": " + why + "; ";
+  if (records == 0) trouble += "no record was read; ";
+  std::vector<Raised> raised;
+  const Renderer renderer(engine, nullptr);
+  for (const auto& [id, finding] : findings) {
+    const Detection& latest = finding.activity.latest;
+    Raised item;
+    item.type = engine.detectors()[latest.detector]->types[latest.type].name;
+    item.document = json::parse(renderer.document(finding, DocumentForm::exported));
+    item.view["type"] = item.type;
+    item.view["severity"] = finding.activity.severity;
+    item.view["count"] = finding.activity.count;
+    item.view["host"] = issue_value(latest.subject, latest.evidence, key::host);
+    if (latest.subject.access_key) item.view["principal"] = latest.subject.access_key->user_name;
+    if (latest.subject.remote_ip) item.view["remote_ip"] = latest.subject.remote_ip->to_string();
+    for (const auto& [name, value] : latest.evidence) item.view["evidence"][name] = value;
+    raised.push_back(std::move(item));
+  }
+  return raised;
+}
+
+const json* at_path(const json& root, const std::string& path) {
+  const json* node = &root;
+  for (const std::string& step : split(path, '.')) {
+    if (node->is_array()) {
+      const std::size_t index = std::stoul(step);
+      if (index >= node->size()) return nullptr;
+      node = &(*node)[index];
+    } else if (node->is_object() && node->contains(step)) {
+      node = &(*node)[step];
+    } else {
+      return nullptr;
+    }
+  }
+  return node;
+}
+
+bool covers(const json& actual, const json& expected) {
+  if (expected.is_object() && actual.is_object()) {
+    return std::all_of(expected.items().begin(), expected.items().end(), [&](const auto& item) {
+      return actual.contains(item.key()) && covers(actual[item.key()], item.value());
+    });
+  }
+  return actual == expected;
+}
+
+// Why `raised` is not what `expected` asks for; empty when it is.
+std::string mismatch(const Raised& raised, const json& expected) {
+  for (const auto& [name, value] : expected.items()) {
+    const json* actual = raised.view.contains(name) ? &raised.view[name] : at_path(raised.document, name);
+    if (actual == nullptr) return fmt::format("{} is absent", name);
+    if (!covers(*actual, value)) return fmt::format("{} is {}, expected {}", name, actual->dump(), value.dump());
+  }
+  return {};
+}
+
+json minimal(const Raised& raised) {
+  json expected;
+  for (const char* name : {"type", "severity", "principal", "remote_ip", "host", "evidence"}) {
+    if (raised.view.contains(name) && raised.view[name] != "") expected[name] = raised.view[name];
+  }
+  return expected;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string only;
+  bool update = false;
+  fs::path root;
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument == "--update") {
+      update = true;
+    } else if (argument == "--only" && i + 1 < argc) {
+      only = argv[++i];
+    } else {
+      root = argument;
+    }
+  }
+  std::set<fs::path> cases;
+  for (const auto& item : fs::recursive_directory_iterator(root)) {
+    const std::string name = item.path().filename().string();
+    if (!name.starts_with("fires_") && !name.starts_with("quiet_")) continue;
+    if (name.ends_with(".findings.json") || name.ends_with(".intel.csv")) continue;
+    if (item.path().string().find(only) != std::string::npos) cases.insert(item.path());
+  }
+  int passed = 0, failed = 0;
+  for (const fs::path& path : cases) {
+    const fs::path beside = path.parent_path() / stem_of(path);
+    const fs::path expected_file = beside.string() + ".findings.json";
+    std::string problem;
+    try {
+      std::vector<Raised> raised = run(path, beside.string() + ".intel.csv", problem);
+      if (update && stem_of(path).starts_with("fires_") && problem.empty()) {
+        json all = json::array();
+        for (const Raised& item : raised) all.push_back(minimal(item));
+        std::ofstream(expected_file) << all.dump(2) << '\n';
+      }
+      json expected = json::array();
+      if (stem_of(path).starts_with("fires_")) {
+        expected = json::parse(read(expected_file));
+        if (expected.empty()) problem += "a fires_ case must expect a finding; ";
+      }
+      for (const json& want : expected) {
+        std::string nearest;
+        const auto found = std::find_if(raised.begin(), raised.end(), [&](const Raised& item) {
+          const std::string why = mismatch(item, want);
+          if (!why.empty() && item.type == want.value("type", "")) nearest = why;
+          return why.empty();
+        });
+        if (found == raised.end()) {
+          problem += fmt::format("\n      missing: {}{}", want.dump(), nearest.empty() ? "" : "\n        (" + nearest + ")");
+        } else {
+          raised.erase(found);
+        }
+      }
+      for (const Raised& item : raised) problem += "\n      not expected: " + minimal(item).dump();
+    } catch (const std::exception& error) {
+      problem += error.what();
+    }
+    if (problem.empty()) {
+      ++passed;
+    } else {
+      ++failed;
+      std::cout << "FAIL " << fs::relative(path, root).string() << ": " << problem << '\n';
+    }
+  }
+  std::cout << fmt::format("{} passed, {} failed\n", passed, failed);
+  return failed == 0 && passed > 0 ? 0 : 1;
+}
