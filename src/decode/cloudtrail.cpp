@@ -69,8 +69,8 @@ std::size_t find_record_start(std::string_view text, std::size_t from) {
 
 // Where the array of records begins (behind its bracket) when text[at] opens an object around one; npos when
 // it opens something else, or when the text ends before that is clear.
-std::size_t find_wrapped_array(std::string_view text, std::size_t at) {
-  unsigned depth = 0;
+// With `depth` 1 the text continues inside such an object.
+std::size_t find_wrapped_array(std::string_view text, std::size_t at, unsigned depth = 0) {
   for (; at < text.size(); ++at) {
     switch (text[at]) {
       case '{':
@@ -304,6 +304,24 @@ std::size_t CloudTrailDecoder::read_matched(char* text, std::size_t at, std::siz
   while ((at = skip_blanks(window, at)) < size) {
     const char c = text[at];
     const bool array = context_ == Context::array || context_ == Context::wrapped_array;
+    if (c == ',' && context_ == Context::wrapper_end) {
+      // The wrapper's other members, up to its end.
+      if (const std::size_t inside = find_wrapped_array(window, at, 1); inside != std::string_view::npos) {
+        context_ = Context::wrapped_array;
+        at = inside;
+        continue;
+      }
+      JsonMatcher wrapper;
+      wrapper.feed("{");
+      const JsonMatcher::Step step = wrapper.feed(window.substr(at + 1));
+      if (step.outcome == JsonMatcher::Outcome::more && !last && size - at <= limits_.record_bytes_max)
+        return at;
+      if (step.outcome == JsonMatcher::Outcome::complete) {
+        context_ = Context::top;
+        at += 1 + step.used;
+        continue;
+      }
+    }
     if (c == ',' || (array && c == ']') || (context_ == Context::wrapper_end && c == '}') ||
         (context_ == Context::top && c == '[')) {
       if (c == ']')

@@ -446,8 +446,6 @@ RecordStatus CloudTrailRecordReader::walk(const JsonIndex& index, std::uint32_t 
 RecordStatus CloudTrailRecordReader::judge() const {
   if (duplicate_) return RecordStatus::duplicate_member;
   if (bad_escape_) return RecordStatus::bad_escape;
-  if (event_.event_category == "Insight" || event_.event_type == "AwsCloudTrailInsight")
-    return RecordStatus::insight;
   if (event_time_.empty() && timestamp_.empty()) return RecordStatus::no_event_time;
   return RecordStatus::event;
 }
@@ -456,6 +454,9 @@ RecordStatus CloudTrailRecordReader::read_object(const JsonIndex& index, std::ui
                                                  unsigned envelopes) {
   RecordStatus status = walk<Spelling::exact>(index, i, top);
   if (status != RecordStatus::event) return status;
+  // Insights events name the API they are about further in.
+  if (event_.event_category == "Insight" || event_.event_type == "AwsCloudTrailInsight")
+    return RecordStatus::insight;
   if (event_.event_name.empty() && event_.event_source.empty()) {
     if (digest_) return RecordStatus::digest;
     if (envelope_ == 0) {
