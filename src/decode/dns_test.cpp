@@ -149,6 +149,7 @@ TEST(DnsDecoder, ReadsTimesOfAllDays) {
   EXPECT_EQ(time("2026-09-15T00:00:00Z"), "2 dns 2026-09-15T00:00:00.000Z");
   EXPECT_EQ(time("2026-09-14T10:00:00.250Z"), "2 dns 2026-09-14T10:00:00.250Z");
   EXPECT_EQ(time("2026-09-14 10:00:01"), "2 dns 2026-09-14T10:00:01.000Z");
+  EXPECT_EQ(time("2026-09-14 10:00:01.38"), "2 dns 2026-09-14T10:00:01.380Z");
   EXPECT_EQ(time("2026-09-14T10:00:00+01:00"), "2 dns 2026-09-14T09:00:00.000Z");
   EXPECT_THAT(time("2026-09-14T24:00:00Z"), HasSubstr("bad_event_time"));
   EXPECT_THAT(time("2026-09-14T10:60:00Z"), HasSubstr("bad_event_time"));

@@ -63,13 +63,13 @@ class TimeReader {
         return midnight_ + hour * hour_ms + minute * minute_ms + second * second_ms;
       }
     }
-    std::array<char, 20> with_zone{};
-    if (text.size() == form_.size() - 1) {
+    auto time = parse_time(text);
+    std::array<char, 32> with_zone{};
+    if (!time && text.size() >= form_.size() - 1 && text.size() < with_zone.size()) {
       text.copy(with_zone.data(), text.size());
       with_zone[text.size()] = 'Z';
-      text = {with_zone.data(), with_zone.size()};
+      return parse_time({with_zone.data(), text.size() + 1});
     }
-    const auto time = parse_time(text);
     if (time && text.size() == form_.size() && text[10] == 'T' && text[19] == 'Z') {
       text.copy(date_.data(), date_.size());
       midnight_ = *time - (*time % day_ms + day_ms) % day_ms;
