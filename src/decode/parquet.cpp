@@ -239,7 +239,7 @@ std::string write_rows(const char* library_path) {
     std::ranges::replace_if(word, [](char c) { return c == ' ' || c == '\n' || c == '\t'; }, '?');
     names += (i == 0 ? "" : " ") + word;
     columns +=
-        fmt::format("{} coalesce(nullif(regexp_replace(CAST({} AS VARCHAR), '\\s', '_', 'g'), ''), '-')",
+        fmt::format("{} coalesce(nullif(translate(CAST({} AS VARCHAR), E' \\t\\n\\r', '____'), ''), '-')",
                     i == 0 ? "" : ",", in_quotes(name, '"'));
   }
   if (!write_all(rows_number, names + "\n")) return {};
