@@ -1,5 +1,5 @@
+# Tables of api/tables.h, generated from data/api into the build directory, and what the module needs besides.
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET GLOBAL re2)
-# The tables of api/tables.h, generated from data/api into the build directory.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 set(api_tables ${CMAKE_CURRENT_BINARY_DIR}/api_tables.cpp)
 set(api_data ${PROJECT_SOURCE_DIR}/data/api)
@@ -10,3 +10,7 @@ add_custom_command(
           ${api_data}/finding_types.json ${api_data}/sample_parts.json
   VERBATIM)
 target_sources(picket_api PRIVATE ${api_tables})
+if(PICKET_SANITIZE MATCHES "thread")
+  # ThreadSanitizer does not know fences, and Asio's queues are locked anyway.
+  target_compile_definitions(picket_api PRIVATE BOOST_ASIO_DISABLE_FENCED_BLOCK)
+endif()
