@@ -1,0 +1,32 @@
+#include "detectors/policy/s3_access.h"
+#include "engine/detector.h"
+
+namespace picket::detectors {
+
+namespace {
+
+std::optional<Evidence> opens_account(const CloudTrailEvent& call, const Context&) {
+  if (outcome(call) != Outcome::success) return std::nullopt;
+  const auto off = blocks_off(call);
+  if (!off) return std::nullopt;
+  return Evidence{{"api", std::string(call.event_name)}, {"switched_off", off}};
+}
+
+}  // namespace
+
+extern const Detector account_block_public_access_disabled = {
+    .types = {{.name = "Policy:S3/AccountBlockPublicAccessDisabled",
+               .severity = Severity::low,
+               .mitre = {"TA0005", "T1562.001"},  // Defense Evasion: Disable or Modify Tools
+               .title = "S3 Block Public Access of the account was turned off by {principal}.",
+               .description =
+                   "{principal} called {api} from {remote_ip} and turned off {switched_off} for the whole "
+                   "account: bucket policies and access control lists may now open buckets to the public."}},
+    .summary = "S3 Block Public Access was turned off, in part or whole, for an account.",
+    .when = {calls("s3.amazonaws.com", {"PutAccountPublicAccessBlock", "DeleteAccountPublicAccessBlock"})},
+    .issue = {key::principal},
+    .logic = each(opens_account),
+    .blind_spots = "What was switched on before the call.",
+};
+
+}  // namespace picket::detectors
