@@ -1,0 +1,36 @@
+#include "detectors/policy/s3_access.h"
+#include "engine/detector.h"
+
+namespace picket::detectors {
+
+namespace {
+
+std::optional<Evidence> opens_to_authenticated(const CloudTrailEvent& call, const Context&) {
+  if (outcome(call) != Outcome::success) return std::nullopt;
+  const S3Grant grant = widest_grant(call);
+  if (grant.audience != S3Audience::authenticated) return std::nullopt;
+  return Evidence{{"api", std::string(call.event_name)},
+                  {"bucket", call.request_parameters.find("bucketName")},
+                  {"granted_by", grant.how}};
+}
+
+}  // namespace
+
+extern const Detector bucket_public_access_granted = {
+    .types =
+        {{.name = "Policy:S3/BucketPublicAccessGranted",
+          .severity = Severity::high,
+          .mitre = {"TA0010", "T1530"},  // Exfiltration: Data from Cloud Storage
+          .title = "{principal} opened bucket {bucket} to every AWS user.",
+          .description =
+              "{principal} called {api} on bucket {bucket} from {remote_ip}; {granted_by} lets in whoever "
+              "has credentials of any AWS account. Explicit denials and Block Public Access are not "
+              "weighed."}},
+    .summary = "A bucket policy or access control list was set that lets in every authenticated AWS user.",
+    .when = {calls("s3.amazonaws.com", {"PutBucketPolicy", "PutBucketAcl", "CreateBucket"})},
+    .issue = {key::principal, key::bucket},
+    .logic = each(opens_to_authenticated),
+    .blind_spots = "Single objects opened by their own access control lists, and access points.",
+};
+
+}  // namespace picket::detectors
