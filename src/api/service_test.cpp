@@ -436,6 +436,25 @@ TEST_F(ServiceTest, SamplesOfNamedTypes) {
   EXPECT_EQ(store->count({}, {}).value(), 61);
 }
 
+TEST_F(ServiceTest, SamplesGoIntoAnEmptyStoreAndLeaveTheEpochAlone) {
+  const auto fresh = open_sqlite_store(dir / "fresh.db");
+  ASSERT_TRUE(fresh);
+  Service alone({.store = fresh->get(),
+                 .first_seen = [](std::string_view, std::string_view) { return std::optional<TimeMs>(1); },
+                 .now = [this] { return now; }},
+                *keys);
+  std::vector<aws::HttpHeader> headers{{"Host", "h"}};
+  const std::string path = at(admin, "/findings/create");
+  aws::HttpRequest request{"POST", path, "", headers, "{}"};
+  const auto added =
+      aws::sign(request, {admin.access_key_id, admin.secret_access_key, ""}, {region, "guardduty"}, now);
+  for (const auto& [name, value] : added) headers.push_back({name, value});
+  request.headers = headers;
+  EXPECT_EQ(alone.handle(request).body, "{}");
+  EXPECT_EQ((*fresh)->count({}, {}).value(), 229);
+  EXPECT_EQ((*fresh)->last_epoch().value(), 0U);
+}
+
 TEST_F(ServiceTest, Tags) {
   const std::string arn =
       std::string("arn:aws:guardduty:") + region + ':' + account_a + ":detector/" + detector(admin);

@@ -8,6 +8,7 @@ The clients are installed once beside this file (pinned in requirements.txt and 
 findings, tag the detector and archive findings for a moment, so give them a data directory of their own.
 """
 import argparse
+import gzip
 import os
 import pathlib
 import shutil
@@ -18,6 +19,7 @@ import venv
 
 HERE = pathlib.Path(__file__).resolve().parent
 VENV = HERE / ".venv"
+MODELS = VENV / "models"
 
 
 def install_clients():
@@ -27,6 +29,7 @@ def install_clients():
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != pinned:
         venv.create(VENV, with_pip=True, clear=True)
         subprocess.run([VENV / "bin/pip", "install", "--quiet", "-r", HERE / "requirements.txt"], check=True)
+        unpack_model()
         stamp.write_text(pinned, encoding="utf-8")
     lock = (HERE / "package-lock.json").read_text(encoding="utf-8")
     stamp = HERE / "node_modules/installed"
@@ -35,11 +38,22 @@ def install_clients():
         stamp.write_text(lock, encoding="utf-8")
 
 
+def unpack_model():
+    """The pinned botocore's GuardDuty model where an older AWS CLI finds it by AWS_DATA_PATH."""
+    packed = next(VENV.glob("lib/python*/site-packages/botocore/data/guardduty/*/service-2.json.gz")).parent
+    unpacked = MODELS / "guardduty" / packed.name
+    unpacked.mkdir(parents=True, exist_ok=True)
+    for file in packed.iterdir():
+        data = file.read_bytes()
+        name = file.name.removesuffix(".gz")
+        (unpacked / name).write_bytes(data if name == file.name else gzip.decompress(data))
+
+
 def run_clients(endpoint, credentials, profile, aws):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment |= {"PICKET_ENDPOINT": endpoint, "PICKET_AWS": aws,
                     "AWS_SHARED_CREDENTIALS_FILE": str(credentials), "AWS_CONFIG_FILE": os.devnull,
-                    "AWS_PROFILE": profile, "AWS_EC2_METADATA_DISABLED": "true", "AWS_PAGER": "",
+                    "AWS_PROFILE": profile, "AWS_EC2_METADATA_DISABLED": "true", "AWS_PAGER": "", "AWS_DATA_PATH": str(MODELS),
                     "NO_PROXY": "127.0.0.1,localhost"}
     failed = []
     for name, command in (("boto3", [VENV / "bin/python", HERE / "client_boto3.py"]),
@@ -59,7 +73,8 @@ def main():
     parser.add_argument("--endpoint")
     parser.add_argument("--credentials")
     parser.add_argument("--profile", default="default")
-    parser.add_argument("--aws", default=str(VENV / "bin/aws"), help="another AWS CLI than the pinned one")
+    parser.add_argument("--aws", default=str(VENV / "bin/aws"), 
+                        help="another AWS CLI than the pinned one, such as the distribution's")
     arguments = parser.parse_args()
     if bool(arguments.server) == bool(arguments.endpoint) or bool(arguments.endpoint) != bool(arguments.credentials):
         parser.error("give --server, or --endpoint and --credentials")
