@@ -1,0 +1,119 @@
+// What the cases cannot show: they run without AWS's ranges, and in one sitting.
+#include <gtest/gtest.h>
+
+#include "engine/detector.h"
+
+namespace picket::detectors {
+
+extern const Detector instance_credential_exfiltration;
+
+namespace {
+
+constexpr std::uint8_t inside_aws = 0, outside_aws = 1;
+constexpr TimeMs morning = 1'773'219'600'000;  // 2026-03-11T09:00:00Z
+
+class InstanceSessions : public testing::Test {
+ protected:
+  InstanceSessions() : state_(instance_credential_exfiltration.logic.ordered()) {
+    facts_.use_aws_ranges(
+        [](const IpAddress& ip) { return IpPrefix::parse("198.51.100.0/24")->contains(ip); });
+  }
+
+  // A call of the instance's session; the type raised, or nothing.
+  std::optional<int> call(const std::string& instance, const std::string& ip, TimeMs time = morning) {
+    Candidate row = candidate(ip, time);
+    row.subject.access_key = AccessKeySubject{.access_key_id = "ASIA" + instance};
+    row.evidence = {{"instance", instance}, {"instance_account", "111122223333"}};
+    return step(row);
+  }
+  std::optional<int> command(const std::string& instance, const std::string& ip, TimeMs time = morning) {
+    Candidate row = candidate(ip, time);
+    row.evidence = {
+        {"instance_account", "111122223333"}, {"person", "jonas.weber"}, {"reached_instances", instance}};
+    return step(row);
+  }
+  std::string saved() {
+    std::string bytes;
+    Writer out(bytes);
+    state_->save(out);
+    return bytes;
+  }
+  void restart() {
+    const std::string bytes = saved();
+    state_ = instance_credential_exfiltration.logic.ordered();
+    Reader in(bytes);
+    state_->load(in);
+    ASSERT_TRUE(in.at_end() && !in.failed());
+  }
+
+  Facts facts_;
+
+ private:
+  static Candidate candidate(const std::string& ip, TimeMs time) {
+    Candidate row;
+    row.first.time = row.last.time = time;
+    row.subject.account = "111122223333";
+    row.subject.remote_ip = IpAddress::parse(ip);
+    row.subject.api_call = ApiCall{.api = "ListBuckets"};
+    return row;
+  }
+  std::optional<int> step(const Candidate& row) {
+    const auto raised = state_->step(row, facts_);
+    if (!raised) return std::nullopt;
+    return raised->type;
+  }
+  std::unique_ptr<OrderedState> state_;
+};
+
+TEST_F(InstanceSessions, OutsideTheRangesAnUnknownAddressIsEnough) {
+  EXPECT_EQ(call("i-0aaaaaaaaaaaaaaa1", "203.0.113.9"), outside_aws);
+}
+
+TEST_F(InstanceSessions, InsideTheRangesAnUnknownAddressSaysNothing) {
+  EXPECT_EQ(call("i-0aaaaaaaaaaaaaaa1", "198.51.100.9"), std::nullopt);
+  EXPECT_EQ(call("i-0aaaaaaaaaaaaaaa1", "198.51.100.10"), std::nullopt);
+}
+
+TEST_F(InstanceSessions, InsideTheRangesWhoeverReachedTheInstanceGivesItAway) {
+  EXPECT_EQ(command("i-0aaaaaaaaaaaaaaa1", "198.51.100.9"), std::nullopt);
+  EXPECT_EQ(call("i-0bbbbbbbbbbbbbbb2", "198.51.100.10", morning + minute_ms), std::nullopt);
+  EXPECT_EQ(call("i-0aaaaaaaaaaaaaaa1", "198.51.100.9", morning + minute_ms), inside_aws);
+}
+
+TEST_F(InstanceSessions, APersonSpeaksForAnAddressForADay) {
+  command("i-0aaaaaaaaaaaaaaa1", "198.51.100.9");
+  command("i-0aaaaaaaaaaaaaaa1", "198.51.100.10");
+  EXPECT_EQ(call("i-0aaaaaaaaaaaaaaa1", "198.51.100.9", morning + day_ms), inside_aws);
+  EXPECT_EQ(call("i-0aaaaaaaaaaaaaaa1", "198.51.100.10", morning + day_ms + 1), std::nullopt);
+}
+
+TEST_F(InstanceSessions, AnOfficeLineIsLearnedAfterThreeInstancesAndThreeDays) {
+  EXPECT_EQ(call("i-0aaaaaaaaaaaaaaa1", "203.0.113.9"), outside_aws);
+  EXPECT_EQ(call("i-0bbbbbbbbbbbbbbb2", "203.0.113.9"), outside_aws);
+  EXPECT_EQ(call("i-0ccccccccccccccc3", "203.0.113.9"), outside_aws);
+  restart();
+  EXPECT_EQ(call("i-0aaaaaaaaaaaaaaa1", "203.0.113.9", morning + day_ms), outside_aws);
+  EXPECT_EQ(call("i-0aaaaaaaaaaaaaaa1", "203.0.113.9", morning + 2 * day_ms), std::nullopt);
+}
+
+TEST_F(InstanceSessions, TwoInstancesAreNoEgressHoweverLong) {
+  for (int day = 0; day < 10; ++day) {
+    EXPECT_EQ(call("i-0aaaaaaaaaaaaaaa1", "203.0.113.9", morning + day * day_ms), outside_aws);
+    EXPECT_EQ(call("i-0bbbbbbbbbbbbbbb2", "203.0.113.9", morning + day * day_ms), outside_aws);
+  }
+}
+
+TEST_F(InstanceSessions, MemoryStaysWithinItsBudget) {
+  std::size_t largest = 0;
+  for (std::uint32_t i = 0; i < 40'000; ++i) {
+    const std::string ip = IpAddress::v4(0x0B000000U + i).to_string();
+    call("i-0aaaaaaaaaaaaaaa1", ip, morning + i);
+    if (i % 1000 == 0) largest = std::max(largest, saved().size());
+  }
+  EXPECT_LT(largest, 8192U * 200U);
+  EXPECT_EQ(call("i-0aaaaaaaaaaaaaaa1", "203.0.113.9", morning + 40'000), outside_aws);
+}
+
+}  // namespace
+
+}  // namespace picket::detectors
