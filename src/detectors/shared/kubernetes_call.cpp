@@ -98,9 +98,10 @@ KubernetesTactic tactic_of(const AuditEvent& event) {
 
 std::string request_text(const AuditEvent& event) {
   const AuditObject& object = event.object_ref;
+  // Events rewritten by tools may lack the verb.
   std::string text(event.verb);
-  if (object.resource.empty()) return text + " " + std::string(event.request_uri);
-  text += ' ';
+  if (!text.empty()) text += ' ';
+  if (object.resource.empty()) return text + std::string(event.request_uri);
   text += object.resource;
   if (!object.subresource.empty()) (text += '/') += object.subresource;
   if (object.namespace_name.empty() && object.name.empty()) return text;
