@@ -3,30 +3,39 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cstring>
 #include <limits>
 
 namespace picket {
 
 namespace {
 
+// The value of up to eight digits, all in one register; eight bytes from `text` on are readable. Anything but
+// digits sets high bits in `wrong`.
+std::uint64_t up_to_eight_digits(const char* text, std::size_t length, std::uint64_t& wrong) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, text, sizeof(word));
+  // The first digit is the lowest byte; shifted, missing digits are leading zeros.
+  word = (word ^ 0x3030303030303030U) << (64 - 8 * length);
+  wrong |= (word + 0x7676767676767676U) | word;
+  word = (word * 10 + (word >> 8)) & 0x00ff00ff00ff00ffU;
+  word = (word * 100 + (word >> 16)) & 0x0000ffff0000ffffU;
+  return (word * 10000 + (word >> 32)) & 0xffffffffU;
+}
+
 bool read_number(std::string_view text, std::uint64_t max, std::uint64_t& value) {
-  constexpr std::size_t digits_max = 20;  // of 2^64 - 1
-  if (text.empty() || text.size() > digits_max) return false;
-  std::uint64_t sum = 0;
-  unsigned wrong = 0;
-  for (const char c : text.substr(0, digits_max - 1)) {
-    const auto digit = static_cast<unsigned char>(c - '0');
-    wrong |= digit > 9 ? 1U : 0U;
-    sum = sum * 10 + digit;
+  if (std::endian::native == std::endian::little && text.size() <= 16) {
+    if (text.empty()) return false;
+    const std::size_t lower = std::min<std::size_t>(text.size(), 8), upper = text.size() - lower;
+    std::uint64_t wrong = 0;
+    value = up_to_eight_digits(text.data() + upper, lower, wrong);
+    if (upper > 0) value += up_to_eight_digits(text.data(), upper, wrong) * 100'000'000;
+    return (wrong & 0x8080808080808080U) == 0 && value <= max;
   }
-  if (wrong != 0) return false;
-  if (text.size() == digits_max) {
-    const auto digit = static_cast<unsigned char>(text.back() - '0');
-    if (digit > 9 || sum > (std::numeric_limits<std::uint64_t>::max() - digit) / 10) return false;
-    sum = sum * 10 + digit;
-  }
-  value = sum;
-  return sum <= max;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size() && text.size() <= 20 && value <= max;
 }
 
 std::string_view shown(std::string_view value) { return value.substr(0, 64); }

@@ -27,10 +27,10 @@ struct FlowLine {
 // Unix seconds stay below this (year 33658), so that milliseconds cannot overflow.
 constexpr std::int64_t flow_seconds_end = 1'000'000'000'000;
 
-// `values` has one entry for each column. Fills `record` (all members but position) and, where the layout has
-// such columns, every such member of `extras`; both are undefined unless the answer is `flow`. `extras` must
-// start cleared when the layout changes. `told` is set for the other answers. `check_text`: the values may
-// hold bytes that are not printable ASCII.
+// `values` has one entry for each column; 8 readable bytes follow each. Fills `record` (all members but
+// position) and, where the layout has such columns, every such member of `extras`; both are undefined unless
+// the answer is `flow`. `extras` must start cleared when the layout changes. `told` is set for the other
+// answers. `check_text`: the values may hold bytes that are not printable ASCII.
 FlowLineKind read_flow_line(const FlowLayout& layout, std::span<const std::string_view> values,
                             bool check_text, FlowRecord& record, FlowExtras& extras, FlowLine& told);
 
