@@ -167,7 +167,8 @@ std::size_t CloudTrailDecoder::cut(const char* text, std::size_t at, std::size_t
 }
 
 std::size_t CloudTrailDecoder::read_indexed(char* text, std::size_t at, std::size_t size, bool last) {
-  std::size_t end = cut(text, at, size, last);
+  // A text that ends in a closing bracket may well be whole: the first member of a gzip file, a line.
+  std::size_t end = text[size - 1] == '}' ? size : cut(text, at, size, last);
   bool indexed = false;
   for (int tries = 0; tries < 4 && end > at && !indexed; ++tries) {
     indexed = index_.build(text + at, end - at);

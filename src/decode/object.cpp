@@ -7,6 +7,7 @@
 #include "decode/decoder.h"
 #include "decode/envelope.h"
 #include "decode/inflate.h"
+#include "decode/parquet.h"
 #include "decode/sniff.h"
 
 namespace picket {
@@ -167,9 +168,9 @@ DecodeReport decode_object(ByteSource& source, const ObjectInfo& info, const Dec
     return filled.size >= magic.size() && std::memcmp(work.window.data(), magic.data(), magic.size()) == 0;
   };
   if (starts("PAR1")) {
-    report.verdict = ObjectVerdict::failed;
-    report.kind = expected;
-    report.reason = "Parquet objects are not read by this build";
+    work.ahead.assign(work.window.data(), work.window.data() + filled.size);
+    ResumedSource whole({work.ahead.data(), work.ahead.size()}, outer);
+    report = decode_parquet(whole, info, limits, sink);
     report.bytes_in = outer.bytes_in();
     return report;
   }
