@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <compare>
 #include <deque>
 #include <map>
@@ -245,11 +246,12 @@ std::string first_with_prefix(const Element& tree, std::string_view prefix) {
 std::optional<TimeMs> time_at(const Element& object, std::string_view name) {
   const Element element = member(object, name);
   if (!element) return std::nullopt;
-  if (element->is_int64()) {
-    const std::int64_t number = element->get_int64().value_unsafe();
-    return number < 100'000'000'000 ? number * second_ms : number;  // seconds until the year 5138
+  double number = 0;
+  if (element->is_number() && element->get(number) == simdjson::SUCCESS) {
+    constexpr double year_5138_s = 1e11;  // greater numbers are milliseconds, in which it is March 1973
+    if (number < 0 || number >= year_5138_s * 1000) return std::nullopt;
+    return static_cast<TimeMs>(number < year_5138_s ? number * 1000 : number);
   }
-  if (element->is_double()) return static_cast<TimeMs>(element->get_double().value_unsafe() * 1000);
   if (!element->is_string()) return std::nullopt;
   const std::string_view text = element->get_string().value_unsafe();
   if (const auto time = parse_time(text)) return time;
@@ -1590,7 +1592,11 @@ std::optional<ClusterFact> Facts::cluster(std::string_view account, std::string_
   fact.status = impl_->text(entity, Attribute::status, at);
   // Its audit log is being read: it has come up since.
   if (fact.status == "CREATING") fact.status = "ACTIVE";
-  if (const auto time = impl_->value(entity, Attribute::created_at, at)) fact.created_at = std::stoll(*time);
+  if (const auto time = impl_->value(entity, Attribute::created_at, at)) {
+    TimeMs parsed = 0;
+    if (std::from_chars(time->data(), time->data() + time->size(), parsed).ec == std::errc{})
+      fact.created_at = parsed;
+  }
   for_each_pair(impl_->text(entity, Attribute::tag_set, at),
                 [&](std::string_view key, std::string_view value) {
                   fact.tags.push_back({std::string(key), std::string(value)});
@@ -1671,7 +1677,7 @@ void Facts::save(Writer& out) const {
   for (const auto& [id, entity] : impl_->entities) {
     out(id, static_cast<std::uint32_t>(entity.claims.size()));
     for (const Claim& claim : entity.claims) {
-      const bool has_value = claim.value != no_value;
+      const std::uint8_t has_value = claim.value != no_value;
       out(claim.attribute, std::string(impl_->pool.text(claim.key)), claim.time, claim.order, has_value);
       if (has_value) out(std::string(impl_->pool.text(claim.value)));
     }
@@ -1695,10 +1701,10 @@ void Facts::load(Reader& in) {
     for (std::uint32_t n = 0; n < claims && !in.failed(); ++n) {
       Claim claim;
       std::string key, value;
-      bool has_value = false;
+      std::uint8_t has_value = 0;  // not bool: hostile bytes are neither
       in(claim.attribute, key, claim.time, claim.order, has_value);
       if (has_value) in(value);
-      if (claim.attribute > Attribute::last) in.fail();
+      if (claim.attribute > Attribute::last || has_value > 1) in.fail();
       if (in.failed()) break;
       claim.key = fresh->pool.id_of(key);
       if (has_value) claim.value = fresh->pool.id_of(value);
@@ -1710,6 +1716,7 @@ void Facts::load(Reader& in) {
     std::string id;
     Sighting sighting;
     in(id, sighting);
+    if (fresh->sightings.contains(id)) in.fail();
     if (in.failed()) break;
     fresh->bytes += id.size() + sighting.bytes();
     fresh->index(id, sighting);
