@@ -15,8 +15,8 @@ namespace {
 constexpr std::size_t input_bytes = 128 << 10;
 // Small objects may be far above the ratio without harm.
 constexpr std::uint64_t ratio_checked_from_bytes = 64ULL << 20;
-// zstd's own default for streams; larger windows would let an object choose our memory.
-constexpr int zstd_window_log_max = 27;
+// The window an object may ask us to keep, as a power of two: 32 MiB, above what all levels but --ultra use.
+constexpr int zstd_window_log_max = 25;
 
 bool has_gzip_magic(const char* bytes, std::size_t size) {
   return size >= 2 && std::memcmp(bytes, "\x1f\x8b", 2) == 0;
@@ -199,16 +199,15 @@ Result<std::size_t> InflatingSource::read_zstd(std::span<char> into) {
   }
   std::size_t produced = 0;
   while (produced == 0) {
-    if (at_ == filled_ && !ended_) {
+    if (filled_ - at_ < 4 && !ended_) {
       if (auto filled = refill(); !filled) {
         pending_ = filled.error();
         break;
       }
     }
-    if (between_ && at_ == filled_ && bytes_out_ + bytes_in_ > 0 && ended_ && first_frame_done_) break;
-    if (between_ && first_frame_done_ && !has_zstd_magic(state_.input.data() + at_, filled_ - at_)) {
-      trailing_garbage_ = true;
-      break;
+    if (between_ && first_frame_done_) {
+      trailing_garbage_ = at_ < filled_ && !has_zstd_magic(state_.input.data() + at_, filled_ - at_);
+      if (at_ == filled_ || trailing_garbage_) break;
     }
     ZSTD_inBuffer in{state_.input.data() + at_, filled_ - at_, 0};
     ZSTD_outBuffer out{into.data(), into.size(), 0};
