@@ -126,6 +126,8 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
     for (const auto& [detector, count] : turn.evicted) evictions_.windows[std::string(detectors_[detector]->name)] += count;
   }
 
+  facts_.evict();
+
   EpochResult result;
   Aggregator::Changes changes = aggregator_.take_changes();
   result.updated = std::move(changes.updated);

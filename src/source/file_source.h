@@ -21,10 +21,12 @@ struct ListedFile {
   std::int64_t modified_ns = 0;
 };
 
+// Paths that do not exist, dangling links, folders that cannot be read; each with the reason.
+using PathFailures = std::vector<std::pair<std::string, std::string>>;
+
 struct Listing {
   std::vector<ListedFile> files;  // sorted by key
-  // Paths that do not exist, dangling links, folders that cannot be read.
-  std::vector<std::pair<std::string, std::string>> failures;
+  PathFailures failures;
 };
 
 // `argument` is a file, a folder (walked) or a glob pattern.

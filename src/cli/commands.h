@@ -1,0 +1,31 @@
+// The commands of the binary: each adds its flags to the program and leaves what to run in `run`.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+namespace picket::cli {
+
+// Exit codes (DESIGN section 4).
+constexpr int exit_ok = 0;
+constexpr int exit_found = 1;   // --fail-on was reached
+constexpr int exit_usage = 2;   // wrong usage or configuration
+constexpr int exit_input = 3;   // a log object could not be read (or, with --strict, a record was quarantined)
+constexpr int exit_internal = 4;
+
+using Run = std::function<int()>;
+
+void add_scan(CLI::App& program, Run& run);
+void add_serve(CLI::App& program, Run& run);
+void add_findings(CLI::App& program, Run& run);
+void add_explain(CLI::App& program, Run& run);
+void add_detectors(CLI::App& program, Run& run);
+void add_credentials(CLI::App& program, Run& run);
+void add_intel(CLI::App& program, Run& run);
+void add_config(CLI::App& program, Run& run);
+
+// Where data lives when --data-dir is not given: $XDG_DATA_HOME/picket or ~/.local/share/picket.
+std::string default_data_dir();
+
+}  // namespace picket::cli

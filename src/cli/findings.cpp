@@ -1,0 +1,167 @@
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "cli/commands.h"
+#include "cli/table.h"
+#include "finding/severity.h"
+#include "pipeline/export.h"
+#include "store/sqlite_store.h"
+
+namespace picket::cli {
+
+namespace {
+
+struct FindingsFlags {
+  std::string data_dir, format = "table", account, region, criteria, min_severity;
+  bool all = false;
+};
+
+Result<std::unique_ptr<FindingStore>> open_store(const std::string& data_dir) {
+  const std::filesystem::path file = std::filesystem::path(data_dir) / "findings.db";
+  if (!std::filesystem::exists(file)) {
+    return fail(ErrorKind::not_found, "there are no findings here; run `picket scan … --save DIR` or `picket serve` first", data_dir);
+  }
+  return open_sqlite_store(file);
+}
+
+int failed(const Error& error, int code) {
+  fmt::print(stderr, "picket: {}\n", error.message());
+  return code;
+}
+
+int run_findings(const FindingsFlags& flags) {
+  auto store = open_store(flags.data_dir);
+  if (!store) return failed(store.error(), exit_usage);
+  Criteria criteria;
+  if (!flags.criteria.empty()) {
+    auto parsed = parse_criteria(flags.criteria, CriteriaUse::filter);
+    if (!parsed) return failed(parsed.error(), exit_usage);
+    criteria = std::move(*parsed);
+  }
+  Scope scope;
+  if (!flags.account.empty()) scope.accounts = std::vector<std::string>{flags.account};
+  if (!flags.region.empty()) scope.region = flags.region;
+  const auto least = flags.min_severity.empty() ? std::nullopt : parse_severity(flags.min_severity);
+  std::vector<FindingLine> lines;
+  bool first = true;
+  if (flags.format == "json") fmt::print("[");
+  const auto done = (*store)->for_each(scope, criteria, [&](const Finding& finding) {
+    if (!flags.all && finding.archived != Archived::no) return true;
+    if (least && severity_of(finding.severity) < *least) return true;
+    if (flags.format == "table") {
+      lines.push_back({finding.id, finding.type, finding.account, finding.region, subject_in_document(finding.document), finding.severity,
+                       finding.count, finding.created_at, finding.updated_at});
+    } else {
+      fmt::print("{}{}{}", flags.format == "json" && !first ? ",\n" : "", exported_form(finding.document),
+                 flags.format == "jsonl" ? "\n" : "");
+    }
+    first = false;
+    return true;
+  });
+  if (!done) return failed(done.error(), exit_internal);
+  if (flags.format == "json") fmt::print("]\n");
+  if (flags.format == "table") print_table(stdout, std::move(lines), wants_colour(stdout));
+  return exit_ok;
+}
+
+void print_value(const simdjson::dom::element& value, int indent) {
+  if (value.is_object() || value.is_array()) {
+    fmt::print("\n");
+    std::size_t index = 0;
+    simdjson::dom::object object;
+    simdjson::dom::array array;
+    if (value.get(object) == simdjson::SUCCESS) {
+      for (const auto field : object) {
+        fmt::print("{:{}}{}: ", "", indent, printable(field.key));
+        print_value(field.value, indent + 2);
+      }
+    } else if (value.get(array) == simdjson::SUCCESS) {
+      for (const auto item : array) {
+        fmt::print("{:{}}{}. ", "", indent, ++index);
+        print_value(item, indent + 2);
+      }
+    }
+    return;
+  }
+  std::string_view text;
+  if (value.get(text) == simdjson::SUCCESS) {
+    fmt::print("{}\n", printable(text));
+  } else {
+    fmt::print("{}\n", simdjson::minify(value));
+  }
+}
+
+int run_explain(const std::string& data_dir, const std::string& id) {
+  auto store = open_store(data_dir);
+  if (!store) return failed(store.error(), exit_usage);
+  const auto found = (*store)->get({}, {&id, 1});
+  if (!found) return failed(found.error(), exit_internal);
+  if (found->empty()) {
+    return failed({ErrorKind::not_found, "no finding has this id; `picket findings --format jsonl` shows ids", id, -1}, exit_usage);
+  }
+  const Finding& finding = found->front();
+  const std::string document = exported_form(finding.document);
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  if (parser.parse(document).get(root) != simdjson::SUCCESS) {
+    return failed({ErrorKind::internal, "the stored finding cannot be read", id, -1}, exit_internal);
+  }
+  const auto text = [&](const char* pointer) {
+    std::string_view value;
+    return root.at_pointer(pointer).get(value) == simdjson::SUCCESS ? printable(value) : std::string();
+  };
+  fmt::print("{}\n{}\n\n{}\n\n", text("/type"), text("/title"), text("/description"));
+  fmt::print("severity {} ({}), seen {} times, {} to {}\n", finding.severity, name_of(severity_of(finding.severity)), finding.count,
+             format_time(finding.created_at), format_time(finding.updated_at));
+  fmt::print("account {}, Region {}, archived: {}\n", finding.account, finding.region, finding.archived == Archived::no ? "no" : "yes");
+  simdjson::dom::element part;
+  if (root.at_pointer("/service/additionalInfo/picket/why").get(part) == simdjson::SUCCESS) {
+    fmt::print("\nWhy");
+    print_value(part, 2);
+  }
+  if (root.at_pointer("/service/evidence").get(part) == simdjson::SUCCESS) {
+    fmt::print("\nThreat intelligence");
+    print_value(part, 2);
+  }
+  if (root.at_pointer("/service/additionalInfo/picket/records").get(part) == simdjson::SUCCESS) {
+    fmt::print("\nRecords (object, position in it, the vendor's event id)");
+    print_value(part, 2);
+  }
+  if (root.at_pointer("/service/action").get(part) == simdjson::SUCCESS) {
+    fmt::print("\nAction");
+    print_value(part, 2);
+  }
+  return exit_ok;
+}
+
+}  // namespace
+
+void add_findings(CLI::App& program, Run& run) {
+  auto flags = std::make_shared<FindingsFlags>();
+  flags->data_dir = default_data_dir();
+  CLI::App* command = program.add_subcommand("findings", "Show stored findings");
+  command->add_option("--data-dir", flags->data_dir, "Folder of `picket serve` or `picket scan --save`");
+  command->add_option("--format", flags->format, "table, json or jsonl")->check(CLI::IsMember({"table", "json", "jsonl"}));
+  command->add_option("--account", flags->account, "Only this account");
+  command->add_option("--region", flags->region, "Only this Region");
+  command->add_option("--criteria", flags->criteria, "GuardDuty criteria as JSON: {\"criterion\":{\"severity\":{\"gte\":7}}}");
+  command->add_option("--min-severity", flags->min_severity, "From this severity on")
+      ->check(CLI::IsMember({"low", "medium", "high", "critical"}));
+  command->add_flag("--all", flags->all, "Archived ones too");
+  command->footer("Example: picket findings --min-severity high --format jsonl | jq .title");
+  command->callback([flags, &run] { run = [flags] { return run_findings(*flags); }; });
+}
+
+void add_explain(CLI::App& program, Run& run) {
+  auto data_dir = std::make_shared<std::string>(default_data_dir());
+  auto id = std::make_shared<std::string>();
+  CLI::App* command = program.add_subcommand("explain", "Tell why a finding was raised, with its records");
+  command->add_option("FINDING", *id, "Its id, 32 hexadecimal digits")->required();
+  command->add_option("--data-dir", *data_dir, "Folder of `picket serve` or `picket scan --save`");
+  command->callback([data_dir, id, &run] { run = [data_dir, id] { return run_explain(*data_dir, *id); }; });
+}
+
+}  // namespace picket::cli

@@ -1,0 +1,299 @@
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+
+#include "base/json_writer.h"
+#include "cli/commands.h"
+#include "cli/table.h"
+#include "config/config.h"
+#include "detectors/catalog.h"
+#include "engine/subject.h"
+#include "pipeline/finding_writer.h"
+#include "pipeline/scan.h"
+#include "pipeline/setup.h"
+#include "store/sqlite_store.h"
+
+namespace picket::cli {
+
+namespace {
+
+struct ScanFlags {
+  std::vector<std::string> paths;
+  std::string format = "table", from, to, account, config, assume_account, assume_region, stats, save, min_severity, fail_on;
+  unsigned threads = 0;
+  bool strict = false, quiet = false;
+};
+
+double cpu_seconds() {
+  rusage use{};
+  getrusage(RUSAGE_SELF, &use);
+  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6; };
+  return seconds(use.ru_utime) + seconds(use.ru_stime);
+}
+
+std::uint64_t peak_rss_bytes() {
+  rusage use{};
+  getrusage(RUSAGE_SELF, &use);
+  return static_cast<std::uint64_t>(use.ru_maxrss) * 1024;
+}
+
+void write_reasons(JsonWriter& json, std::string_view name, const std::map<std::string, std::uint64_t>& reasons) {
+  json.key(name);
+  json.begin_object();
+  for (const auto& [reason, count] : reasons) json.member(reason, count);
+  json.end_object();
+}
+
+std::string stats_json(const Engine& engine, std::size_t findings, double seconds, unsigned threads) {
+  std::string text;
+  JsonWriter json(text);
+  json.begin_object();
+  json.key("kinds");
+  json.begin_object();
+  for (const LogKind kind : log_kinds) {
+    const KindTotals& totals = engine.ledger().kinds[static_cast<std::size_t>(kind)];
+    json.key(name_of(kind));
+    json.begin_object();
+    json.member("objects", totals.objects);
+    json.member("objects_failed", totals.objects_failed);
+    json.member("bytes_in", totals.bytes_in);
+    json.member("bytes_decoded", totals.bytes_decoded);
+    json.member("records_read", totals.records_read);
+    json.member("processed", totals.processed);
+    json.member("filtered", totals.filtered);
+    json.member("duplicate", totals.duplicate);
+    json.member("quarantined", totals.quarantined);
+    json.member("late", totals.late);
+    write_reasons(json, "filter_reasons", totals.filter_reasons);
+    write_reasons(json, "quarantine_reasons", totals.quarantine_reasons);
+    if (kind == LogKind::vpcflow) {
+      json.member("no_data", totals.no_data);
+      json.member("skip_data", totals.skip_data);
+    }
+    json.end_object();
+  }
+  json.end_object();
+  json.member("findings", findings);
+  json.member("objects_skipped", engine.ledger().skipped);
+  write_reasons(json, "skip_reasons", engine.ledger().skip_reasons);
+  json.key("failures");
+  json.begin_object();
+  for (const auto& [object, why] : engine.ledger().failures) json.member(object, why);
+  json.end_object();
+  json.member("evicted", engine.evictions().total());
+  json.member("seconds", seconds);
+  json.member("cpu_seconds", cpu_seconds());
+  json.member("peak_rss_bytes", peak_rss_bytes());
+  json.member("threads", threads);
+  json.end_object();
+  text += '\n';
+  return text;
+}
+
+std::string percent(std::uint64_t part, std::uint64_t whole) {
+  return whole == 0 ? "0" : fmt::format("{:.0f}", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
+}
+
+// The ledger, and what could not be judged because its log was not there.
+void print_summary(const Engine& engine, const PathFailures& failures, double seconds) {
+  const LedgerTotals& ledger = engine.ledger();
+  fmt::print(stderr, "\n{:<11} {:>8} {:>12} {:>12} {:>9} {:>10} {:>11} {:>6}  {}\n", "LOG", "OBJECTS", "READ", "PROCESSED", "FILTERED",
+             "DUPLICATE", "QUARANTINED", "LATE", "FROM - TO");
+  std::uint64_t bytes = 0, records = 0;
+  for (const LogKind kind : log_kinds) {
+    const KindTotals& totals = ledger.kinds[static_cast<std::size_t>(kind)];
+    bytes += totals.bytes_decoded;
+    records += totals.records_read;
+    if (totals.objects == 0) continue;
+    const std::string span = totals.processed == 0
+                                 ? ""
+                                 : format_time(totals.first).substr(0, 16) + " - " + format_time(totals.last).substr(0, 16);
+    fmt::print(stderr, "{:<11} {:>8} {:>12} {:>12} {:>9} {:>10} {:>11} {:>6}  {}\n", name_of(kind), totals.objects, totals.records_read,
+               totals.processed, totals.filtered, totals.duplicate, totals.quarantined, totals.late, span);
+    for (const auto& [reason, count] : totals.filter_reasons) fmt::print(stderr, "  {} filtered: {}\n", count, reason);
+    for (const auto& [reason, count] : totals.quarantine_reasons) fmt::print(stderr, "  {} quarantined: {}\n", count, reason);
+    if (totals.skip_data > 0) fmt::print(stderr, "  {} SKIPDATA: AWS left out records of these intervals\n", totals.skip_data);
+  }
+  for (const auto& [reason, count] : ledger.skip_reasons) fmt::print(stderr, "{} objects skipped: {}\n", count, reason);
+  for (const auto& [object, why] : ledger.failures) fmt::print(stderr, "FAILED {}: {}\n", printable(object), why);
+  for (const auto& [path, why] : failures) fmt::print(stderr, "FAILED {}: {}\n", printable(path), why);
+  if (const std::uint64_t evicted = engine.evictions().total(); evicted > 0) {
+    fmt::print(stderr, "{} pieces of state were evicted to stay within memory budgets\n", evicted);
+  }
+  std::map<std::string_view, std::size_t> blind;
+  for (const Detector* detector : engine.detectors()) {
+    bool any = false;
+    for (const Trigger& trigger : detector->when) {
+      any |= ledger.kinds[static_cast<std::size_t>(trigger.log)].records_read > 0;
+    }
+    if (!any) blind[name_of(detector->when.front().log)] += detector->types.size();
+  }
+  for (const auto& [log, types] : blind) {
+    fmt::print(stderr, "{} finding types could not be judged: no {} records were there\n", types, log);
+  }
+  fmt::print(stderr, "{} records, {:.1f} MB decoded in {:.2f} s\n", records, static_cast<double>(bytes) / 1e6, seconds);
+}
+
+std::optional<std::string> time_flag(const std::string& text, std::optional<TimeMs>& into) {
+  if (text.empty()) return std::nullopt;
+  into = parse_time(text.size() == 10 ? text + "T00:00:00Z" : text);
+  if (!into) return fmt::format("{} is no time; write 2026-09-14 or 2026-09-14T10:00:00Z", text);
+  return std::nullopt;
+}
+
+int usage_error(const std::string& what) {
+  fmt::print(stderr, "picket: {}\n", what);
+  return exit_usage;
+}
+
+int run_scan(const ScanFlags& flags) {
+  const auto begin = std::chrono::steady_clock::now();
+  Config config;
+  if (!flags.config.empty()) {
+    auto loaded = load_config(flags.config);
+    if (!loaded) return usage_error(loaded.error().message());
+    config = std::move(*loaded);
+  }
+  RecordFilter filter;
+  filter.account = flags.account;
+  if (const auto wrong = time_flag(flags.from, filter.from)) return usage_error("--from: " + *wrong);
+  if (const auto wrong = time_flag(flags.to, filter.to)) return usage_error("--to: " + *wrong);
+  auto setup = make_setup(config, flags.threads, filter);
+  if (!setup) return usage_error(setup.error().message());
+  for (const std::string& note : setup->notes) fmt::print(stderr, "{}\n", note);
+  Engine& engine = *setup->engine;
+  const unsigned threads = flags.threads != 0 ? flags.threads : config.threads != 0 ? config.threads : default_threads();
+  const Renderer renderer(engine, setup->geo);
+
+  std::unique_ptr<FindingStore> store;
+  std::unique_ptr<FindingWriter> writer;
+  if (!flags.save.empty()) {
+    std::error_code error;
+    std::filesystem::create_directories(flags.save, error);
+    auto opened = open_sqlite_store(std::filesystem::path(flags.save) / "findings.db");
+    if (!opened) return usage_error("--save: " + opened.error().message());
+    store = std::move(*opened);
+    const auto last = store->last_epoch();
+    if (!last) return usage_error("--save: " + last.error().message());
+    engine.start_at(*last);
+    writer = std::make_unique<FindingWriter>(*store, engine, renderer, [] {
+      return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    });
+  }
+
+  std::map<std::string, AggregatedFinding> findings;
+  const EpochSink sink = [&](std::uint64_t epoch, const EpochResult& result) -> Result<void> {
+    for (const std::string& id : result.retracted) findings.erase(id);
+    for (const AggregatedFinding& finding : result.updated) findings.insert_or_assign(finding.id, finding);
+    return writer ? writer->write(epoch, result) : Result<void>{};
+  };
+  const bool bar = !flags.quiet && isatty(STDERR_FILENO) != 0;
+  const auto progress = [&](const ScanProgress& state) {
+    if (!bar) return;
+    fmt::print(stderr, "\r\x1b[K{}% of {:.1f} MB, {} of {} objects", percent(state.bytes_done, state.bytes),
+               static_cast<double>(state.bytes) / 1e6, state.objects_done, state.objects);
+  };
+  ScanSettings settings;
+  settings.paths = flags.paths;
+  settings.source.account = flags.assume_account;
+  settings.source.region = flags.assume_region;
+  Workers workers(threads);
+  const auto failures = scan(settings, engine, workers, sink, progress);
+  if (bar) fmt::print(stderr, "\r\x1b[K");
+  if (!failures) {
+    fmt::print(stderr, "picket: {}\n", failures.error().message());
+    return exit_input;
+  }
+
+  std::vector<const AggregatedFinding*> shown;
+  const auto least = flags.min_severity.empty() ? std::nullopt : parse_severity(flags.min_severity);
+  bool reached = false;
+  for (const auto& [id, finding] : findings) {
+    const Severity level = severity_of(finding.activity.severity);
+    if (!flags.fail_on.empty() && level >= *parse_severity(flags.fail_on)) reached = true;
+    if (!least || level >= *least) shown.push_back(&finding);
+  }
+  std::sort(shown.begin(), shown.end(), [](const AggregatedFinding* a, const AggregatedFinding* b) {
+    return std::tie(a->activity.first.time, a->id) < std::tie(b->activity.first.time, b->id);
+  });
+  if (flags.format == "table") {
+    std::vector<FindingLine> lines;
+    for (const AggregatedFinding* finding : shown) {
+      const Detection& latest = finding->activity.latest;
+      FindingLine line{finding->id, std::string(engine.detectors()[latest.detector]->types[latest.type].name), latest.subject.account,
+                       latest.subject.region, "", finding->activity.severity, static_cast<std::int64_t>(finding->activity.count),
+                       finding->activity.first.time, finding->activity.last.time};
+      line.subject = latest.subject.access_key && latest.subject.resource != ResourceKind::eks_cluster
+                         ? latest.subject.access_key->user_name
+                     : latest.subject.kubernetes ? latest.subject.kubernetes->username
+                                                 : issue_value(latest.subject, latest.evidence, key::host);
+      lines.push_back(std::move(line));
+    }
+    print_table(stdout, std::move(lines), wants_colour(stdout));
+  } else {
+    std::string out;
+    if (flags.format == "json") out += "[";
+    for (std::size_t i = 0; i < shown.size(); ++i) {
+      if (flags.format == "json" && i > 0) out += ",\n";
+      out += renderer.document(*shown[i], DocumentForm::exported);
+      if (flags.format == "jsonl") out += '\n';
+    }
+    if (flags.format == "json") out += "]\n";
+    std::fwrite(out.data(), 1, out.size(), stdout);
+  }
+  std::fflush(stdout);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  if (!flags.quiet) print_summary(engine, *failures, seconds);
+  if (writer && writer->rejected() > 0) {
+    fmt::print(stderr, "{} findings were refused by the store, the first: {}\n", writer->rejected(), writer->first_rejection());
+  }
+  if (!flags.stats.empty()) {
+    std::ofstream file(flags.stats, std::ios::binary);
+    file << stats_json(engine, findings.size(), seconds, threads);
+    if (!file.flush()) return usage_error("--stats: cannot write " + flags.stats);
+  }
+  if (!failures->empty() || engine.ledger().failed() > 0) return exit_input;
+  if (flags.strict && engine.ledger().quarantined() > 0) return exit_input;
+  return reached ? exit_found : exit_ok;
+}
+
+}  // namespace
+
+void add_scan(CLI::App& program, Run& run) {
+  auto flags = std::make_shared<ScanFlags>();
+  CLI::App* command = program.add_subcommand("scan", "Look back over an archive of logs");
+  command->add_option("PATH", flags->paths, "Files, folders or globs; .gz, .zst, plain and .parquet")->required();
+  command->add_option("--format", flags->format, "table, json (one array) or jsonl (one GuardDuty finding a line)")
+      ->check(CLI::IsMember({"table", "json", "jsonl"}));
+  command->add_option("--from", flags->from, "Only records from this time on (2026-09-14 or 2026-09-14T10:00:00Z)");
+  command->add_option("--to", flags->to, "Only records before this time");
+  command->add_option("--account", flags->account, "Only records of this account");
+  command->add_option("--config", flags->config, "Configuration file (TOML)");
+  command->add_option("--threads", flags->threads, "Threads; default one per core");
+  command->add_option("--assume-account", flags->assume_account, "Account of logs whose records and keys name none");
+  command->add_option("--assume-region", flags->assume_region, "Region of logs whose records and keys name none");
+  command->add_option("--stats", flags->stats, "Write the ledger and timings to this file as JSON");
+  command->add_option("--save", flags->save, "Keep the findings in this folder, for `picket findings` and `picket serve`");
+  command->add_option("--min-severity", flags->min_severity, "Show findings from this severity on")
+      ->check(CLI::IsMember({"low", "medium", "high", "critical"}));
+  command->add_option("--fail-on", flags->fail_on, "Exit with 1 when a finding reaches this severity")
+      ->check(CLI::IsMember({"low", "medium", "high", "critical"}));
+  command->add_flag("--strict", flags->strict, "Exit with 3 when a record had to be quarantined");
+  command->add_flag("--quiet", flags->quiet, "No progress and no summary");
+  command->footer(
+      "Findings go to standard output, progress and the ledger to standard error.\n"
+      "Exit: 0 all read; 1 --fail-on reached; 2 wrong usage; 3 an object could not be read.\n"
+      "Examples:\n"
+      "  picket scan ./AWSLogs\n"
+      "  picket scan trail.json.gz --format jsonl | jq -r .type\n"
+      "  picket scan ./AWSLogs --from 2026-09-14 --min-severity high --save ./case-17");
+  command->callback([flags, &run] { run = [flags] { return run_scan(*flags); }; });
+}
+
+}  // namespace picket::cli

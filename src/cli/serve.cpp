@@ -1,0 +1,260 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <map>
+#include <thread>
+
+#include "api/server.h"
+#include "api/site.h"
+#include "aws/credentials.h"
+#include "cli/commands.h"
+#include "cli/table.h"
+#include "config/config.h"
+#include "decode/sniff.h"
+#include "pipeline/export.h"
+#include "pipeline/live.h"
+#include "pipeline/setup.h"
+#include "store/sqlite_store.h"
+
+namespace picket::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ServeFlags {
+  std::string config, data_dir, listen = "127.0.0.1:7788";
+  std::vector<std::string> watch;
+  unsigned threads = 0;
+  bool exit_when_done = false;
+};
+
+int failed(const Error& error, int code = exit_usage) {
+  fmt::print(stderr, "picket: {}\n", error.message());
+  return code;
+}
+
+TimeMs wall_clock() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+// Account and Region that most log objects belong to, by their keys: what the first profile starts with.
+std::pair<std::string, std::string> main_account(const Config& config, const std::vector<WatchSource>& sources) {
+  std::map<std::string, std::size_t> accounts, regions;
+  for (const WatchSource& source : sources) {
+    for (const ListedFile& file : list_files(source.path).files) {
+      const KeyFacts facts = read_key(file.key);
+      const std::string& account = source.settings.account.empty() ? facts.account : source.settings.account;
+      const std::string& region = source.settings.region.empty() ? facts.region : source.settings.region;
+      if (!account.empty()) ++accounts[account];
+      if (!region.empty()) ++regions[region];
+    }
+  }
+  const auto most = [](const std::map<std::string, std::size_t>& counts, std::string otherwise) {
+    std::size_t best = 0;
+    for (const auto& [name, count] : counts) {
+      if (count > best) {
+        best = count;
+        otherwise = name;
+      }
+    }
+    return otherwise;
+  };
+  return {config.management_account.empty() ? most(accounts, "000000000000") : config.management_account, most(regions, "us-east-1")};
+}
+
+// One server on a data directory at a time; the lock goes with the process.
+Result<int> lock_folder(const fs::path& folder) {
+  const fs::path path = folder / "lock";
+  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return fail(ErrorKind::io, "cannot create the lock file", path.string());
+  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    close(fd);
+    return fail(ErrorKind::conflict, "another picket serves this data directory", folder.string());
+  }
+  return fd;
+}
+
+void print_findings(FindingStore& store, const std::string& data_dir, const std::string& url) {
+  std::vector<FindingLine> lines;
+  std::map<std::pair<std::string, std::string>, std::size_t> places;
+  const auto done = store.for_each({}, {}, [&](const Finding& finding) {
+    ++places[{finding.account, finding.region}];
+    if (finding.archived == Archived::no) {
+      lines.push_back({finding.id, finding.type, finding.account, finding.region, subject_in_document(finding.document), finding.severity,
+                       finding.count, finding.created_at, finding.updated_at});
+    }
+    return true;
+  });
+  if (!done) return;
+  constexpr std::size_t shown = 40;
+  const std::size_t total = lines.size();
+  std::sort(lines.begin(), lines.end(), [](const FindingLine& a, const FindingLine& b) {
+    return std::tie(b.severity, a.first, a.id) < std::tie(a.severity, b.first, b.id);
+  });
+  if (lines.size() > shown) lines.resize(shown);
+  fmt::print("\n");
+  print_table(stdout, std::move(lines), wants_colour(stdout));
+  if (total > shown) fmt::print("… and {} more: picket findings --data-dir {}\n", total - shown, data_dir);
+  if (!places.empty()) {
+    fmt::print("\nFindings in:");
+    for (const auto& [place, count] : places) fmt::print("  {} {} ({})", place.first, place.second, count);
+    const std::string& region = places.begin()->first.second;
+    fmt::print("\n\nAsk with the AWS CLI:\n");
+    fmt::print("  export AWS_SHARED_CREDENTIALS_FILE={}/credentials\n", data_dir);
+    fmt::print("  D=$(aws --endpoint-url {} --region {} guardduty list-detectors --query 'DetectorIds[0]' --output text)\n", url, region);
+    fmt::print("  aws --endpoint-url {} --region {} guardduty list-findings --detector-id $D \\\n", url, region);
+    fmt::print("      --finding-criteria '{{\"Criterion\":{{\"severity\":{{\"Gte\":7}}}}}}'\n");
+    fmt::print("Why a finding was raised:  picket explain ID --data-dir {}\n", data_dir);
+  }
+  std::fflush(stdout);
+}
+
+int run_serve(ServeFlags flags) {
+  Config config;
+  if (!flags.config.empty()) {
+    auto loaded = load_config(flags.config);
+    if (!loaded) return failed(loaded.error());
+    config = std::move(*loaded);
+  }
+  const std::size_t colon = flags.listen.rfind(':');
+  unsigned port = 0;
+  try {
+    port = colon == std::string::npos ? 65536 : static_cast<unsigned>(std::stoul(flags.listen.substr(colon + 1)));
+  } catch (const std::exception&) {
+    port = 65536;
+  }
+  if (port > 65535) return failed({ErrorKind::invalid, "--listen needs HOST:PORT", flags.listen, -1});
+
+  std::error_code error;
+  fs::create_directories(flags.data_dir, error);
+  if (error) return failed({ErrorKind::io, "cannot create the data directory: " + error.message(), flags.data_dir, -1});
+  flags.data_dir = fs::absolute(flags.data_dir).lexically_normal().string();
+  const auto lock = lock_folder(flags.data_dir);
+  if (!lock) return failed(lock.error());
+
+  LiveSettings live_settings;
+  live_settings.data_dir = flags.data_dir;
+  live_settings.retention = config.retention;
+  live_settings.lateness.of = {config.lateness_cloudtrail, config.lateness_vpcflow, config.lateness_dns, config.lateness_k8saudit};
+  for (const std::string& path : flags.watch) live_settings.sources.push_back({path, {}});
+  for (const SourceKeys& source : config.sources) {
+    live_settings.sources.push_back({source.path, {source.name, source.kind, source.account, source.region, source.cluster, source.flow_format}});
+  }
+
+  auto store = open_sqlite_store(fs::path(flags.data_dir) / "findings.db");
+  if (!store) return failed(store.error());
+  auto setup = make_setup(config, flags.threads, {});
+  if (!setup) return failed(setup.error());
+  for (const std::string& note : setup->notes) fmt::print(stderr, "{}\n", note);
+
+  // The first start makes the first profile; later ones keep what is there.
+  const auto known = aws::load_credentials(flags.data_dir);
+  if (!known) return failed(known.error());
+  if (known->empty()) {
+    const auto [account, region] = main_account(config, live_settings.sources);
+    const auto made = aws::create_credential(flags.data_dir, {"default", account, aws::Role::administrator, region});
+    if (!made) return failed(made.error());
+  }
+  const auto keys = aws::KeyStore::open(flags.data_dir);
+  if (!keys) return failed(keys.error());
+
+  Workers workers(flags.threads != 0 ? flags.threads : default_threads());
+  Live live(live_settings, *setup, **store, workers, wall_clock);
+  const auto recovered = live.start();
+  if (!recovered) return failed(recovered.error(), exit_internal);
+  for (const std::string& warning : recovered->warnings) fmt::print(stderr, "warning: {}\n", warning);
+  if (recovered->epochs_replayed > 0) fmt::print(stderr, "replayed {} epochs of the input log\n", recovered->epochs_replayed);
+
+  api::Backend backend;
+  backend.store = store->get();
+  backend.now = wall_clock;
+  backend.auto_detectors = config.auto_detectors;
+  backend.first_seen = [&live](std::string_view account, std::string_view region) -> std::optional<TimeMs> {
+    std::optional<TimeMs> first;
+    for (const auto& [place, time] : live.status().seen) {
+      if (place.second != region || (!account.empty() && place.first != account)) continue;
+      first = first ? std::min(*first, time) : time;
+    }
+    return first;
+  };
+  api::ServiceSettings service_settings;
+  service_settings.verifier.skew_ms_max = config.clock_skew;
+  api::Service service(std::move(backend), **keys, service_settings);
+  api::SiteSettings site_settings;
+  site_settings.metrics = [&live] { return live.metrics(); };
+  site_settings.unhealthy = [&live] { return live.status().last_error; };
+  api::Site site(service, site_settings);
+  api::ServerSettings server_settings;
+  server_settings.host = flags.listen.substr(0, colon);
+  server_settings.port = static_cast<std::uint16_t>(port);
+  auto server = api::Server::start(server_settings, [&site](const aws::HttpRequest& request) { return site.handle(request); });
+  if (!server) return failed(server.error());
+  const std::string url = fmt::format("http://{}:{}", server_settings.host, (*server)->port());
+  fmt::print("picket {} serves the GuardDuty API on {}\n", PICKET_VERSION, url);
+  fmt::print("data in {}, credentials in {}/credentials, metrics on {}/metrics\n", flags.data_dir, flags.data_dir, url);
+  if (live_settings.sources.empty()) {
+    fmt::print("no logs are watched: give --watch PATH or [[source]] in the configuration\n");
+  }
+  for (const WatchSource& source : live_settings.sources) fmt::print("watching {}\n", printable(source.path));
+  std::fflush(stdout);
+
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGINT, SIGTERM}) sigaddset(&signals, signal);
+  std::atomic<bool> ended = false;
+  Result<void> outcome;
+  std::jthread worker([&] {
+    outcome = live.run();
+    ended = true;
+  });
+  bool told = false;
+  while (!ended) {
+    const timespec pause{0, 200'000'000};
+    if (sigtimedwait(&signals, nullptr, &pause) > 0) break;
+    const LiveStatus status = live.status();
+    if (!told && status.caught_up && !live_settings.sources.empty()) {
+      told = true;
+      print_findings(**store, flags.data_dir, url);
+      if (flags.exit_when_done) break;
+    }
+  }
+  live.stop();
+  worker.join();
+  (*server)->stop();
+  close(*lock);
+  return outcome ? exit_ok : failed(outcome.error(), exit_internal);
+}
+
+}  // namespace
+
+void add_serve(CLI::App& program, Run& run) {
+  auto flags = std::make_shared<ServeFlags>();
+  flags->data_dir = default_data_dir();
+  CLI::App* command = program.add_subcommand("serve", "Watch logs and serve the GuardDuty API");
+  command->add_option("--config", flags->config, "Configuration file (TOML)");
+  command->add_option("--data-dir", flags->data_dir, "Where findings, state and credentials are kept");
+  command->add_option("--listen", flags->listen, "HOST:PORT of the API; port 0 takes a free one");
+  command->add_option("--watch", flags->watch, "File, folder or glob to watch; may be given again");
+  command->add_option("--threads", flags->threads, "Threads of the engine; default one per core");
+  command->add_flag("--exit-when-done", flags->exit_when_done, "Stop when all that is there was read");
+  command->footer("Example: picket serve --watch ./AWSLogs --data-dir ./picket-data");
+  command->callback([flags, &run] {
+    run = [flags] {
+      // Before any thread is made, so that only the waiting one gets them.
+      sigset_t signals;
+      sigemptyset(&signals);
+      for (const int signal : {SIGINT, SIGTERM}) sigaddset(&signals, signal);
+      pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+      std::signal(SIGPIPE, SIG_IGN);
+      return run_serve(*flags);
+    };
+  });
+}
+
+}  // namespace picket::cli

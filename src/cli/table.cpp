@@ -1,0 +1,70 @@
+#include "cli/table.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <tuple>
+
+#include "finding/severity.h"
+
+namespace picket::cli {
+
+bool wants_colour(std::FILE* out) {
+  const char* no_colour = std::getenv("NO_COLOR");
+  return (no_colour == nullptr || *no_colour == '\0') && isatty(fileno(out)) != 0;
+}
+
+std::string printable(std::string_view text) {
+  std::string safe;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c < 0x20 || c == 0x7f) {
+      safe += fmt::format("\\x{:02x}", c);
+    } else if (c == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0) {
+      safe += fmt::format("\\u{:04x}", static_cast<unsigned char>(text[++i]));  // C1 controls
+    } else if (c == 0xe2 && i + 2 < text.size() &&
+               ((text[i + 1] == '\x80' && static_cast<unsigned char>(text[i + 2]) >= 0x8e) ||
+                (text[i + 1] == '\x81' && static_cast<unsigned char>(text[i + 2]) >= 0xa6))) {
+      const unsigned low = (static_cast<unsigned char>(text[i + 1]) & 0x3fU) << 6U | (static_cast<unsigned char>(text[i + 2]) & 0x3fU);
+      safe += fmt::format("\\u{:04x}", 0x2000U | low);  // bidirectional marks and line separators
+      i += 2;
+    } else {
+      safe += text[i];
+    }
+  }
+  return safe;
+}
+
+void print_table(std::FILE* out, std::vector<FindingLine> lines, bool colour) {
+  if (lines.empty()) {
+    fmt::print(out, "No findings.\n");
+    return;
+  }
+  std::sort(lines.begin(), lines.end(), [](const FindingLine& a, const FindingLine& b) {
+    return std::tie(b.severity, a.first, a.id) < std::tie(a.severity, b.first, b.id);
+  });
+  std::size_t type_width = 4, subject_width = 4;
+  for (FindingLine& line : lines) {
+    line.subject = printable(line.subject);
+    if (line.subject.size() > 48) line.subject = line.subject.substr(0, 47) + "~";
+    type_width = std::max(type_width, line.type.size());
+    subject_width = std::max(subject_width, line.subject.size());
+  }
+  fmt::print(out, "{:<10} {:<{}}  {:<{}}  {:<12}  {:<14}  {:>6}  {:<16}  {}\n", "SEVERITY", "TYPE", type_width, "WHO", subject_width,
+             "ACCOUNT", "REGION", "COUNT", "FIRST", "LAST");
+  for (const FindingLine& line : lines) {
+    const Severity level = severity_of(line.severity);
+    std::string severity = fmt::format("{:<10}", fmt::format("{} {}", line.severity, name_of(level)));
+    if (colour) {
+      const char* code = level == Severity::critical ? "1;35" : level == Severity::high ? "1;31" : level == Severity::medium ? "33" : "36";
+      severity = fmt::format("\x1b[{}m{}\x1b[0m", code, severity);
+    }
+    fmt::print(out, "{} {:<{}}  {:<{}}  {:<12}  {:<14}  {:>6}  {:<16}  {}\n", severity, line.type, type_width, line.subject,
+               subject_width, printable(line.account), printable(line.region), line.count, format_time(line.first).substr(0, 16),
+               format_time(line.last).substr(0, 16));
+  }
+}
+
+}  // namespace picket::cli

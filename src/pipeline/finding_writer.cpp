@@ -1,0 +1,39 @@
+#include "pipeline/finding_writer.h"
+
+#include "finding/detector_id.h"
+
+namespace picket {
+
+FindingRow row_of(const AggregatedFinding& finding, const Engine& engine, const Renderer& renderer, std::uint64_t epoch) {
+  const Activity& activity = finding.activity;
+  const Detection& latest = activity.latest;
+  FindingRow row;
+  row.id = finding.id;
+  row.account = latest.subject.account;
+  row.region = latest.subject.region;
+  row.type = engine.detectors()[latest.detector]->types[latest.type].name;
+  row.detector_id = detector_id_of(row.account, row.region);
+  row.severity = activity.severity;
+  row.created_at = row.first_seen = activity.first.time;
+  row.updated_at = row.last_seen = activity.last.time;
+  row.count = static_cast<std::int64_t>(activity.count);
+  row.epoch = epoch;
+  row.document = renderer.document(finding, DocumentForm::api);
+  return row;
+}
+
+Result<void> FindingWriter::write(std::uint64_t epoch, const EpochResult& result) {
+  if (result.updated.empty() && result.retracted.empty()) return {};
+  std::vector<FindingRow> rows;
+  rows.reserve(result.updated.size());
+  for (const AggregatedFinding& finding : result.updated) rows.push_back(row_of(finding, engine_, renderer_, epoch));
+  const auto applied = store_.apply(rows, result.retracted, epoch, {}, now_());
+  if (!applied) return std::unexpected(applied.error());
+  if (rejected_ == 0 && !applied->rejected.empty()) {
+    first_rejection_ = applied->rejected.front().id + ": " + applied->rejected.front().why;
+  }
+  rejected_ += applied->rejected.size();
+  return {};
+}
+
+}  // namespace picket

@@ -1,0 +1,34 @@
+// Writes what an epoch changed to the finding store: absolute rows, under the epoch's number.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "pipeline/render.h"
+#include "store/finding_store.h"
+
+namespace picket {
+
+class FindingWriter {
+ public:
+  // `now` is the wall clock (milliseconds), only for retention.
+  FindingWriter(FindingStore& store, const Engine& engine, const Renderer& renderer, std::function<TimeMs()> now)
+      : store_(store), engine_(engine), renderer_(renderer), now_(std::move(now)) {}
+
+  Result<void> write(std::uint64_t epoch, const EpochResult& result);
+  // Rows the store refused: set aside, counted, the first one told.
+  std::uint64_t rejected() const { return rejected_; }
+  const std::string& first_rejection() const { return first_rejection_; }
+
+ private:
+  FindingStore& store_;
+  const Engine& engine_;
+  const Renderer& renderer_;
+  const std::function<TimeMs()> now_;
+  std::uint64_t rejected_ = 0;
+  std::string first_rejection_;
+};
+
+FindingRow row_of(const AggregatedFinding& finding, const Engine& engine, const Renderer& renderer, std::uint64_t epoch);
+
+}  // namespace picket

@@ -1,0 +1,220 @@
+#include "pipeline/live.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <limits>
+#include <thread>
+
+namespace picket {
+
+namespace {
+
+constexpr TimeMs retry_interval = 2 * second_ms;   // after an error of the disk
+constexpr TimeMs expiry_interval = hour_ms;
+
+std::string escape_label(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\\' || c == '"') out += '\\';
+    out += c == '\n' ? ' ' : c;
+  }
+  return out;
+}
+
+}  // namespace
+
+Live::Live(LiveSettings settings, Setup& setup, FindingStore& store, Workers& workers, std::function<TimeMs()> wall_clock)
+    : settings_(std::move(settings)),
+      setup_(setup),
+      store_(store),
+      workers_(workers),
+      wall_clock_(std::move(wall_clock)),
+      renderer_(*setup.engine, setup.geo),
+      writer_(store, *setup.engine, renderer_, wall_clock_),
+      watcher_(settings_.sources) {}
+
+Result<Runner::Recovery> Live::start() {
+  const std::string folder = settings_.data_dir + "/state";
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) return fail(ErrorKind::io, "cannot create the folder: " + error.message(), folder);
+  auto log = open_file_log(folder);
+  if (!log) return std::unexpected(log.error());
+  log_ = std::move(*log);
+  RunnerSettings runner;
+  runner.snapshot_folder = folder;
+  runner_ = std::make_unique<Runner>(*setup_.engine, *log_, runner, [this](std::uint64_t epoch, const EpochResult& result) {
+    for (const AggregatedFinding& finding : result.updated) {
+      const Detection& latest = finding.activity.latest;
+      seen_.try_emplace({latest.subject.account, latest.subject.region}, finding.activity.first.time);
+    }
+    written_ += result.updated.size();
+    return writer_.write(epoch, result);
+  });
+  auto recovered = runner_->recover();
+  if (!recovered) return recovered;
+  // Findings of earlier runs tell accounts too.
+  const auto known = store_.for_each({}, {}, [&](const Finding& finding) {
+    seen_.try_emplace({finding.account, finding.region}, finding.created_at);
+    return true;
+  });
+  if (!known) return std::unexpected(known.error());
+  snapshot_epoch_ = setup_.engine->epoch();
+  last_snapshot_ = wall_clock_();
+  publish(false);
+  return recovered;
+}
+
+// A stream whose newest event is twice the lateness behind the wall clock has nothing to wait for. The control
+// record holds the time, so a replay needs no clock.
+Result<void> Live::release_silent() {
+  const TimeMs now = wall_clock_();
+  std::array<TimeMs, log_kinds.size()> newest{};
+  newest.fill(std::numeric_limits<TimeMs>::min() / 2);
+  for (const auto& [name, stream] : setup_.engine->streams()) {
+    TimeMs& time = newest[static_cast<std::size_t>(stream.kind)];
+    time = std::max(time, stream.advanced);
+  }
+  for (const auto& [name, stream] : setup_.engine->streams()) {
+    const TimeMs lateness = settings_.lateness[stream.kind];
+    // A day past the newest event of its kind closes every window; more would only fill the log.
+    const TimeMs until = std::min(now - 2 * lateness, newest[static_cast<std::size_t>(stream.kind)] + day_ms);
+    if (stream.advanced - lateness >= now - 2 * lateness || stream.released >= until) continue;
+    if (auto released = runner_->release(name, until); !released) return released;
+  }
+  return {};
+}
+
+Result<bool> Live::turn() {
+  std::vector<Manifest> fresh = watcher_.poll(runner_->files(), wall_clock_() * 1'000'000, workers_);
+  if (auto submitted = runner_->submit(std::move(fresh)); !submitted) return std::unexpected(submitted.error());
+  const bool worked = !runner_->idle();
+  while (!runner_->idle() && !stopping_) {
+    if (auto ran = runner_->run_epoch(); !ran) return std::unexpected(ran.error());
+    publish(false);
+    if (runner_->snapshot_due()) {
+      if (auto saved = runner_->save_snapshot(); !saved) return std::unexpected(saved.error());
+      snapshot_epoch_ = setup_.engine->epoch();
+    }
+  }
+  if (stopping_) return worked;
+  const auto marks = [&] {
+    std::array<TimeMs, log_kinds.size()> all{};
+    for (const LogKind kind : log_kinds) all[static_cast<std::size_t>(kind)] = setup_.engine->watermark(kind);
+    return all;
+  };
+  // What was released moves watermarks in an epoch of its own; without effect none is cut.
+  std::map<std::string, StreamProgress> before = setup_.engine->streams();
+  if (auto released = release_silent(); !released) return std::unexpected(released.error());
+  const bool moved = std::any_of(before.begin(), before.end(), [&](const auto& item) {
+    return setup_.engine->streams().at(item.first).released != item.second.released;
+  });
+  if (worked || moved) {
+    const auto old = marks();
+    if (auto ran = runner_->run_epoch(); !ran) return std::unexpected(ran.error());
+    publish(true);
+    return worked || old != marks();
+  }
+  publish(true);
+  return false;
+}
+
+Result<void> Live::run() {
+  while (!stopping_) {
+    auto worked = turn();
+    const TimeMs now = wall_clock_();
+    if (!worked) {
+      // A full or failing disk: nothing was acknowledged, so waiting loses nothing.
+      const std::lock_guard lock(status_mutex_);
+      status_.last_error = worked.error().message();
+      if (worked.error().kind != ErrorKind::io) return std::unexpected(worked.error());
+    }
+    if (setup_.engine->epoch() != snapshot_epoch_ && now - last_snapshot_ >= settings_.snapshot_interval) {
+      last_snapshot_ = now;
+      if (auto saved = runner_->save_snapshot()) snapshot_epoch_ = setup_.engine->epoch();
+    }
+    if (now - last_expiry_ >= expiry_interval) {
+      last_expiry_ = now;
+      if (auto expired = store_.expire(now, settings_.retention); !expired) {
+        const std::lock_guard lock(status_mutex_);
+        status_.last_error = expired.error().message();
+      }
+    }
+    const TimeMs pause = worked ? settings_.poll_interval : retry_interval;
+    for (TimeMs waited = 0; waited < pause && !stopping_; waited += 50) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+  }
+  return runner_->save_snapshot();
+}
+
+void Live::publish(bool caught_up) {
+  const std::lock_guard lock(status_mutex_);
+  status_.ledger = setup_.engine->ledger();
+  status_.evictions = setup_.engine->evictions();
+  status_.epoch = setup_.engine->epoch();
+  status_.pending_objects = runner_->pending();
+  status_.findings_written = written_;
+  status_.findings_refused = writer_.rejected();
+  status_.seen = seen_;
+  status_.caught_up = caught_up;
+  status_.last_error = writer_.first_rejection();
+  for (const auto& [path, why] : watcher_.failures()) status_.last_error = path + ": " + why;
+}
+
+LiveStatus Live::status() const {
+  const std::lock_guard lock(status_mutex_);
+  return status_;
+}
+
+std::string Live::metrics() const {
+  const LiveStatus now = status();
+  std::string out;
+  const auto head = [&](std::string_view name, std::string_view type, std::string_view help) {
+    out += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
+  };
+  struct Row {
+    std::string_view name, help;
+    std::uint64_t KindTotals::*member;
+  };
+  static constexpr Row rows[] = {
+      {"picket_objects_total", "Log objects read.", &KindTotals::objects},
+      {"picket_objects_failed_total", "Log objects that could not be read.", &KindTotals::objects_failed},
+      {"picket_bytes_in_total", "Bytes read, as stored.", &KindTotals::bytes_in},
+      {"picket_bytes_decoded_total", "Bytes after decompression.", &KindTotals::bytes_decoded},
+      {"picket_records_read_total", "Records read.", &KindTotals::records_read},
+      {"picket_records_processed_total", "Records evaluated.", &KindTotals::processed},
+      {"picket_records_filtered_total", "Records left out by name.", &KindTotals::filtered},
+      {"picket_records_duplicate_total", "Records delivered before.", &KindTotals::duplicate},
+      {"picket_records_quarantined_total", "Records set aside as unreadable.", &KindTotals::quarantined},
+      {"picket_records_late_total", "Records older than their watermark.", &KindTotals::late},
+  };
+  for (const Row& row : rows) {
+    head(row.name, "counter", row.help);
+    for (const LogKind kind : log_kinds) {
+      out += fmt::format("{}{{kind=\"{}\"}} {}\n", row.name, name_of(kind), now.ledger.kinds[static_cast<std::size_t>(kind)].*row.member);
+    }
+  }
+  head("picket_objects_skipped_total", "counter", "Objects that are no log.");
+  out += fmt::format("picket_objects_skipped_total {}\n", now.ledger.skipped);
+  head("picket_epoch", "gauge", "Number of the last epoch.");
+  out += fmt::format("picket_epoch {}\n", now.epoch);
+  head("picket_pending_objects", "gauge", "Objects in the input log that no epoch has had yet.");
+  out += fmt::format("picket_pending_objects {}\n", now.pending_objects);
+  head("picket_findings_written_total", "counter", "Findings raised or updated.");
+  out += fmt::format("picket_findings_written_total {}\n", now.findings_written);
+  head("picket_findings_refused_total", "counter", "Findings the store refused.");
+  out += fmt::format("picket_findings_refused_total {}\n", now.findings_refused);
+  head("picket_evicted_total", "counter", "State evicted to stay within budgets.");
+  out += fmt::format("picket_evicted_total{{what=\"identities\"}} {}\n", now.evictions.identities);
+  out += fmt::format("picket_evicted_total{{what=\"ordered_rows\"}} {}\n", now.evictions.ordered_rows);
+  for (const auto& [detector, count] : now.evictions.windows) {
+    out += fmt::format("picket_evicted_total{{what=\"windows\",detector=\"{}\"}} {}\n", escape_label(detector), count);
+  }
+  return out;
+}
+
+}  // namespace picket

@@ -1,0 +1,75 @@
+// The watching job: polls the sources, runs epochs over what is new, writes findings, saves snapshots, and goes
+// on after a crash where the last snapshot and the input log left off. One thread runs it; others may ask.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "pipeline/finding_writer.h"
+#include "pipeline/runner.h"
+#include "pipeline/setup.h"
+#include "pipeline/watcher.h"
+
+namespace picket {
+
+struct LiveSettings {
+  std::string data_dir;
+  std::vector<WatchSource> sources;
+  TimeMs poll_interval = 500;
+  TimeMs snapshot_interval = 30 * second_ms;  // reliability.md section 4
+  TimeMs retention = 90 * day_ms;
+  Lateness lateness;
+};
+
+// A copy of what is known, for the API, metrics and the console.
+struct LiveStatus {
+  LedgerTotals ledger;
+  EvictionCounts evictions;
+  std::uint64_t epoch = 0, pending_objects = 0, findings_written = 0, findings_refused = 0;
+  std::map<std::pair<std::string, std::string>, TimeMs> seen;  // account and Region -> first event time with a finding
+  std::string last_error;
+  bool caught_up = false;  // nothing is waiting
+};
+
+class Live {
+ public:
+  Live(LiveSettings settings, Setup& setup, FindingStore& store, Workers& workers, std::function<TimeMs()> wall_clock);
+
+  Result<Runner::Recovery> start();
+  // Runs until stop() was called; an error that cannot be waited out ends it.
+  Result<void> run();
+  void stop() { stopping_ = true; }
+  LiveStatus status() const;
+  // Prometheus text of the pipeline.
+  std::string metrics() const;
+
+ private:
+  Result<bool> turn();  // whether there was work
+  void publish(bool caught_up);
+  Result<void> release_silent();
+
+  const LiveSettings settings_;
+  Setup& setup_;
+  FindingStore& store_;
+  Workers& workers_;
+  const std::function<TimeMs()> wall_clock_;
+  Renderer renderer_;
+  FindingWriter writer_;
+  std::unique_ptr<InputLog> log_;
+  std::unique_ptr<Runner> runner_;
+  Watcher watcher_;
+  std::map<std::pair<std::string, std::string>, TimeMs> seen_;
+  std::uint64_t written_ = 0;
+  TimeMs last_snapshot_ = 0, last_expiry_ = 0;
+  std::uint64_t snapshot_epoch_ = 0;
+  std::atomic<bool> stopping_ = false;
+  mutable std::mutex status_mutex_;
+  LiveStatus status_;
+};
+
+}  // namespace picket

@@ -1,0 +1,88 @@
+#include "pipeline/setup.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <thread>
+
+#include "detectors/catalog.h"
+#include "enrich/intel_config.h"
+#include "state/inventory_import.h"
+
+namespace picket {
+
+Result<LoadedIntel> load_intel(const Config& config) {
+  LoadedIntel loaded;
+  IntelBuilder builder;
+  if (config.intel_builtin) builtin_intel(builder);
+  for (const IntelListKeys& keys : config.intel_lists) {
+    IntelListConfig list;
+    list.name = keys.name;
+    list.kind = keys.kind == "trusted" ? IntelListKind::trusted : IntelListKind::threat;
+    list.path = keys.path;
+    const auto format = parse_intel_format(keys.format);
+    if (!format) return std::unexpected(format.error());
+    list.format = *format;
+    if (!keys.category.empty()) {
+      const auto category = parse_intel_category(keys.category);
+      if (!category) return fail(ErrorKind::invalid, "intel.list.category: no such category: " + keys.category, keys.name);
+      list.category = *category;
+    }
+    list.match = keys.match == "exact" ? DomainMatch::exact : DomainMatch::subdomains;
+    const auto report = load_intel_list(list, builder);
+    if (!report) return std::unexpected(report.error());
+    std::string note = fmt::format("list {}: {} entries", keys.name, report->entries);
+    for (const SetAside& aside : report->set_aside) {
+      note += fmt::format("; {} set aside: {} (first at line {})", aside.count, aside.reason, aside.first_line);
+    }
+    loaded.notes.push_back(std::move(note));
+  }
+  loaded.index = builder.build();
+  return loaded;
+}
+
+unsigned default_threads() { return std::max(1U, std::thread::hardware_concurrency()); }
+
+Result<Setup> make_setup(const Config& config, unsigned threads, const RecordFilter& filter) {
+  Setup setup;
+  auto intel = load_intel(config);
+  if (!intel) return std::unexpected(intel.error());
+  setup.notes = std::move(intel->notes);
+  if (!config.geoip_databases.empty()) {
+    auto geo = GeoTable::load(config.geoip_databases);
+    if (!geo) return std::unexpected(geo.error());
+    setup.geo = *geo;
+  }
+  Lateness lateness;
+  lateness.of = {config.lateness_cloudtrail, config.lateness_vpcflow, config.lateness_dns, config.lateness_k8saudit};
+  EngineLimits limits;
+  limits.identities_max = config.identities_max;
+  limits.decode.record_bytes_max = config.record_bytes_max;
+  limits.decode.object_bytes_max = config.object_bytes_max;
+  limits.filter = filter;
+  if (threads == 0) threads = config.threads == 0 ? default_threads() : config.threads;
+  setup.engine = std::make_unique<Engine>(all_detectors(), intel->index, lateness, limits, threads);
+  if (!config.aws_ranges.empty()) {
+    auto ranges = AwsRanges::load(config.aws_ranges);
+    if (!ranges) return std::unexpected(ranges.error());
+    setup.notes.push_back(fmt::format("AWS address ranges: {} prefixes", ranges->prefixes()));
+    const auto shared = std::make_shared<const AwsRanges>(std::move(*ranges));
+    setup.engine->facts().use_aws_ranges([shared](const IpAddress& ip) { return shared->find(ip) != nullptr; });
+  }
+  for (const std::string& path : config.inventory) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) return fail(ErrorKind::io, "cannot open the inventory", path);
+    const std::string text(std::istreambuf_iterator<char>(file), {});
+    auto rows = import_inventory(text, "", "");
+    if (!rows) {
+      Error error = rows.error();
+      error.where = path;
+      return std::unexpected(error);
+    }
+    for (const FactRow& row : *rows) setup.engine->facts().learn(row);
+    setup.notes.push_back(fmt::format("inventory {}: {} resources", path, rows->size()));
+  }
+  return setup;
+}
+
+}  // namespace picket

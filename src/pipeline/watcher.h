@@ -1,0 +1,37 @@
+// Finds what is new under watched paths: new files, changed files, and files that grew. A file is taken when
+// it has been quiet for a moment; of a growing text file only complete lines are.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/workers.h"
+#include "pipeline/planner.h"
+#include "pipeline/runner.h"
+#include "source/file_source.h"
+
+namespace picket {
+
+struct WatchSource {
+  std::string path;
+  SourceSettings settings;
+};
+
+class Watcher {
+ public:
+  explicit Watcher(std::vector<WatchSource> sources) : sources_(std::move(sources)) {}
+
+  // Manifests of what is new since `known`, in the planner's order. `now_ns`: wall clock, to tell quiet files
+  // from files being written; nothing of it enters a result but which epoch a file falls into.
+  std::vector<Manifest> poll(const std::map<std::string, KnownFile>& known, std::int64_t now_ns, Workers& workers);
+  // Paths that could not be listed at the last poll.
+  const PathFailures& failures() const { return failures_; }
+
+ private:
+  static constexpr std::int64_t quiet_ns = 300'000'000;
+  std::vector<WatchSource> sources_;
+  PathFailures failures_;
+};
+
+}  // namespace picket
