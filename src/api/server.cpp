@@ -33,6 +33,9 @@ using boost::system::error_code;
 
 namespace {
 
+constexpr std::uint64_t drained_bytes_max = 16 * 1024 * 1024;
+constexpr std::chrono::seconds drain_max{2};
+
 constexpr auto no_throw = asio::as_tuple(asio::use_awaitable);
 
 // "Tue, 24 Nov 2026 03:10:50 GMT". Clients correct their clock by it.
@@ -65,7 +68,8 @@ struct Server::Impl {
     explicit Connection(tcp::socket socket) : stream(std::move(socket)) {}
     beast::tcp_stream stream;
     beast::flat_buffer buffer;
-    bool idle = true;  // waiting for a request's first byte
+    bool idle = true;     // waiting for a request's first byte
+    bool unread = false;  // refused before all of it was read
   };
 
   Impl(const ServerSettings& wanted, Handler on_request)
@@ -79,6 +83,7 @@ struct Server::Impl {
   asio::awaitable<void> serve(std::list<Connection>::iterator connection);
   asio::awaitable<bool> serve_one(Connection& connection);
   asio::awaitable<bool> read_request(Connection& connection, Parser& parser);
+  asio::awaitable<void> drain(Connection& connection);
   asio::awaitable<void> write(Connection& connection, Response response, unsigned version, bool keep_alive);
   Response run_handler(const Parser::value_type& request);
   void stop();
@@ -140,7 +145,21 @@ asio::awaitable<void> Server::Impl::serve(std::list<Connection>::iterator connec
   }
   error_code ignored;
   connection->stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
+  if (connection->unread) co_await drain(*connection);
   connections.erase(connection);
+}
+
+// Closing a socket with bytes unread resets the connection, and the client may never see why it was refused.
+asio::awaitable<void> Server::Impl::drain(Connection& connection) {
+  std::uint64_t left = drained_bytes_max;
+  connection.stream.expires_after(drain_max);
+  while (left > 0) {
+    connection.buffer.clear();
+    auto [error, bytes] =
+        co_await connection.stream.async_read_some(connection.buffer.prepare(65536), no_throw);
+    if (error) co_return;
+    left -= std::min<std::uint64_t>(left, bytes);
+  }
 }
 
 // True when the connection may carry another request.
@@ -183,6 +202,7 @@ asio::awaitable<bool> Server::Impl::read_request(Connection& connection, Parser&
     std::tie(error, std::ignore) = co_await http::async_read(stream, connection.buffer, parser, no_throw);
   if (!error) co_return true;
   if (error == beast::error::timeout) ++timeouts;
+  connection.unread = true;
   if (error == http::error::body_limit || error == http::error::header_limit ||
       error == http::error::buffer_overflow) {
     ++malformed;

@@ -105,6 +105,15 @@ TEST(HttpServer, LimitsOfBodyAndHeaders) {
   EXPECT_EQ(server->counters().malformed, 2U);
 }
 
+TEST(HttpServer, RefusalReachesAClientThatSendsOn) {
+  const auto server = start({}, echo);
+  Client client(server->port());
+  const std::string body(8 << 20, 'x');
+  client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+              body);
+  EXPECT_THAT(client.read(), StartsWith("HTTP/1.1 413"));
+}
+
 TEST(HttpServer, RefusesWhatIsNoHttp) {
   const auto server = start({}, echo);
   for (const char* text :
