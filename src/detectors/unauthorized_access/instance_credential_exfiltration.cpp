@@ -71,27 +71,36 @@ std::string instances_of(const RawJson& request) {
 
 // A row of a person at work marks an address; it is never raised itself.
 std::optional<Evidence> mark_person(const CloudTrailEvent& call) {
-  if (std::find(reaching_calls.begin(), reaching_calls.end(), call.event_name) == reaching_calls.end())
+  if (!people(call.user_identity)) return std::nullopt;
+  if (std::find(reaching_calls.begin(), reaching_calls.end(), call.event_name) == reaching_calls.end()) {
     return std::nullopt;
-  if (!people(call.user_identity) || !call.source_ip || !call.source_ip->is_public()) return std::nullopt;
+  }
   // The console forwards a person's calls and tells the person's address.
-  if (!call.user_identity.invoked_by.empty() && call.user_identity.invoked_by != "signin.amazonaws.com")
-    return std::nullopt;
+  const std::string_view forwarder = call.user_identity.invoked_by;
+  if (!forwarder.empty() && forwarder != "signin.amazonaws.com") return std::nullopt;
+  if (!call.source_ip || !call.source_ip->is_public()) return std::nullopt;
   if (!call.vpc_endpoint_id.empty() || outcome(call) != Outcome::success) return std::nullopt;
   return Evidence{{account_name, std::string(call.recipient_account_id)},
                   {person_name, principal_of(call).name},
                   {reached_name, instances_of(call.request_parameters)}};
 }
 
+// The instance whose credentials made the call, empty for all others; the first test is cheap, for it runs on
+// every call.
+std::string_view instance_of(const UserIdentity& identity) {
+  if (identity.type != "AssumedRole") return {};
+  // Only credentials from an instance's metadata service have this member, whatever the session's name looks
+  // like.
+  if (!identity.ec2_role_delivery.empty()) return session_name(identity);
+  const std::string_view whole = identity.arn.empty() ? identity.principal_id : identity.arn;
+  const std::size_t separator = whole.find_last_of(identity.arn.empty() ? ':' : '/');
+  if (separator == std::string_view::npos || !whole.substr(separator + 1).starts_with("i-")) return {};
+  return instance_session(identity);
+}
+
 std::optional<Evidence> select(const CloudTrailEvent& call, const Context&) {
   const UserIdentity& identity = call.user_identity;
-  std::string_view instance;
-  if (identity.type == "AssumedRole") {
-    instance = instance_session(identity);
-    // Only credentials from an instance's metadata service have this member, whatever the session's name
-    // looks like.
-    if (instance.empty() && !identity.ec2_role_delivery.empty()) instance = session_name(identity);
-  }
+  const std::string_view instance = instance_of(identity);
   if (instance.empty()) return mark_person(call);
   if (!identity.invoked_by.empty() || call.event_category == "NetworkActivity") return std::nullopt;
   // The copy of a call that the other account of a cross-account access gets: judged where the instance is.
