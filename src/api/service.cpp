@@ -71,7 +71,8 @@ Service::Service(Backend backend, aws::KeyStore& keys, ServiceSettings settings)
     : backend_(std::move(backend)),
       keys_(keys),
       settings_(std::move(settings)),
-      replays_(2 * settings_.verifier.skew_ms_max, settings_.replay_entries_max) {
+      replays_(2 * settings_.verifier.skew_ms_max, settings_.replay_entries_max),
+      rate_limit_(settings_.calls_per_second_max, settings_.calls_burst_max) {
   for (const Operation& operation : operations()) handlers_[operation.name] = handler_of(operation.name);
 }
 
@@ -104,6 +105,11 @@ Response Service::authenticated(const Route& route, const aws::HttpRequest& requ
                            .type = verified.error().type,
                            .code = verified.error().type,
                            .message = verified.error().message});
+  if (!rate_limit_.allow(verified->access_key_id, now))
+    return error_response({.status = 429,
+                           .type = "TooManyRequestsException",
+                           .code = "TooManyRequestsException",
+                           .message = "Too many requests: slow down and try again."});
   const std::string_view name = route.operation->name;
   if (!is_allowed(caller->role, name)) {
     const auto denied = access_denied(

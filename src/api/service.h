@@ -10,6 +10,7 @@
 
 #include "api/backend.h"
 #include "api/handlers.h"
+#include "api/rate_limit.h"
 #include "api/replay.h"
 #include "api/response.h"
 #include "api/router.h"
@@ -21,6 +22,9 @@ namespace picket::api {
 struct ServiceSettings {
   aws::VerifierSettings verifier;
   std::size_t replay_entries_max = 10'000;
+  // Of one access key: the design point is 500 a second of all together.
+  unsigned calls_per_second_max = 1000;
+  unsigned calls_burst_max = 2000;
 };
 
 class Service {
@@ -49,6 +53,7 @@ class Service {
   Router router_;
   std::map<std::string_view, Handler> handlers_;
   ReplayCache replays_;
+  RateLimit rate_limit_;
   std::mutex changes_;  // one changing call at a time: handlers read settings, then write them
   std::mutex counters_mutex_;
   std::map<std::pair<std::string, unsigned>, std::uint64_t> counters_;

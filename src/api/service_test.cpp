@@ -491,6 +491,13 @@ TEST_F(ServiceTest, ReplayedChangeGetsTheFirstAnswer) {
   EXPECT_EQ(total(), 61);
 }
 
+TEST_F(ServiceTest, TooManyCallsOfAKeyAreThrottled) {
+  for (int i = 0; i < 2000; ++i) ASSERT_EQ(send(admin, "GET", "/detector").status, 200U);
+  expect_error(send(admin, "GET", "/detector"), 429, "TooManyRequestsException", "Too many requests");
+  EXPECT_EQ(send(reader, "GET", "/detector").status, 200U);
+  EXPECT_EQ(later(admin, "GET", "/detector").status, 200U);
+}
+
 TEST_F(ServiceTest, BodiesThatAreNoJsonObject) {
   for (const char* body : {"{", "[]", "7", "\"x\"", "\xff\xfe"})
     expect_error(send(admin, "POST", at(admin, "/findings"), body), 400, "BadRequestException",
