@@ -111,6 +111,13 @@ class Reader {
     const std::string_view taken = bytes(sizeof value);
     if (taken.size() == sizeof value) std::memcpy(&value, taken.data(), sizeof value);
   }
+  // Any byte but 0 and 1 would be no bool at all.
+  void get(bool& flag) {
+    std::uint8_t byte = 0;
+    get(byte);
+    if (byte > 1) failed_ = true;
+    flag = byte == 1;
+  }
   void get(std::string& text) { text = bytes(count()); }
   void get(IpAddress& ip) {
     std::array<std::uint8_t, 16> raw{};

@@ -3,6 +3,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -103,8 +104,13 @@ void print_findings(FindingStore& store, const std::string& data_dir, const std:
   if (total > shown) fmt::print("… and {} more: picket findings --data-dir {}\n", total - shown, data_dir);
   if (!places.empty()) {
     fmt::print("\nFindings in:");
-    for (const auto& [place, count] : places) fmt::print("  {} {} ({})", place.first, place.second, count);
-    const std::string& region = places.begin()->first.second;
+    for (const auto& [place, count] : places) {
+      fmt::print("  {} {} ({})", place.first.empty() ? "(unknown account)" : place.first,
+                 place.second.empty() ? "(unknown Region)" : place.second, count);
+    }
+    // The place with most findings serves as the example.
+    const auto busiest = std::max_element(places.begin(), places.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+    const std::string& region = busiest->first.second;
     fmt::print("\n\nAsk with the AWS CLI:\n");
     fmt::print("  export AWS_SHARED_CREDENTIALS_FILE={}/credentials\n", data_dir);
     fmt::print("  D=$(aws --endpoint-url {} --region {} guardduty list-detectors --query 'DetectorIds[0]' --output text)\n", url, region);

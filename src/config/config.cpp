@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <toml++/toml.h>
@@ -235,7 +236,19 @@ Result<Config> parse_config(std::string_view text, const std::string& origin) {
 Result<Config> load_config(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return fail(ErrorKind::io, "cannot open the configuration", path);
-  return parse_config(std::string(std::istreambuf_iterator<char>(file), {}), path);
+  auto config = parse_config(std::string(std::istreambuf_iterator<char>(file), {}), path);
+  if (!config) return config;
+  // Relative paths are meant from where the file lies.
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  const auto anchor = [&](std::string& place) {
+    if (!place.empty() && std::filesystem::path(place).is_relative()) place = (folder / place).lexically_normal().string();
+  };
+  for (SourceKeys& source : config->sources) anchor(source.path);
+  for (IntelListKeys& list : config->intel_lists) anchor(list.path);
+  for (std::string& database : config->geoip_databases) anchor(database);
+  for (std::string& inventory : config->inventory) anchor(inventory);
+  anchor(config->aws_ranges);
+  return config;
 }
 
 }  // namespace picket

@@ -27,7 +27,7 @@ std::size_t partition_of(std::uint64_t hash) { return (hash >> 32U) % partition_
 }  // namespace
 
 std::uint64_t EvictionCounts::total() const {
-  std::uint64_t sum = identities + ordered_rows;
+  std::uint64_t sum = identities + ordered_rows + facts;
   for (const auto& [detector, count] : windows) sum += count;
   return sum;
 }
@@ -90,12 +90,13 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
         const Detector& detector = *detectors_[item.detection.detector];
         const std::string entity = issue_value(item.detection.subject, item.detection.evidence, detector.entity);
         partitions_[partition_of(hash64(entity))].add_row(std::move(item.detection));
-      } else {
+      } else if (admit(item.detection)) {
         keep_key(item.detection);
         aggregator_.add(item.detection);
       }
     }
     for (auto& [issue, activity] : output.activities) {
+      if (!admit(activity.latest)) continue;
       for (const ProofRecord& record : activity.proof.records()) keep_key(record.object);
       aggregator_.add(activity);
     }
@@ -113,12 +114,14 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
     turns[number] = partition.turn(detectors_, facts_, time, limits_.ordered_bytes_max);
   });
   for (PartitionOutput& turn : turns) {
-    for (const auto& [window, detection] : turn.windows) {
+    for (auto& [window, detection] : turn.windows) {
+      if (!admit(detection)) continue;
       keep_key(detection);
       aggregator_.replace(window, detection);
     }
     for (const std::uint64_t window : turn.settled) aggregator_.settle(window);
-    for (const Detection& detection : turn.detections) {
+    for (Detection& detection : turn.detections) {
+      if (!admit(detection)) continue;
       keep_key(detection);
       aggregator_.add(detection);
     }
@@ -126,7 +129,7 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
     for (const auto& [detector, count] : turn.evicted) evictions_.windows[std::string(detectors_[detector]->name)] += count;
   }
 
-  facts_.evict();
+  evictions_.facts += facts_.evict();
 
   EpochResult result;
   Aggregator::Changes changes = aggregator_.take_changes();
@@ -224,6 +227,30 @@ void Engine::keep_key(const Detection& detection) {
   keep_key(detection.last.object);
 }
 
+bool Engine::admit(Detection& detection) {
+  Subject& subject = detection.subject;
+  // GuardDuty's rule: a trusted address silences all flow and CloudTrail findings for it, not DNS.
+  if (subject.remote_ip && subject.action != ActionKind::dns_request && intel_->is_trusted(*subject.remote_ip)) {
+    ++left_out_.trusted;
+    return false;
+  }
+  if (subject.resource == ResourceKind::instance && subject.instance && !subject.instance->interface_id.empty()) {
+    const auto interface = facts_.interface(subject.instance->interface_id, detection.last.time);
+    if (interface && !interface->type.empty() && interface->type != "interface") {
+      ++left_out_.not_an_instance;
+      return false;
+    }
+  }
+  // Kubernetes audit logs name neither account nor Region; the cluster's creation does.
+  if (subject.kubernetes && (subject.account.empty() || subject.region.empty())) {
+    if (const auto cluster = facts_.cluster_named(subject.kubernetes->cluster, detection.last.time)) {
+      if (subject.account.empty()) subject.account = cluster->account;
+      if (subject.region.empty()) subject.region = cluster->region;
+    }
+  }
+  return true;
+}
+
 std::string Engine::object_key(std::uint64_t object) const {
   if (const auto at = kept_keys_.find(object); at != kept_keys_.end()) return at->second;
   const auto at = recent_keys_.find(object);
@@ -233,7 +260,7 @@ std::string Engine::object_key(std::uint64_t object) const {
 std::string Engine::save() const {
   std::string state;
   Writer out(state);
-  out(epoch_, streams_, watermark_, ledger_, evictions_, kept_keys_, recent_keys_, recent_order_,
+  out(epoch_, streams_, watermark_, ledger_, evictions_, left_out_, kept_keys_, recent_keys_, recent_order_,
       static_cast<std::uint64_t>(recent_next_));
   for (const IdentityShard& shard : identities_) shard.save(out);
   for (const Partition& partition : partitions_) partition.save(out);
@@ -266,7 +293,7 @@ Result<void> Engine::load(std::string_view bytes) {
   if (ZSTD_isError(got) || got != size) return fail(ErrorKind::invalid, "the snapshot is damaged");
   Reader in(state);
   std::uint64_t next = 0;
-  in(epoch_, streams_, watermark_, ledger_, evictions_, kept_keys_, recent_keys_, recent_order_, next);
+  in(epoch_, streams_, watermark_, ledger_, evictions_, left_out_, kept_keys_, recent_keys_, recent_order_, next);
   recent_next_ = next;
   for (IdentityShard& shard : identities_) shard.load(in);
   for (Partition& partition : partitions_) partition.load(in, detectors_);

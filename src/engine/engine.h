@@ -75,12 +75,22 @@ struct EpochResult {
 };
 
 struct EvictionCounts {
-  std::uint64_t identities = 0, ordered_rows = 0;
+  std::uint64_t identities = 0, ordered_rows = 0, facts = 0;
   std::map<std::string, std::uint64_t> windows;  // by detector
   std::uint64_t total() const;
   template <class Ar>
   void io(Ar& ar) {
-    ar(identities, ordered_rows, windows);
+    ar(identities, ordered_rows, facts, windows);
+  }
+};
+
+// Detections that were left out by rule, not by judgement: shown, so that trust and ownership hide nothing silently.
+struct LeftOut {
+  std::uint64_t trusted = 0;          // the far end is on a trusted list
+  std::uint64_t not_an_instance = 0;  // the interface belongs to a NAT gateway, load balancer, endpoint, …
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(trusted, not_an_instance);
   }
 };
 
@@ -102,6 +112,7 @@ class Engine {
   std::string object_key(std::uint64_t object) const;
   const LedgerTotals& ledger() const { return ledger_; }
   const EvictionCounts& evictions() const { return evictions_; }
+  const LeftOut& left_out() const { return left_out_; }
   const std::map<std::string, StreamProgress>& streams() const { return streams_; }
   TimeMs watermark(LogKind kind) const { return watermark_[static_cast<std::size_t>(kind)]; }
   std::span<const Detector* const> detectors() const { return detectors_; }
@@ -118,6 +129,8 @@ class Engine {
   void move_watermarks(std::span<const EpochObject> objects, const std::vector<ObjectOutput>& outputs,
                        const PendingBounds& pending);
   void remember_keys(std::span<const EpochObject> objects);
+  // Fills in what facts know of the subject; false when the detection is left out.
+  bool admit(Detection& detection);
   void keep_key(const Detection& detection);
   void keep_key(std::uint64_t object);
 
@@ -136,6 +149,7 @@ class Engine {
   std::array<TimeMs, log_kinds.size()> watermark_{};
   LedgerTotals ledger_;
   EvictionCounts evictions_;
+  LeftOut left_out_;
   // Names of objects: recent ones, and for good those a finding's proof points at.
   std::map<std::uint64_t, std::string> kept_keys_;
   std::map<std::uint64_t, std::string> recent_keys_;

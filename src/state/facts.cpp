@@ -1579,6 +1579,23 @@ std::optional<BucketFact> Facts::bucket(std::string_view name, TimeMs at) const 
   return fact;
 }
 
+std::optional<ClusterFact> Facts::cluster_named(std::string_view name, TimeMs at) const {
+  std::optional<ClusterFact> only;
+  constexpr std::string_view prefix = "cluster/";
+  for (auto place = impl_->entities.lower_bound(prefix); place != impl_->entities.end(); ++place) {
+    const std::string_view id = place->first;
+    if (!id.starts_with(prefix)) break;
+    const std::size_t region_at = id.find('/', prefix.size()) + 1, name_at = id.find('/', region_at) + 1;
+    if (id.substr(name_at) != name) continue;
+    auto found = cluster(id.substr(prefix.size(), region_at - 1 - prefix.size()),
+                         id.substr(region_at, name_at - 1 - region_at), name, at);
+    if (!found) continue;
+    if (only) return std::nullopt;
+    only = std::move(found);
+  }
+  return only;
+}
+
 std::optional<ClusterFact> Facts::cluster(std::string_view account, std::string_view region,
                                           std::string_view name, TimeMs at) const {
   const Entity* entity =
@@ -1588,6 +1605,8 @@ std::optional<ClusterFact> Facts::cluster(std::string_view account, std::string_
   const Claim* removed = impl_->last(entity, Attribute::deleted, at);
   if (!created || (removed && Impl::later(*removed, *created))) return std::nullopt;
   ClusterFact fact;
+  fact.account = account;
+  fact.region = region;
   fact.name = name;
   fact.arn = impl_->text(entity, Attribute::arn, at);
   fact.vpc_id = impl_->text(entity, Attribute::vpc, at);

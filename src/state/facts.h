@@ -89,6 +89,7 @@ struct BucketFact {
 };
 
 struct ClusterFact {
+  std::string account, region;
   std::string name, arn, vpc_id, status;
   std::optional<TimeMs> created_at;
   std::vector<Tag> tags;
@@ -128,6 +129,8 @@ class Facts {
   std::optional<BucketFact> bucket(std::string_view name, TimeMs at) const;
   std::optional<ClusterFact> cluster(std::string_view account, std::string_view region, std::string_view name,
                                      TimeMs at) const;
+  // The cluster of this name when the logs know exactly one: audit logs tell neither account nor Region.
+  std::optional<ClusterFact> cluster_named(std::string_view name, TimeMs at) const;
   // The account in which a VPC endpoint ("vpce-…") was made.
   std::optional<std::string> vpc_endpoint_owner(std::string_view endpoint_id, TimeMs at) const;
 
