@@ -5,8 +5,9 @@ namespace picket::detectors {
 
 namespace {
 
+// The API is called PutPublicAccessBlock for buckets and accounts alike, and some records name it so.
 std::optional<Evidence> opens_account(const CloudTrailEvent& call, const Context&) {
-  if (outcome(call) != Outcome::success) return std::nullopt;
+  if (outcome(call) != Outcome::success || call.request_parameters.find("bucketName")) return std::nullopt;
   const auto off = blocks_off(call);
   if (!off) return std::nullopt;
   return Evidence{{"api", std::string(call.event_name)}, {"switched_off", off}};
@@ -23,7 +24,8 @@ extern const Detector account_block_public_access_disabled = {
                    "{principal} called {api} from {remote_ip} and turned off {switched_off} for the whole "
                    "account: bucket policies and access control lists may now open buckets to the public."}},
     .summary = "S3 Block Public Access was turned off, in part or whole, for an account.",
-    .when = {calls("s3.amazonaws.com", {"PutAccountPublicAccessBlock", "DeleteAccountPublicAccessBlock"})},
+    .when = {calls("s3.amazonaws.com", {"PutAccountPublicAccessBlock", "DeleteAccountPublicAccessBlock",
+                                        "PutPublicAccessBlock", "DeletePublicAccessBlock"})},
     .issue = {key::principal},
     .logic = each(opens_account),
     .blind_spots = "What was switched on before the call.",

@@ -5,13 +5,13 @@ namespace picket::detectors {
 
 namespace {
 
+// The API is called PutPublicAccessBlock for buckets and accounts alike, and some records name it so.
 std::optional<Evidence> opens_bucket(const CloudTrailEvent& call, const Context&) {
-  if (outcome(call) != Outcome::success) return std::nullopt;
+  const auto bucket = call.request_parameters.find("bucketName");
+  if (outcome(call) != Outcome::success || !bucket) return std::nullopt;
   const auto off = blocks_off(call);
   if (!off) return std::nullopt;
-  return Evidence{{"api", std::string(call.event_name)},
-                  {"bucket", call.request_parameters.find("bucketName")},
-                  {"switched_off", off}};
+  return Evidence{{"api", std::string(call.event_name)}, {"bucket", bucket}, {"switched_off", off}};
 }
 
 }  // namespace
@@ -26,7 +26,8 @@ extern const Detector bucket_block_public_access_disabled = {
               "{principal} called {api} from {remote_ip} and turned off {switched_off} for bucket {bucket}: "
               "its policy and access control lists may now open it to the public."}},
     .summary = "S3 Block Public Access was turned off, in part or whole, for a bucket.",
-    .when = {calls("s3.amazonaws.com", {"PutBucketPublicAccessBlock", "DeleteBucketPublicAccessBlock"})},
+    .when = {calls("s3.amazonaws.com", {"PutBucketPublicAccessBlock", "DeleteBucketPublicAccessBlock",
+                                        "PutPublicAccessBlock", "DeletePublicAccessBlock"})},
     .issue = {key::principal, key::bucket},
     .logic = each(opens_bucket),
     .blind_spots = "What was switched on before the call, for the bucket and for its account.",
