@@ -89,7 +89,7 @@ KubernetesTactic tactic_of(const AuditEvent& event) {
   if (reads(event.verb)) return KubernetesTactic::discovery;
   // "May I?", "who am I?": written to be answered, nothing is kept.
   if (object.resource.ends_with("reviews")) return KubernetesTactic::discovery;
-  if (guards(object.resource)) return KubernetesTactic::defense_evasion;
+  if (guards(object.resource) && event.verb != "create") return KubernetesTactic::defense_evasion;
   if (deletes(event.verb) || object.subresource == "eviction" || object.subresource == "scale")
     return KubernetesTactic::impact;
   // What is made or rewritten stays: workloads, accounts, roles and their bindings, certificates, services.
