@@ -3,7 +3,6 @@
 // which carries the same signature, gets the answer it missed. Thread-safe.
 #pragma once
 
-#include <chrono>
 #include <deque>
 #include <map>
 #include <mutex>

@@ -5,7 +5,7 @@
 #include <sys/random.h>
 
 #include <algorithm>
-#include <bit>
+#include <array>
 
 namespace picket::api {
 

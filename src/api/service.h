@@ -2,8 +2,6 @@
 // one request in, one response out, from any thread.
 #pragma once
 
-#include <array>
-#include <atomic>
 #include <map>
 #include <mutex>
 #include <string>
