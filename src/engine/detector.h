@@ -25,6 +25,9 @@ struct Mitre {
   std::string_view tactic, technique;  // ATT&CK ids: "TA0005", "T1562.008"
 };
 
+// Whose finding type it is: GuardDuty's, or one that only picket raises.
+enum class Origin : std::uint8_t { guardduty, picket };
+
 struct FindingType {
   std::string_view name;  // "Stealth:IAMUser/CloudTrailLoggingDisabled"
   Severity severity = Severity::medium;
@@ -33,6 +36,7 @@ struct FindingType {
   // audit EKS cluster); S3-plan types fed by data events name s3_bucket.
   std::optional<ResourceKind> resource;
   ResourceRole role = ResourceRole::target;
+  Origin origin = Origin::guardduty;
   // Title and description: who, what, where, in our own words. {principal}, {host}, {remote_ip}, {api}, {bucket},
   // {domain}, {cluster}, {workload}, {remote_port}, {local_port} and names of evidence are replaced.
   std::string_view title, description;
@@ -51,12 +55,25 @@ struct Trigger {
   std::vector<std::string_view> categories;
   // Audit: one of these verbs on one of these resources ("pods/exec" with subresource); empty = all.
   std::vector<std::string_view> verbs, resources;
+  // Whole objects instead of records.
+  bool objects = false;
+};
+
+// What is known of an object when it was read to its end.
+struct ObjectSeen {
+  std::string_view key;
+  std::uint64_t records_read = 0;
+  // CloudTrail's own delivery: position of the first record behind the first gzip member, which no digest
+  // covers; 0 when there is none.
+  std::uint64_t first_unverified_position = 0;
 };
 
 inline Trigger calls(std::string_view event_source, std::vector<std::string_view> event_names) {
   return {.log = LogKind::cloudtrail, .event_source = event_source, .event_names = std::move(event_names)};
 }
 inline Trigger any_call() { return {.log = LogKind::cloudtrail}; }
+// CloudTrail log objects, each once it was read.
+inline Trigger cloudtrail_objects() { return {.log = LogKind::cloudtrail, .objects = true}; }
 // Calls from an address in threat intelligence.
 inline Trigger listed_caller(std::vector<std::string_view> categories) {
   return {.log = LogKind::cloudtrail, .listed = true, .categories = std::move(categories)};
@@ -128,6 +145,7 @@ struct Logic {
   std::optional<Evidence> (*flow)(const FlowRecord&, const Context&) = nullptr;
   std::optional<Evidence> (*dns)(const DnsQuery&, const Context&) = nullptr;
   std::optional<Evidence> (*audit)(const AuditEvent&, const Context&) = nullptr;
+  std::optional<Evidence> (*object)(const ObjectSeen&, const Context&) = nullptr;
   // window and bucket
   std::shared_ptr<const WindowLogic> window;
   // ordered: the function above selects, this makes the state that judges.
@@ -138,6 +156,7 @@ inline Logic each(std::optional<Evidence> (*judge)(const CloudTrailEvent&, const
 inline Logic each(std::optional<Evidence> (*judge)(const FlowRecord&, const Context&)) { return {.flow = judge}; }
 inline Logic each(std::optional<Evidence> (*judge)(const DnsQuery&, const Context&)) { return {.dns = judge}; }
 inline Logic each(std::optional<Evidence> (*judge)(const AuditEvent&, const Context&)) { return {.audit = judge}; }
+inline Logic each(std::optional<Evidence> (*judge)(const ObjectSeen&, const Context&)) { return {.object = judge}; }
 
 template <class State>
 Logic window(WindowOptions options) {

@@ -94,9 +94,13 @@ void ObjectRun::fold(Detection detection) {
 void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t position) {
   if (left_out(event.event_time, event.recipient_account_id)) return;
   saw(LogKind::cloudtrail, event.event_time);
-  // Without an eventID the text is the identity: a copy is a copy.
-  const std::uint64_t id = event.event_id.empty() ? hash64(event.raw.text())
-                                                  : hash64(event.event_id, hash64(event.recipient_account_id));
+  // Without an eventID the text is the identity: a copy is a copy. What was called and when is part of it, so that a
+  // forged record cannot pass itself off as the first delivery of another.
+  const std::uint64_t id =
+      event.event_id.empty()
+          ? hash64(event.raw.text())
+          : hash64(event.event_id, hash64(event.recipient_account_id,
+                                          hash64(event.event_name, static_cast<std::uint64_t>(event.event_time))));
   identify(id, event.event_time, position);
 
   const auto run = [&](std::uint16_t index, const Context& context, std::span<const IntelHit> hits) {
@@ -272,7 +276,9 @@ void ObjectRun::on_audit(const AuditEvent& event, std::uint64_t position) {
   if (left_out(time, info_.account)) return;
   saw(LogKind::k8saudit, time);
   const std::uint64_t id =
-      event.audit_id.empty() ? hash64(event.raw.text()) : hash64(event.audit_id, hash64(event.stage, hash64(event.cluster_name)));
+      event.audit_id.empty()
+          ? hash64(event.raw.text())
+          : hash64(event.audit_id, hash64(event.stage, hash64(event.cluster_name, hash64(event.request_uri, hash64(event.verb)))));
   identify(id, time, position);
   Context context{.account = info_.account, .region = info_.region};
   if (event.source_ip && event.source_ip->is_public()) context.hits = tables_.intel->match(*event.source_ip);
@@ -317,6 +323,18 @@ void ObjectRun::finish(const DecodeReport& report) {
     ledger.first = times_.first();
     ledger.last = times_.last();
     ledger.advance = times_.advance();
+  }
+  if (ledger.kind != LogKind::cloudtrail || times_.empty()) return;
+  const ObjectSeen seen{info_.key, report.records_read, report.first_unverified_position};
+  for (const std::uint16_t index : tables_.triggers->objects()) {
+    const Context context{.account = info_.account, .region = info_.region};
+    std::optional<Evidence> evidence = tables_.detectors[index]->logic.object(seen, context);
+    if (!evidence) continue;
+    Subject subject;
+    subject.account = info_.account;
+    subject.region = info_.region;
+    const std::uint64_t position = std::max<std::uint64_t>(1, report.first_unverified_position);
+    fold(make_detection(index, std::move(*evidence), std::move(subject), {times_.last(), object_, position, {}}, {}));
   }
 }
 

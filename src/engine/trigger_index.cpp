@@ -28,6 +28,8 @@ TriggerIndex::TriggerIndex(std::span<const Detector* const> detectors) {
       const auto log = static_cast<std::size_t>(trigger.log);
       if (detector.logic.window) {
         windows_[log].push_back({index, detector.logic.window.get()});
+      } else if (trigger.objects) {
+        objects_.push_back(index);
       } else if (trigger.log == LogKind::k8saudit) {
         audits_.push_back({index, &trigger});
       } else if (trigger.listed) {

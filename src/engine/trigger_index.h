@@ -39,6 +39,7 @@ class TriggerIndex {
   std::span<const Window> windows(LogKind log) const { return windows_[static_cast<std::size_t>(log)]; }
   // Flow and DNS detectors that look at each record.
   std::span<const std::uint16_t> every(LogKind log) const { return every_[static_cast<std::size_t>(log)]; }
+  std::span<const std::uint16_t> objects() const { return objects_; }
   struct Audit {
     std::uint16_t detector = 0;
     const Trigger* trigger = nullptr;
@@ -52,7 +53,7 @@ class TriggerIndex {
     return hash_mix(hash64(source), hash64(name));
   }
   boost::unordered_flat_map<std::uint64_t, CallEntry> calls_;
-  std::vector<std::uint16_t> every_call_;
+  std::vector<std::uint16_t> every_call_, objects_;
   std::vector<std::uint16_t> every_[log_kinds.size()];
   std::vector<Listed> listed_[log_kinds.size()];
   std::vector<Window> windows_[log_kinds.size()];

@@ -58,18 +58,18 @@ std::optional<Evidence> weakens_policy(const CloudTrailEvent& call, const Contex
   const Outcome result = outcome(call);
   if (result == Outcome::failed) return std::nullopt;
   const bool denied = result == Outcome::denied;
-  const std::string api(call.event_name);
+  const std::string api(call.event_name), deed = denied ? "tried to weaken" : "weakened";
   const std::optional<std::string> error =
       denied ? std::optional(std::string(call.error_code)) : std::nullopt;
   if (call.event_name == "DeleteAccountPasswordPolicy") {
-    return Evidence{{"api", api}, {"weakness", "policy deleted"}, {"error", error}}.with(
+    return Evidence{{"api", api}, {"deed", deed}, {"weakness", "policy deleted"}, {"error", error}}.with(
         denied ? Severity::low : Severity::medium);
   }
   // A refused request is logged without its parameters: it cannot be told from a strengthening.
   if (call.request_parameters.absent()) return std::nullopt;
   const Weakness weakness = weakness_of(call.request_parameters);
   if (weakness.points == 0) return std::nullopt;
-  return Evidence{{"api", api}, {"weakness", weakness.text}, {"error", error}}.with(
+  return Evidence{{"api", api}, {"deed", deed}, {"weakness", weakness.text}, {"error", error}}.with(
       denied ? Severity::low : severity_of(weakness, length_of(call.request_parameters)));
 }
 
@@ -79,10 +79,9 @@ extern const Detector password_policy_change = {
     .types = {{.name = "Stealth:IAMUser/PasswordPolicyChange",
                .severity = Severity::low,
                .mitre = {"TA0005", "T1556"},  // Defense Evasion: Modify Authentication Process
-               .title = "The account's password policy was weakened by {principal}.",
-               .description =
-                   "{principal} called {api} from {remote_ip}, which weakens the account's password policy: "
-                   "{weakness}."}},
+               .title = "{principal} {deed} the account's password policy.",
+               .description = "{principal} called {api} from {remote_ip} and so {deed} the account's "
+                              "password policy: {weakness}."}},
     .summary =
         "The account's password policy was deleted or asks for less than IAM's own default; or that was "
         "attempted.",
