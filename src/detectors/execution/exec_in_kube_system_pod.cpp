@@ -29,14 +29,13 @@ std::optional<Evidence> runs_in_system_pod(const AuditEvent& event, const Contex
 }  // namespace
 
 extern const Detector exec_in_kube_system_pod = {
-    .types =
-        {{.name = "Execution:Kubernetes/ExecInKubeSystemPod",
-          .severity = Severity::medium,
-          .mitre = {"TA0002", "T1609"},  // Execution: Container Administration Command
-          .title = "{principal} ran a command in a kube-system pod of cluster {cluster}.",
-          .description =
-              "{principal} ran a command through the exec API in a pod of namespace kube-system of cluster "
-              "{cluster} ({request}). Pods there hold the cluster's own rights."}},
+    .types = {{.name = "Execution:Kubernetes/ExecInKubeSystemPod",
+               .severity = Severity::medium,
+               .mitre = {"TA0002", "T1609"},  // Execution: Container Administration Command
+               .title = "{principal} ran a command in a kube-system pod of {cluster}.",
+               .description =
+                   "{principal} ran a command through the exec API in a pod of namespace kube-system of "
+                   "{cluster} ({request}). Pods there hold the cluster's own rights."}},
     .summary = "A command was run, or a terminal attached, in a pod of the kube-system namespace.",
     // Older clients send create, those since 1.30 get.
     .when = {audit({"create", "get"}, {"pods/exec", "pods/attach"})},

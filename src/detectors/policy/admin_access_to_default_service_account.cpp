@@ -30,14 +30,13 @@ std::optional<Evidence> binds_default_account(const AuditEvent& event, const Con
 }  // namespace
 
 extern const Detector admin_access_to_default_service_account = {
-    .types =
-        {{.name = "Policy:Kubernetes/AdminAccessToDefaultServiceAccount",
-          .severity = Severity::high,
-          .mitre = {{}, "T1098"},  // Account Manipulation
-          .title = "{principal} gave a default service account admin rights in cluster {cluster}.",
-          .description =
-              "{principal} bound {subject} to {role} in cluster {cluster}: every pod that names no service "
-              "account of its own has these rights."}},
+    .types = {{.name = "Policy:Kubernetes/AdminAccessToDefaultServiceAccount",
+               .severity = Severity::high,
+               .mitre = {{}, "T1098"},  // Account Manipulation
+               .title = "{principal} gave a default service account admin rights in {cluster}.",
+               .description =
+                   "{principal} bound {subject} to {role} in {cluster}: every pod that names no service "
+                   "account of its own has these rights."}},
     .summary = "Admin rights were bound to a namespace's default service account.",
     .when = {audit({"create", "update", "patch"}, {"rolebindings", "clusterrolebindings"})},
     .issue = {key::cluster, key::kubernetes_user, key::workload},

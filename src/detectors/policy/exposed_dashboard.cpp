@@ -68,14 +68,13 @@ std::optional<Evidence> exposes_dashboard(const AuditEvent& event, const Context
 }  // namespace
 
 extern const Detector exposed_dashboard = {
-    .types =
-        {{.name = "Policy:Kubernetes/ExposedDashboard",
-          .severity = Severity::medium,
-          .mitre = {{}, "T1133"},  // External Remote Services
-          .title = "{principal} exposed the dashboard of cluster {cluster} to the Internet.",
-          .description =
-              "{principal} made service {service} of cluster {cluster}, the Kubernetes dashboard, a load "
-              "balancer that the Internet reaches."}},
+    .types = {{.name = "Policy:Kubernetes/ExposedDashboard",
+               .severity = Severity::medium,
+               .mitre = {{}, "T1133"},  // External Remote Services
+               .title = "{principal} exposed the dashboard of {cluster} to the Internet.",
+               .description =
+                   "{principal} made service {service} of {cluster}, the Kubernetes dashboard, a load "
+                   "balancer that the Internet reaches."}},
     .summary = "The Kubernetes dashboard was exposed by a load balancer that faces the Internet.",
     .when = {audit({"create", "update", "patch"}, {"services"})},
     .issue = {key::cluster, key::workload},

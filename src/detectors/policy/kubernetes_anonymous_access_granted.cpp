@@ -29,14 +29,13 @@ std::optional<Evidence> binds_anonymous(const AuditEvent& event, const Context&)
 }  // namespace
 
 extern const Detector kubernetes_anonymous_access_granted = {
-    .types =
-        {{.name = "Policy:Kubernetes/AnonymousAccessGranted",
-          .severity = Severity::high,
-          .mitre = {{}, "T1098"},  // Account Manipulation
-          .title = "{principal} granted anonymous users rights in cluster {cluster}.",
-          .description =
-              "{principal} bound {subject} to {role} in cluster {cluster}: whoever reaches the cluster's "
-              "API has these rights without credentials."}},
+    .types = {{.name = "Policy:Kubernetes/AnonymousAccessGranted",
+               .severity = Severity::high,
+               .mitre = {{}, "T1098"},  // Account Manipulation
+               .title = "{principal} granted anonymous users rights in {cluster}.",
+               .description =
+                   "{principal} bound {subject} to {role} in {cluster}: whoever reaches the cluster's "
+                   "API has these rights without credentials."}},
     .summary = "A role was bound to requests without credentials.",
     .when = {audit({"create", "update", "patch"}, {"rolebindings", "clusterrolebindings"})},
     .issue = {key::cluster, key::kubernetes_user, key::workload},

@@ -20,7 +20,7 @@ std::optional<Evidence> anonymous_access(const AuditEvent& event, const Context&
 }
 
 constexpr std::string_view description =
-    "A request without credentials from {remote_ip} succeeded in cluster {cluster}: {request}.";
+    "A request without credentials from {remote_ip} succeeded in {cluster}: {request}.";
 
 }  // namespace
 
@@ -29,27 +29,27 @@ extern const Detector kubernetes_successful_anonymous_access = {
     .types = {{.name = "CredentialAccess:Kubernetes/SuccessfulAnonymousAccess",
                .severity = Severity::high,
                .mitre = {"TA0006", "T1552.007"},  // Unsecured Credentials: Container API
-               .title = "Someone without credentials reached for credentials in cluster {cluster}.",
+               .title = "Someone without credentials reached for credentials in {cluster}.",
                .description = description},
               {.name = "DefenseEvasion:Kubernetes/SuccessfulAnonymousAccess",
                .severity = Severity::high,
                .mitre = {"TA0005", "T1562"},  // Impair Defenses
-               .title = "Someone without credentials weakened the defences of cluster {cluster}.",
+               .title = "Someone without credentials weakened the defences of {cluster}.",
                .description = description},
               {.name = "Discovery:Kubernetes/SuccessfulAnonymousAccess",
                .severity = Severity::medium,
                .mitre = {"TA0007", "T1613"},  // Container and Resource Discovery
-               .title = "Someone without credentials explored cluster {cluster}.",
+               .title = "Someone without credentials explored {cluster}.",
                .description = description},
               {.name = "Impact:Kubernetes/SuccessfulAnonymousAccess",
                .severity = Severity::high,
                .mitre = {"TA0040", "T1485"},  // Data Destruction
-               .title = "Someone without credentials tampered with cluster {cluster}.",
+               .title = "Someone without credentials tampered with {cluster}.",
                .description = description},
               {.name = "Persistence:Kubernetes/SuccessfulAnonymousAccess",
                .severity = Severity::high,
                .mitre = {"TA0003", "T1098"},  // Account Manipulation
-               .title = "Someone without credentials made something lasting in cluster {cluster}.",
+               .title = "Someone without credentials made something lasting in {cluster}.",
                .description = description}},
     .summary = "The cluster's API served a request that came without credentials.",
     .when = {audit({}, {})},

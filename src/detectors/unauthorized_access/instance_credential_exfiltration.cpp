@@ -314,7 +314,7 @@ extern const Detector instance_credential_exfiltration = {
     .types = {{.name = "UnauthorizedAccess:IAMUser/InstanceCredentialExfiltration.InsideAWS",
                .severity = Severity::high,
                .mitre = {"TA0006", "T1552.005"},  // Credential Access: Cloud Instance Metadata API
-               .title = "Credentials of instance {instance} were used from another AWS account.",
+               .title = "Credentials of instance {instance} were used from elsewhere in AWS.",
                .description =
                    "Credentials that only instance {instance} should hold were used to call {api} from "
                    "{remote_ip}, inside AWS but not where the instance is: {why}."},
