@@ -53,7 +53,8 @@ void Engine::use_intel(std::shared_ptr<const IntelIndex> intel) { intel_ = std::
 EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const PendingBounds& pending) {
   ++epoch_;
   remember_keys(objects);
-  const EpochTables tables{detectors_, &triggers_, intel_.get(), watermark_, limits_.filter};
+  claim_minutes(objects);
+  const EpochTables tables{detectors_, &triggers_, intel_.get(), watermark_, limits_.filter, &claims_};
   std::vector<ObjectOutput> object_outputs(objects.size());
   for (WorkerOutput& output : outputs_) output.clear();
 
@@ -130,6 +131,7 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
   }
 
   evictions_.facts += facts_.evict();
+  claims_.forget(watermark_[static_cast<std::size_t>(LogKind::vpcflow)]);
 
   EpochResult result;
   Aggregator::Changes changes = aggregator_.take_changes();
@@ -140,6 +142,24 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
     result.objects.push_back(std::move(output.ledger));
   }
   return result;
+}
+
+void Engine::claim_minutes(std::span<const EpochObject> objects) {
+  std::vector<std::size_t> overlapping;
+  for (std::size_t i = 0; i < objects.size(); ++i) {
+    const ObjectInfo& info = objects[i].info;
+    if (!flow_log_id(info.key).empty() && claims_.overlaps(info.account, info.region)) overlapping.push_back(i);
+  }
+  if (overlapping.empty()) return;
+  std::vector<MinuteCollector> collected(overlapping.size());
+  workers_.parallel_for(overlapping.size(), [&](unsigned, std::size_t number) {
+    const EpochObject& object = objects[overlapping[number]];
+    if (auto source = object.open()) decode_object(**source, object.info, limits_.decode, collected[number]);
+  });
+  for (std::size_t i = 0; i < overlapping.size(); ++i) {
+    claims_.claim(flow_log_id(objects[overlapping[i]].info.key), collected[i]);
+  }
+  claims_.settle();
 }
 
 void Engine::find_duplicates(std::vector<ObjectOutput>& objects, std::vector<std::vector<std::uint64_t>>& duplicates) {
@@ -161,7 +181,7 @@ void Engine::find_duplicates(std::vector<ObjectOutput>& objects, std::vector<std
   for (std::size_t i = 0; i < objects.size(); ++i) {
     for (const auto& found : by_shard) duplicates[i].insert(duplicates[i].end(), found[i].begin(), found[i].end());
     std::sort(duplicates[i].begin(), duplicates[i].end());
-    objects[i].ledger.duplicate = duplicates[i].size();
+    objects[i].ledger.duplicate += duplicates[i].size();
     objects[i].ledger.processed -= duplicates[i].size();
   }
 }
@@ -265,6 +285,7 @@ std::string Engine::save() const {
   for (const IdentityShard& shard : identities_) shard.save(out);
   for (const Partition& partition : partitions_) partition.save(out);
   aggregator_.save(out);
+  claims_.save(out);
   facts_.save(out);
 
   std::string packed(ZSTD_compressBound(state.size()), '\0');
@@ -298,6 +319,7 @@ Result<void> Engine::load(std::string_view bytes) {
   for (IdentityShard& shard : identities_) shard.load(in);
   for (Partition& partition : partitions_) partition.load(in, detectors_);
   aggregator_.load(in);
+  claims_.load(in);
   facts_.load(in);
   if (in.failed() || !in.at_end()) return fail(ErrorKind::invalid, "the snapshot is damaged");
   return {};

@@ -21,6 +21,7 @@
 #include "decode/decoder.h"
 #include "engine/aggregate.h"
 #include "engine/detector.h"
+#include "engine/flow_claims.h"
 #include "engine/identities.h"
 #include "engine/object_run.h"
 #include "engine/partition.h"
@@ -101,6 +102,8 @@ class Engine {
   ~Engine();
 
   EpochResult run_epoch(std::span<const EpochObject> objects, const PendingBounds& pending);
+  // An object of this key is in the input log and an epoch will have it.
+  void announce(const ObjectInfo& info) { claims_.note(info.account, info.region, flow_log_id(info.key)); }
   // Control record: nothing older than `time` will come on the streams (of `stream`, or of all when empty).
   void release(const std::string& stream, TimeMs time);
   // Control record: other indicators from the next epoch on.
@@ -125,6 +128,7 @@ class Engine {
   void start_at(std::uint64_t epoch) { epoch_ = epoch; }
 
  private:
+  void claim_minutes(std::span<const EpochObject> objects);
   void find_duplicates(std::vector<ObjectOutput>& objects, std::vector<std::vector<std::uint64_t>>& duplicates);
   void move_watermarks(std::span<const EpochObject> objects, const std::vector<ObjectOutput>& outputs,
                        const PendingBounds& pending);
@@ -144,6 +148,7 @@ class Engine {
   std::array<IdentityShard, identity_shards> identities_;
   std::vector<Partition> partitions_;
   Aggregator aggregator_;
+  FlowClaims claims_;
   Facts facts_;
   std::map<std::string, StreamProgress> streams_;
   std::array<TimeMs, log_kinds.size()> watermark_{};

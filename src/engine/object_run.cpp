@@ -28,6 +28,9 @@ ObjectRun::ObjectRun(const EpochTables& tables, const ObjectInfo& info, std::uin
                      std::uint64_t records_before, WorkerOutput& out, ObjectOutput& object)
     : tables_(tables), info_(info), object_index_(object_index), records_before_(records_before), object_(hash64(info.key)), out_(out), result_(object) {
   result_.ledger.key = info.key;
+  if (const std::string_view id = flow_log_id(info.key); !id.empty() && tables.claims->overlaps(info.account, info.region)) {
+    overlapping_flow_log_ = id;
+  }
 }
 
 void ObjectRun::saw(LogKind kind, TimeMs time) {
@@ -189,10 +192,15 @@ void ObjectRun::on_listed_flow(const FlowRecord& flow, bool source) {
 }
 
 void ObjectRun::on_flows(std::span<const FlowRecord> records) {
-  if (!tables_.filter.active()) return take_flows(records);
+  if (!tables_.filter.active() && overlapping_flow_log_.empty()) return take_flows(records);
   std::vector<FlowRecord> kept;
   for (const FlowRecord& flow : records) {
-    if (!left_out(flow.start_ms(), flow.account_id)) kept.push_back(flow);
+    if (left_out(flow.start_ms(), flow.account_id)) continue;
+    if (!overlapping_flow_log_.empty() && !tables_.claims->owns(overlapping_flow_log_, MinuteKey::of(flow))) {
+      ++result_.ledger.duplicate;
+    } else {
+      kept.push_back(flow);
+    }
   }
   take_flows(kept);
 }

@@ -14,6 +14,7 @@
 #include "decode/decoder.h"
 #include "engine/aggregate.h"
 #include "engine/detector.h"
+#include "engine/flow_claims.h"
 #include "engine/trigger_index.h"
 #include "enrich/intel.h"
 #include "ledger/object_ledger.h"
@@ -98,6 +99,7 @@ struct EpochTables {
   const IntelIndex* intel = nullptr;
   std::array<TimeMs, log_kinds.size()> watermark{};  // of each kind at the epoch's start
   RecordFilter filter;
+  const FlowClaims* claims = nullptr;
 };
 
 class ObjectRun final : public EventSink {
@@ -139,6 +141,8 @@ class ObjectRun final : public EventSink {
   const std::uint64_t object_;  // hash of the key
   WorkerOutput& out_;
   ObjectOutput& result_;
+  // Set when another flow log may tell the same: the id of this object's own.
+  std::string_view overlapping_flow_log_;
   TimeSampler times_;
   std::uint16_t current_detector_ = 0;  // whose window is being filled
   std::string_view current_account_;

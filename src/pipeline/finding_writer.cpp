@@ -1,6 +1,9 @@
 #include "pipeline/finding_writer.h"
 
+#include <map>
+
 #include "finding/detector_id.h"
+#include "store/detector_settings.h"
 
 namespace picket {
 
@@ -26,7 +29,21 @@ Result<void> FindingWriter::write(std::uint64_t epoch, const EpochResult& result
   if (result.updated.empty() && result.retracted.empty()) return {};
   std::vector<FindingRow> rows;
   rows.reserve(result.updated.size());
-  for (const AggregatedFinding& finding : result.updated) rows.push_back(row_of(finding, engine_, renderer_, epoch));
+  std::map<std::pair<std::string, std::string>, bool> enabled;
+  for (const AggregatedFinding& finding : result.updated) {
+    const Subject& subject = finding.activity.latest.subject;
+    const auto [place, fresh] = enabled.try_emplace({subject.account, subject.region}, true);
+    if (fresh) {
+      const auto detector = load_detector(store_, subject.account, subject.region);
+      if (!detector) return std::unexpected(detector.error());
+      place->second = !*detector || (*detector)->status == DetectorStatus::enabled;
+    }
+    if (place->second) {
+      rows.push_back(row_of(finding, engine_, renderer_, epoch));
+    } else {
+      ++withheld_;
+    }
+  }
   const auto applied = store_.apply(rows, result.retracted, epoch, {}, now_());
   if (!applied) return std::unexpected(applied.error());
   if (rejected_ == 0 && !applied->rejected.empty()) {

@@ -19,13 +19,15 @@ class FindingWriter {
   // Rows the store refused: set aside, counted, the first one told.
   std::uint64_t rejected() const { return rejected_; }
   const std::string& first_rejection() const { return first_rejection_; }
+  // Findings not stored because the account's detector in that Region is disabled or deleted.
+  std::uint64_t withheld() const { return withheld_; }
 
  private:
   FindingStore& store_;
   const Engine& engine_;
   const Renderer& renderer_;
   const std::function<TimeMs()> now_;
-  std::uint64_t rejected_ = 0;
+  std::uint64_t rejected_ = 0, withheld_ = 0;
   std::string first_rejection_;
 };
 

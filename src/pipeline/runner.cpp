@@ -80,6 +80,7 @@ void Runner::take_in(Manifest manifest) {
   file.consumed = manifest.length ? manifest.offset + *manifest.length : manifest.size;
   bytes_pending_ += manifest.length.value_or(manifest.size);
   bounds_[manifest.stream].insert(manifest.lower_bound);
+  engine_.announce({manifest.key, manifest.kind, manifest.account, manifest.region, manifest.cluster, manifest.flow_format});
   pending_.push_back(std::move(manifest));
 }
 
