@@ -10,27 +10,30 @@ namespace dom = simdjson::dom;
 
 namespace {
 
+// The members of additionalInfo.value, spelled out where the renderer of scans puts them: before `value`.
+void spell_out(JsonWriter& json, const dom::object& info) {
+  std::string_view value;
+  dom::parser parser;
+  dom::object members;
+  if (info["value"].get(value) != simdjson::SUCCESS) return;
+  if (parser.parse(value.data(), value.size()).get(members) != simdjson::SUCCESS) return;
+  for (const auto field : members) {
+    dom::element taken;
+    if (info[field.key].get(taken) != simdjson::SUCCESS) json.member_raw(field.key, simdjson::minify(field.value));
+  }
+}
+
 void copy_with_info(JsonWriter& json, const dom::object& object, std::string_view path) {
   json.begin_object();
   for (const auto field : object) {
     const std::string here = path.empty() ? std::string(field.key) : std::string(path) + "." + std::string(field.key);
+    if (here == "service.additionalInfo.value") spell_out(json, object);
     dom::object inner;
     json.key(field.key);
     if ((here == "service" || here == "service.additionalInfo") && field.value.get(inner) == simdjson::SUCCESS) {
       copy_with_info(json, inner, here);
     } else {
       json.raw(simdjson::minify(field.value));
-    }
-  }
-  std::string_view value;
-  if (path == "service.additionalInfo" && object["value"].get(value) == simdjson::SUCCESS) {
-    dom::parser parser;
-    dom::object members;
-    if (parser.parse(value.data(), value.size()).get(members) == simdjson::SUCCESS) {
-      for (const auto field : members) {
-        dom::element taken;
-        if (object[field.key].get(taken) != simdjson::SUCCESS) json.member_raw(field.key, simdjson::minify(field.value));
-      }
     }
   }
   json.end_object();

@@ -112,14 +112,13 @@ Result<bool> Live::turn() {
   const bool moved = std::any_of(before.begin(), before.end(), [&](const auto& item) {
     return setup_.engine->streams().at(item.first).released != item.second.released;
   });
+  const auto old = marks();
   if (worked || moved) {
-    const auto old = marks();
     if (auto ran = runner_->run_epoch(); !ran) return std::unexpected(ran.error());
-    publish(true);
-    return worked || old != marks();
   }
-  publish(true);
-  return false;
+  ++turns_;
+  publish(watcher_.unquiet() == 0);
+  return worked || old != marks();
 }
 
 Result<void> Live::run() {
@@ -156,6 +155,7 @@ void Live::publish(bool caught_up) {
   status_.ledger = setup_.engine->ledger();
   status_.evictions = setup_.engine->evictions();
   status_.epoch = setup_.engine->epoch();
+  status_.turns = turns_;
   status_.pending_objects = runner_->pending();
   status_.findings_written = written_;
   status_.findings_refused = writer_.rejected();
@@ -202,6 +202,10 @@ std::string Live::metrics() const {
   out += fmt::format("picket_objects_skipped_total {}\n", now.ledger.skipped);
   head("picket_epoch", "gauge", "Number of the last epoch.");
   out += fmt::format("picket_epoch {}\n", now.epoch);
+  head("picket_turns_total", "counter", "Looks at the sources that were carried through.");
+  out += fmt::format("picket_turns_total {}\n", now.turns);
+  head("picket_caught_up", "gauge", "1 when nothing was waiting or being written at the last look.");
+  out += fmt::format("picket_caught_up {}\n", now.caught_up ? 1 : 0);
   head("picket_pending_objects", "gauge", "Objects in the input log that no epoch has had yet.");
   out += fmt::format("picket_pending_objects {}\n", now.pending_objects);
   head("picket_findings_written_total", "counter", "Findings raised or updated.");
@@ -211,6 +215,7 @@ std::string Live::metrics() const {
   head("picket_evicted_total", "counter", "State evicted to stay within budgets.");
   out += fmt::format("picket_evicted_total{{what=\"identities\"}} {}\n", now.evictions.identities);
   out += fmt::format("picket_evicted_total{{what=\"ordered_rows\"}} {}\n", now.evictions.ordered_rows);
+  out += fmt::format("picket_evicted_total{{what=\"facts\"}} {}\n", now.evictions.facts);
   for (const auto& [detector, count] : now.evictions.windows) {
     out += fmt::format("picket_evicted_total{{what=\"windows\",detector=\"{}\"}} {}\n", escape_label(detector), count);
   }

@@ -30,10 +30,10 @@ struct LiveSettings {
 struct LiveStatus {
   LedgerTotals ledger;
   EvictionCounts evictions;
-  std::uint64_t epoch = 0, pending_objects = 0, findings_written = 0, findings_refused = 0;
+  std::uint64_t epoch = 0, turns = 0, pending_objects = 0, findings_written = 0, findings_refused = 0;
   std::map<std::pair<std::string, std::string>, TimeMs> seen;  // account and Region -> first event time with a finding
   std::string last_error;
-  bool caught_up = false;  // nothing is waiting
+  bool caught_up = false;  // nothing is waiting, nor being written
 };
 
 class Live {
@@ -64,7 +64,7 @@ class Live {
   std::unique_ptr<Runner> runner_;
   Watcher watcher_;
   std::map<std::pair<std::string, std::string>, TimeMs> seen_;
-  std::uint64_t written_ = 0;
+  std::uint64_t written_ = 0, turns_ = 0;
   TimeMs last_snapshot_ = 0, last_expiry_ = 0;
   std::uint64_t snapshot_epoch_ = 0;
   std::atomic<bool> stopping_ = false;

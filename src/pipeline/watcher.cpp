@@ -45,6 +45,7 @@ std::uint64_t last_line_end(const std::string& path, std::uint64_t begin, std::u
 
 std::vector<Manifest> Watcher::poll(const std::map<std::string, KnownFile>& known, std::int64_t now_ns, Workers& workers) {
   failures_.clear();
+  unquiet_ = 0;
   std::vector<Manifest> found;
   for (const WatchSource& source : sources_) {
     Listing listing = list_files(source.path);
@@ -56,7 +57,11 @@ std::vector<Manifest> Watcher::poll(const std::map<std::string, KnownFile>& know
           at->second.inode == file.inode && at->second.consumed >= file.size) {
         continue;
       }
-      if (now_ns - file.modified_ns >= quiet_ns || file.modified_ns > now_ns) fresh.push_back(file);
+      if (now_ns - file.modified_ns >= quiet_ns || file.modified_ns > now_ns) {
+        fresh.push_back(file);
+      } else {
+        ++unquiet_;
+      }
     }
     for (Manifest& m : plan(fresh, source.settings, workers)) {
       const std::string head = read_at(m.path, 0, head_bytes);
