@@ -8,19 +8,21 @@ OUT/KIND receives objects of 1 to 5 MB of text (gzip -6) under the keys AWS give
 each kind, and OUT/KIND/corpus.txt the arguments and totals; a corpus that has them already is left alone.
 
 CloudTrail and Kubernetes audit are re-sampled from seed events: every seed becomes a template whose times,
-ids, keys, accounts and addresses are drawn anew, so that gzip finds the redundancy of real text and not
-copies. Ids of principals, keys, instances and addresses come from pools of fixed size per account, as in an
-organisation that does not grow with the length of its logs; ids of events are always new.
+ids, keys, accounts and addresses are replaced, so that gzip finds the redundancy of real text and not copies.
+The identities and machines of the seeds are cloned (24 times in each of 16 accounts), a clone keeping its keys and
+addresses, so that the organisation does not grow with the length of its logs; ids of events are always new.
 
 Flow logs (version 2): an accepted connection leaves two records, a refused one leaves one; a share of the
 connections goes to a peer and port that its interface has already talked to in the object, set so that the
 share of records whose (interface, peer, service port) was seen before in the object is `--flow-repeat`.
 """
 import argparse
+import base64
 import collections
 import datetime
 import functools
 import gzip
+import hashlib
 import json
 import multiprocessing
 import os
@@ -31,7 +33,7 @@ import string
 import sys
 import time
 
-VERSION = 1  # of the corpus: another number makes it anew
+VERSION = 2  # of the corpus: another number makes it anew
 START = int(datetime.datetime(2026, 6, 1, tzinfo=datetime.timezone.utc).timestamp())
 SLOT = 300  # seconds of event time in an object, as CloudTrail and flow logs are delivered
 REGION = 'us-east-1'
@@ -68,13 +70,11 @@ def chars(rng, count, alphabet):
     return ''.join(rng.choices(alphabet, k=count))
 
 
+PUBLIC_OCTETS = (3, 13, 18, 34, 44, 52, 54, 66, 81, 93, 104, 142)
+
+
 def public_address(rng):
-    return f'{rng.choice((3, 13, 18, 34, 44, 52, 54, 66, 81, 93, 104, 142))}.{rng.randrange(256)}.{rng.randrange(256)}.{rng.randrange(1, 255)}'
-
-
-def skewed(rng, count):
-    """Index of a pool of `count` whose first members are met far more often than its last."""
-    return min(int(rng.paretovariate(0.6)) - 1, count - 1)
+    return f'{rng.choice(PUBLIC_OCTETS)}.{rng.randrange(256)}.{rng.randrange(256)}.{rng.randrange(1, 255)}'
 
 
 @functools.cache
@@ -137,20 +137,27 @@ def audit_templates(folders):
     return templates_of(events, lambda e: e['requestReceivedTimestamp'])
 
 
-@functools.cache
-def pools(seed, account):
-    rng = random.Random(f'{seed}/pools/{account}')
-    addresses = [public_address(rng) for _ in range(3000)]
-    for _ in range(2):
-        addresses[rng.randrange(500, 3000)] = rng.choice(listed_addresses())
-    return {'address': addresses,
-            'key': [chars(rng, 16, KEY_ALPHABET) for _ in range(4000)],
-            'principal': [chars(rng, 17, KEY_ALPHABET) for _ in range(500)],
-            'resource': [f'{rng.getrandbits(68):017x}' for _ in range(3000)]}
+CLONES = 24  # of every identity and machine of the seeds, in each account
 
 
-def fill_template(rng, template, now, account, others, pool):
+@functools.lru_cache(maxsize=400_000)
+def cloned(seed, account, clone, kind, old):
+    """The same id for the same clone of what the seeds know under `old`: a key keeps its principal, an instance
+    its address, as they do in an organisation."""
+    digest = hashlib.blake2b(f'{seed}/{account}/{clone}/{old}'.encode(), digest_size=20).digest()
+    if kind in ('key', 'principal'):
+        return old[:4] + base64.b32encode(digest).decode()[:len(old) - 4]
+    if kind == 'resource':
+        prefix, _, digits = old.partition('-')
+        return prefix + '-' + digest.hex()[:len(digits)]
+    if digest[0] == 0 and digest[1] < 16:
+        return listed_addresses()[digest[2] % 50]
+    return f'{PUBLIC_OCTETS[digest[3] % len(PUBLIC_OCTETS)]}.{digest[4]}.{digest[5]}.{1 + digest[6] % 254}'
+
+
+def fill_template(rng, template, now, seed, account, others):
     recipient, parts, tail = template
+    clone = min(int(rng.paretovariate(0.6)) - 1, CLONES - 1)  # some are much busier than others
     known, out = {}, []
     for text, kind, old, delta in parts:
         out.append(text)
@@ -162,21 +169,17 @@ def fill_template(rng, template, now, account, others, pool):
             if kind == 'uuid':
                 h = f'{rng.getrandbits(128):032x}'
                 new = f'{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}'
-            elif kind == 'key' or kind == 'principal':
-                members = pool[kind]
-                new = old[:4] + members[skewed(rng, len(members))]
             elif kind == 'request':
                 new = chars(rng, 16, KEY_ALPHABET)
-            elif kind == 'resource':
-                prefix, _, digits = old.partition('-')
-                new = prefix + '-' + pool[kind][skewed(rng, 3000)][:len(digits)]
             elif kind == 'blob':
                 body = old.rstrip('=')
                 new = chars(rng, len(body), NAME_ALPHABET) + old[len(body):]
-            elif kind == 'address':
-                new = old if old.startswith(('10.', '172.', '192.168.')) else pool[kind][skewed(rng, 3000)]
-            else:
+            elif kind == 'account':
                 new = account if old == recipient or not recipient else others[hash_of(old) % len(others)]
+            elif kind == 'address' and old.startswith(('10.', '172.', '192.168.')):
+                new = old
+            else:
+                new = cloned(seed, account, clone, kind, old)
             known[old] = new
         out.append(new)
     out.append(tail)
@@ -199,14 +202,13 @@ def cloudtrail_object(settings, number, size):
     templates = cloudtrail_templates(settings.seeds)
     accounts = accounts_of(settings.seed, 16)
     account = accounts[number % 16]
-    pool = pools(settings.seed, account)
     slot = START + number // 16 * SLOT
     # Times rise through the object; how many records it takes is only known when it is full.
     step = SLOT / (size / settings.cloudtrail_bytes)
     records, filled, now = [], 0, float(slot)
     while filled < size:
         now += rng.expovariate(1 / step)
-        record = fill_template(rng, rng.choice(templates), int(now), account, accounts, pool)
+        record = fill_template(rng, rng.choice(templates), int(now), settings.seed, account, accounts)
         records.append(record)
         filled += len(record) + 1
     day = time.strftime('%Y/%m/%d', time.gmtime(slot))
@@ -220,13 +222,12 @@ def k8saudit_object(settings, number, size):
     templates = audit_templates(settings.seeds)
     accounts = accounts_of(settings.seed, 16)
     cluster = number % 4
-    pool = pools(settings.seed, accounts[cluster])
     slot = START + number // 4 * SLOT
     step = SLOT / (size / settings.k8saudit_bytes)
     lines, filled, now = [], 0, float(slot)
     while filled < size:
         now += rng.expovariate(1 / step)
-        text = fill_template(rng, rng.choice(templates), int(now), accounts[cluster], accounts, pool)
+        text = fill_template(rng, rng.choice(templates), int(now), settings.seed, accounts[cluster], accounts)
         lines.append(f'{time_text(int(now))}.{int(now * 1000) % 1000:03d}Z {text}')
         filled += len(lines[-1]) + 1
     day = time.strftime('%Y/%m/%d', time.gmtime(slot))
