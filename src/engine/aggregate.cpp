@@ -24,6 +24,13 @@ void insert_last(std::vector<ProofRecord>& records, const ProofRecord& record) {
   if (records.size() > Proof::half_max) records.erase(records.begin());
 }
 
+// Puts the copy's object and position in, when it is the same record and its object comes first.
+bool rename_record(ProofRecord& record, const ProofRecord& copy) {
+  if (record.time != copy.time || record.event_id != copy.event_id || !(copy < record)) return false;
+  record = copy;
+  return true;
+}
+
 }  // namespace
 
 void Proof::add(const ProofRecord& record) {
@@ -34,6 +41,14 @@ void Proof::add(const ProofRecord& record) {
 void Proof::merge(const Proof& other) {
   for (const ProofRecord& record : other.first_) insert_first(first_, record);
   for (const ProofRecord& record : other.last_) insert_last(last_, record);
+}
+
+bool Proof::rename(const ProofRecord& copy) {
+  bool renamed = false;
+  for (std::vector<ProofRecord>* half : {&first_, &last_}) {
+    for (ProofRecord& record : *half) renamed |= rename_record(record, copy);
+  }
+  return renamed;
 }
 
 std::vector<ProofRecord> Proof::records() const {
@@ -74,6 +89,12 @@ void Activity::merge(const Activity& other) {
   if (intel.size() > intel_max) intel.resize(intel_max);
 }
 
+bool Activity::rename(const ProofRecord& copy) {
+  bool renamed = proof.rename(copy);
+  for (ProofRecord* record : {&first, &last, &latest.first, &latest.last}) renamed |= rename_record(*record, copy);
+  return renamed;
+}
+
 std::string Aggregator::base_of(const Detection& detection) const {
   const Detector& detector = *detectors_[detection.detector];
   std::string base(detector.types[detection.type].name);
@@ -87,9 +108,18 @@ std::string Aggregator::base_of(const Detection& detection) const {
 void Aggregator::add(const Activity& activity) {
   std::string base = base_of(activity.latest);
   Issue& issue = issues_[base];
-  const TimeMs time = activity.first.time;
-  issue.settled[time / slice - (time % slice < 0 ? 1 : 0)].merge(activity);
+  issue.settled[slice_of(activity.first.time)].merge(activity);
   touched_.insert(std::move(base));
+}
+
+bool Aggregator::add_copy(const Detection& copy) {
+  const std::string base = base_of(copy);
+  const auto issue = issues_.find(base);
+  if (issue == issues_.end()) return false;
+  const auto part = issue->second.settled.find(slice_of(copy.first.time));
+  if (part == issue->second.settled.end() || !part->second.rename(copy.first)) return false;
+  touched_.insert(base);
+  return true;
 }
 
 void Aggregator::replace(std::uint64_t window, const Detection& detection) {

@@ -25,6 +25,8 @@ class Proof {
   void merge(const Proof& other);
   // In order of time, without doubles.
   std::vector<ProofRecord> records() const;
+  // The same record was delivered in another object too: the one of the smaller key stands in the proof.
+  bool rename(const ProofRecord& copy);
   template <class Ar>
   void io(Ar& ar) {
     ar(first_, last_);
@@ -47,6 +49,7 @@ struct Activity {
   explicit Activity(Detection detection);
   Activity() = default;
   void merge(const Activity& other);
+  bool rename(const ProofRecord& copy);
   template <class Ar>
   void io(Ar& ar) {
     ar(count, proof, latest, severity, first, last, intel);
@@ -69,6 +72,8 @@ class Aggregator {
   // Of a single record, or of a closed window: counted once for good.
   void add(const Detection& detection) { add(Activity(detection)); }
   void add(const Activity& activity);
+  // Of a record that was delivered before: changes at most which object the proof names; whether it did.
+  bool add_copy(const Detection& copy);
   // Of a window that is still open: replaces what the same window said before.
   void replace(std::uint64_t window, const Detection& detection);
   // The window closed: what it said last stays (or never was anything).
@@ -89,6 +94,7 @@ class Aggregator {
  private:
   // Activity by slices of 30 days: finer than the gap, so that merging within one never hides a gap.
   static constexpr TimeMs slice = 30 * day_ms;
+  static TimeMs slice_of(TimeMs time) { return time / slice - (time % slice < 0 ? 1 : 0); }
   struct Issue {
     std::map<TimeMs, Activity> settled;                                        // by slice number
     std::map<std::uint64_t, Activity> open;                                    // by window

@@ -83,10 +83,19 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
 
   move_watermarks(objects, object_outputs, pending);
 
+  std::vector<Detection> copies;
   for (WorkerOutput& output : outputs_) {
     for (PendingDetection& item : output.pending) {
       const auto& twice = duplicates[item.object_index];
-      if (std::binary_search(twice.begin(), twice.end(), item.position)) continue;
+      if (std::binary_search(twice.begin(), twice.end(), item.position)) {
+        // Which delivery came first must not show: a copy counts for nothing, but may name the proof's object.
+        if (item.detection.first.event_id.empty()) continue;
+        item.detection.count = 0;
+        if (!item.ordered) {
+          copies.push_back(std::move(item.detection));
+          continue;
+        }
+      }
       if (item.ordered) {
         const Detector& detector = *detectors_[item.detection.detector];
         const std::string entity = issue_value(item.detection.subject, item.detection.evidence, detector.entity);
@@ -101,6 +110,11 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
       for (const ProofRecord& record : activity.proof.records()) keep_key(record.object);
       aggregator_.add(activity);
     }
+  }
+  for (Detection& copy : copies) {
+    const LeftOut counted = left_out_;
+    if (admit(copy) && aggregator_.add_copy(copy)) keep_key(copy);
+    left_out_ = counted;  // The record itself was counted already.
   }
 
   PartitionTime time{watermark_, lateness_.of};

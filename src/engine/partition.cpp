@@ -1,6 +1,7 @@
 #include "engine/partition.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "engine/subject.h"
 
@@ -41,9 +42,10 @@ class WindowEmit final : public Emit {
   const WindowEntry& entry_;
 };
 
+// By time and record; deliveries of one record for one detector stand together.
 bool row_before(const Candidate& a, const Candidate& b) {
-  if (a.first < b.first || b.first < a.first) return a.first < b.first;
-  return a.detector < b.detector;
+  return std::tie(a.first.time, a.first.event_id, a.detector, a.first.object, a.first.position) <
+         std::tie(b.first.time, b.first.event_id, b.detector, b.first.object, b.first.position);
 }
 
 // A row is a Detection with its strings: about this much besides its own size.
@@ -70,6 +72,7 @@ PartitionOutput Partition::turn(std::span<const Detector* const> detectors, cons
   judge_windows(detectors, facts, time, out);
   judge_rows(detectors, facts, time, ordered_bytes_max, out);
   evict_windows(detectors, out);
+  evict_baselines(detectors, out);
   return out;
 }
 
@@ -105,6 +108,7 @@ void Partition::judge_windows(std::span<const Detector* const> detectors, const 
     if (fresh) {
       known = &baselines_[{item.key.detector, item.key.entity}];
       if (!known->baseline) known->baseline = std::move(fresh);
+      known->last = std::max(known->last, item.key.start);
       if (item.closes) {
         // Only what ended at least the lateness before this window began may judge it.
         const TimeMs frozen = item.key.start - time.lateness[log];
@@ -116,7 +120,8 @@ void Partition::judge_windows(std::span<const Detector* const> detectors, const 
       }
     }
     const std::uint64_t window = item.key.hash();
-    if (open.touched) {
+    // At its close once more: facts may have been learned since it was last judged.
+    if (open.touched || item.closes) {
       open.touched = false;
       WindowEmit emit(detector, item.key.detector, open.entry);
       const Judging judging{{item.key.start, item.key.start + logic.options.span}, open.entry.account, open.entry.region, facts};
@@ -137,10 +142,35 @@ void Partition::judge_windows(std::span<const Detector* const> detectors, const 
   }
 }
 
+// Of one record's deliveries the one in the object of the smaller key stays, whichever came first. A copy
+// whose record was judged already comes late and is dropped.
+void Partition::fold_copies() {
+  std::size_t kept = 0;
+  for (std::size_t i = 0, end = 0; i < rows_.size(); i = end) {
+    const auto same = [&](const Candidate& row) {
+      return row.detector == rows_[i].detector && row.first.time == rows_[i].first.time && row.first.event_id == rows_[i].first.event_id;
+    };
+    bool copies = false;
+    std::uint64_t records = 0;
+    for (end = i; end < rows_.size() && same(rows_[end]); ++end) {
+      copies |= rows_[end].count == 0;
+      records += rows_[end].count;
+    }
+    for (std::size_t j = i; j < end; ++j) {
+      if (copies && (j > i || records == 0)) break;
+      if (copies) rows_[j].count = records;
+      if (kept != j) rows_[kept] = std::move(rows_[j]);
+      ++kept;
+    }
+  }
+  rows_.resize(kept);
+}
+
 void Partition::judge_rows(std::span<const Detector* const> detectors, const Facts& facts, const PartitionTime& time,
                            std::size_t ordered_bytes_max, PartitionOutput& out) {
   if (rows_.empty()) return;
   std::sort(rows_.begin(), rows_.end(), row_before);
+  fold_copies();
   const auto is_due = [&](const Candidate& row) {
     return row.first.time <= time.watermark[static_cast<std::size_t>(detectors[row.detector]->when.front().log)];
   };
@@ -197,6 +227,27 @@ void Partition::evict_windows(std::span<const Detector* const> detectors, Partit
   }
 }
 
+void Partition::evict_baselines(std::span<const Detector* const> detectors, PartitionOutput& out) {
+  std::map<std::uint16_t, std::size_t> counts;
+  for (const auto& [key, known] : baselines_) ++counts[key.first];
+  for (const auto& [index, count] : counts) {
+    // A baseline gets as much memory as the windows; with its waiting windows it takes about this much.
+    constexpr std::size_t known_bytes = sizeof(Known) + 400;
+    const std::size_t most = std::max<std::size_t>(1, detectors[index]->logic.window->options.bytes_max / partition_count / known_bytes);
+    if (count <= most) continue;
+    // Those whose entity was not seen for longest go first.
+    std::vector<std::pair<TimeMs, std::uint64_t>> by_age;
+    for (const auto& [key, known] : baselines_) {
+      if (key.first == index) by_age.emplace_back(known.last, key.second);
+    }
+    std::sort(by_age.begin(), by_age.end());
+    for (std::size_t i = 0; i < count - most; ++i) {
+      baselines_.erase({index, by_age[i].second});
+      ++out.evicted[index];
+    }
+  }
+}
+
 void Partition::save(Writer& out) const {
   std::vector<WindowKey> keys;
   for (const auto& [key, open] : windows_) keys.push_back(key);
@@ -209,7 +260,7 @@ void Partition::save(Writer& out) const {
   }
   out(static_cast<std::uint32_t>(baselines_.size()));
   for (const auto& [key, known] : baselines_) {
-    out(key.first, key.second);
+    out(key.first, key.second, known.last);
     known.baseline->save(out);
     out(static_cast<std::uint32_t>(known.waiting.size()));
     for (const auto& [start, state] : known.waiting) {
@@ -249,6 +300,7 @@ void Partition::load(Reader& in, std::span<const Detector* const> detectors) {
     const WindowLogic* logic = logic_of(key.first);
     if (logic == nullptr) return;
     Known& known = baselines_[key];
+    in(known.last);
     known.baseline = logic->make_baseline();
     if (!known.baseline) return in.fail();
     known.baseline->load(in);

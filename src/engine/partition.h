@@ -18,7 +18,7 @@ struct PartitionOutput {
   std::vector<Detection> detections;                            // of ordered rows
   std::vector<std::pair<std::uint64_t, Detection>> windows;     // of windows, by window
   std::vector<std::uint64_t> settled;                           // windows that closed
-  std::map<std::uint16_t, std::uint64_t> evicted;               // windows, by detector
+  std::map<std::uint16_t, std::uint64_t> evicted;               // windows and baselines, by detector
   std::uint64_t evicted_rows = 0;
 };
 
@@ -30,6 +30,7 @@ struct PartitionTime {
 class Partition {
  public:
   void add_window(const WindowKey& key, WindowEntry entry);
+  // A row that stands for no record (count 0) is a copy of one that came in another object.
   void add_row(Candidate row) { rows_.push_back(std::move(row)); }
   // Judges what changed, closes what the watermark has passed, keeps within the budgets.
   PartitionOutput turn(std::span<const Detector* const> detectors, const Facts& facts, const PartitionTime& time,
@@ -44,6 +45,7 @@ class Partition {
     bool touched = false;  // since it was last judged
   };
   struct Known {  // baseline of one entity
+    TimeMs last = 0;  // start of its latest window
     std::unique_ptr<BaselineState> baseline;
     std::map<TimeMs, std::unique_ptr<WindowState>> waiting;  // closed, not yet old enough to be folded
   };
@@ -51,7 +53,9 @@ class Partition {
                      PartitionOutput& out);
   void judge_rows(std::span<const Detector* const> detectors, const Facts& facts, const PartitionTime& time,
                   std::size_t ordered_bytes_max, PartitionOutput& out);
+  void fold_copies();
   void evict_windows(std::span<const Detector* const> detectors, PartitionOutput& out);
+  void evict_baselines(std::span<const Detector* const> detectors, PartitionOutput& out);
 
   boost::unordered_flat_map<WindowKey, Open, WindowKeyHash> windows_;
   std::vector<WindowKey> touched_;
