@@ -151,6 +151,13 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
   Aggregator::Changes changes = aggregator_.take_changes();
   result.updated = std::move(changes.updated);
   result.retracted = std::move(changes.retracted);
+  for (std::size_t i = 0; i < objects.size(); ++i) {
+    const ObjectInfo& info = objects[i].info;
+    const ObjectLedger& ledger = object_outputs[i].ledger;
+    if (ledger.processed == 0 || info.account.empty() || info.region.empty()) continue;
+    const auto [place, fresh] = places_.try_emplace({info.account, info.region}, ledger.first);
+    place->second = std::min(place->second, ledger.first);
+  }
   for (ObjectOutput& output : object_outputs) {
     ledger_.add(output.ledger);
     result.objects.push_back(std::move(output.ledger));
@@ -294,7 +301,7 @@ std::string Engine::object_key(std::uint64_t object) const {
 std::string Engine::save() const {
   std::string state;
   Writer out(state);
-  out(epoch_, streams_, watermark_, ledger_, evictions_, left_out_, kept_keys_, recent_keys_, recent_order_,
+  out(epoch_, streams_, watermark_, ledger_, evictions_, left_out_, places_, kept_keys_, recent_keys_, recent_order_,
       static_cast<std::uint64_t>(recent_next_));
   for (const IdentityShard& shard : identities_) shard.save(out);
   for (const Partition& partition : partitions_) partition.save(out);
@@ -328,7 +335,7 @@ Result<void> Engine::load(std::string_view bytes) {
   if (ZSTD_isError(got) || got != size) return fail(ErrorKind::invalid, "the snapshot is damaged");
   Reader in(state);
   std::uint64_t next = 0;
-  in(epoch_, streams_, watermark_, ledger_, evictions_, left_out_, kept_keys_, recent_keys_, recent_order_, next);
+  in(epoch_, streams_, watermark_, ledger_, evictions_, left_out_, places_, kept_keys_, recent_keys_, recent_order_, next);
   recent_next_ = next;
   for (IdentityShard& shard : identities_) shard.load(in);
   for (Partition& partition : partitions_) partition.load(in, detectors_);
