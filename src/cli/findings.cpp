@@ -2,12 +2,14 @@
 #include <simdjson.h>
 
 #include <filesystem>
-#include <fstream>
+#include <map>
+#include <set>
 
 #include "cli/commands.h"
 #include "cli/table.h"
 #include "finding/severity.h"
 #include "pipeline/export.h"
+#include "pipeline/records.h"
 #include "store/sqlite_store.h"
 
 namespace picket::cli {
@@ -94,7 +96,29 @@ void print_value(const simdjson::dom::element& value, int indent) {
   }
 }
 
-int run_explain(const std::string& data_dir, const std::string& id) {
+// Prints the raw records of a finding's proof out of the logs they lie in.
+void print_records(const simdjson::dom::element& records, const std::string& logs) {
+  std::map<std::string, std::set<std::uint64_t>> wanted;
+  simdjson::dom::array list;
+  if (records.get(list) != simdjson::SUCCESS) return;
+  for (const auto item : list) {
+    std::string_view object;
+    std::uint64_t position = 0;
+    if (item["object"].get(object) == simdjson::SUCCESS && item["position"].get(position) == simdjson::SUCCESS) {
+      wanted[std::string(object)].insert(position);
+    }
+  }
+  for (const auto& [object, positions] : wanted) {
+    const auto found = read_records(logs, object, positions);
+    if (!found) {
+      fmt::print("{}: {}\n", printable(object), found.error().message());
+      continue;
+    }
+    for (const auto& [position, text] : *found) fmt::print("{} {}\n  {}\n", printable(object), position, printable(text));
+  }
+}
+
+int run_explain(const std::string& data_dir, const std::string& id, const std::string& logs) {
   auto store = open_store(data_dir);
   if (!store) return failed(store.error(), exit_usage);
   const auto found = (*store)->get({}, {&id, 1});
@@ -134,6 +158,10 @@ int run_explain(const std::string& data_dir, const std::string& id) {
     fmt::print("\nAction");
     print_value(part, 2);
   }
+  if (!logs.empty() && root.at_pointer("/service/additionalInfo/picket/records").get(part) == simdjson::SUCCESS) {
+    fmt::print("\nThe records themselves\n");
+    print_records(part, logs);
+  }
   return exit_ok;
 }
 
@@ -158,10 +186,13 @@ void add_findings(CLI::App& program, Run& run) {
 void add_explain(CLI::App& program, Run& run) {
   auto data_dir = std::make_shared<std::string>(default_data_dir());
   auto id = std::make_shared<std::string>();
+  auto logs = std::make_shared<std::string>();
   CLI::App* command = program.add_subcommand("explain", "Tell why a finding was raised, with its records");
   command->add_option("FINDING", *id, "Its id, 32 hexadecimal digits")->required();
   command->add_option("--data-dir", *data_dir, "Folder of `picket serve` or `picket scan --save`");
-  command->callback([data_dir, id, &run] { run = [data_dir, id] { return run_explain(*data_dir, *id); }; });
+  command->add_option("--logs", *logs, "Folder that was scanned or watched: prints the raw records too");
+  command->footer("Example: picket explain 0f3a… --data-dir ./case-17 --logs ./AWSLogs");
+  command->callback([data_dir, id, logs, &run] { run = [data_dir, id, logs] { return run_explain(*data_dir, *id, *logs); }; });
 }
 
 }  // namespace picket::cli

@@ -116,6 +116,8 @@ class Engine {
   const LedgerTotals& ledger() const { return ledger_; }
   const EvictionCounts& evictions() const { return evictions_; }
   const LeftOut& left_out() const { return left_out_; }
+  // Accounts and Regions whose logs were read, as their objects' keys or sources name them, with the first event.
+  const std::map<std::pair<std::string, std::string>, TimeMs>& places() const { return places_; }
   const std::map<std::string, StreamProgress>& streams() const { return streams_; }
   TimeMs watermark(LogKind kind) const { return watermark_[static_cast<std::size_t>(kind)]; }
   std::span<const Detector* const> detectors() const { return detectors_; }
@@ -155,6 +157,7 @@ class Engine {
   LedgerTotals ledger_;
   EvictionCounts evictions_;
   LeftOut left_out_;
+  std::map<std::pair<std::string, std::string>, TimeMs> places_;
   // Names of objects: recent ones, and for good those a finding's proof points at.
   std::map<std::uint64_t, std::string> kept_keys_;
   std::map<std::uint64_t, std::string> recent_keys_;

@@ -154,12 +154,18 @@ void Live::publish(bool caught_up) {
   const std::lock_guard lock(status_mutex_);
   status_.ledger = setup_.engine->ledger();
   status_.evictions = setup_.engine->evictions();
+  status_.left_out = setup_.engine->left_out();
+  status_.findings_withheld = writer_.withheld();
   status_.epoch = setup_.engine->epoch();
   status_.turns = turns_;
   status_.pending_objects = runner_->pending();
   status_.findings_written = written_;
   status_.findings_refused = writer_.rejected();
   status_.seen = seen_;
+  for (const auto& [place, first] : setup_.engine->places()) {
+    const auto [at, fresh] = status_.seen.try_emplace(place, first);
+    at->second = std::min(at->second, first);
+  }
   status_.caught_up = caught_up;
   status_.last_error = writer_.first_rejection();
   for (const auto& [path, why] : watcher_.failures()) status_.last_error = path + ": " + why;
@@ -212,6 +218,10 @@ std::string Live::metrics() const {
   out += fmt::format("picket_findings_written_total {}\n", now.findings_written);
   head("picket_findings_refused_total", "counter", "Findings the store refused.");
   out += fmt::format("picket_findings_refused_total {}\n", now.findings_refused);
+  head("picket_detections_left_out_total", "counter", "Detections left out by rule.");
+  out += fmt::format("picket_detections_left_out_total{{why=\"trusted\"}} {}\n", now.left_out.trusted);
+  out += fmt::format("picket_detections_left_out_total{{why=\"not_an_instance\"}} {}\n", now.left_out.not_an_instance);
+  out += fmt::format("picket_detections_left_out_total{{why=\"detector_disabled\"}} {}\n", now.findings_withheld);
   head("picket_evicted_total", "counter", "State evicted to stay within budgets.");
   out += fmt::format("picket_evicted_total{{what=\"identities\"}} {}\n", now.evictions.identities);
   out += fmt::format("picket_evicted_total{{what=\"ordered_rows\"}} {}\n", now.evictions.ordered_rows);

@@ -40,9 +40,10 @@ Manifest plan_one(const ListedFile& file, const SourceSettings& source) {
   m.modified_ns = file.modified_ns;
   const KeyFacts facts = read_key(file.key);
   m.kind = source.kind ? source.kind : facts.kind;
-  m.account = source.account.empty() ? facts.account : source.account;
-  m.region = source.region.empty() ? facts.region : source.region;
-  m.cluster = source.cluster.empty() ? facts.cluster : source.cluster;
+  // The key is nearer to the object than what is said of its whole source.
+  m.account = facts.account.empty() ? source.account : facts.account;
+  m.region = facts.region.empty() ? source.region : facts.region;
+  m.cluster = facts.cluster.empty() ? source.cluster : facts.cluster;
   m.flow_format = source.flow_format;
   std::optional<LogKind> kind = m.kind;
   std::optional<TimeMs> first = facts.skip_reason.empty() && facts.kind ? object_time_hint(file.key) : std::nullopt;

@@ -1,0 +1,60 @@
+#include "pipeline/records.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "decode/decoder.h"
+#include "source/file_source.h"
+
+namespace picket {
+
+namespace {
+
+class Picker final : public EventSink {
+ public:
+  explicit Picker(const std::set<std::uint64_t>& positions) : positions_(positions) {}
+  void on_cloudtrail(const CloudTrailEvent& event, std::uint64_t position) override { keep(position, event.raw.text()); }
+  void on_dns(const DnsQuery& query, std::uint64_t position) override { keep(position, query.raw); }
+  void on_audit(const AuditEvent& event, std::uint64_t position) override { keep(position, event.raw.text()); }
+  void on_flows(std::span<const FlowRecord> records) override {
+    for (const FlowRecord& flow : records) {
+      if (!positions_.contains(flow.position)) continue;
+      const char* action = flow.action == FlowAction::accept ? "ACCEPT" : flow.action == FlowAction::reject ? "REJECT" : "-";
+      found[flow.position] = std::string(flow.account_id) + " " + std::string(flow.interface_id) + " " + flow.srcaddr.to_string() + " " +
+                             flow.dstaddr.to_string() + " " + std::to_string(flow.srcport) + " " + std::to_string(flow.dstport) + " " +
+                             std::to_string(flow.protocol) + " " + std::to_string(flow.packets) + " " + std::to_string(flow.bytes) + " " +
+                             std::to_string(flow.start) + " " + std::to_string(flow.end) + " " + action;
+    }
+  }
+  void on_flow_gap(std::string_view, std::string_view, bool, TimeMs, TimeMs, std::uint64_t) override {}
+  void on_filtered(LogKind, std::uint64_t, std::string_view) override {}
+  void on_quarantined(LogKind, const Quarantined&) override {}
+
+  std::map<std::uint64_t, std::string> found;
+
+ private:
+  void keep(std::uint64_t position, std::string_view text) {
+    if (positions_.contains(position)) found[position] = text;
+  }
+  const std::set<std::uint64_t>& positions_;
+};
+
+}  // namespace
+
+Result<std::map<std::uint64_t, std::string>> read_records(const std::string& logs, const std::string& object,
+                                                          const std::set<std::uint64_t>& positions) {
+  // Among the files under `logs`, not by joining paths: a key never becomes a path.
+  const Listing listing = list_files(logs);
+  const auto file = std::find_if(listing.files.begin(), listing.files.end(), [&](const ListedFile& f) { return f.key == object; });
+  if (file == listing.files.end()) return fail(ErrorKind::not_found, "the object is not under " + logs, object);
+  auto source = open_file(file->path);
+  if (!source) return std::unexpected(source.error());
+  Picker picker(positions);
+  ObjectInfo info;
+  info.key = object;
+  const DecodeReport report = decode_object(**source, info, DecodeLimits{}, picker);
+  if (report.verdict != ObjectVerdict::decoded && picker.found.empty()) return fail(ErrorKind::io, report.reason, object);
+  return std::move(picker.found);
+}
+
+}  // namespace picket
