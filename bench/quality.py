@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""Lists what `picket scan` finds in public data sets, labelled and benign ones.
+
+    bench/quality.py DATA [--build build/release] [--out bench/QUALITY.md] [--check]
+
+DATA holds the sets under the paths of quality_sets.json (absent ones are named as not run), which also says
+what their labels are and which types should find them. Why an analyst would want a finding is written by
+hand in quality_notes.json, keyed "set | type | subject" (a subject of "*" is for all of that type). With
+--check the exit code is 1 when a label is missed, a finding of a benign set has no reason, a benign set has
+more than five findings, a ledger does not balance or a scan does not end with 0.
+"""
+import argparse
+import collections
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent
+BENIGN_MAX = 5  # findings a set
+
+
+def subject_of(finding):
+    resource = finding['resource']
+    instance = resource.get('instanceDetails', {})
+    interfaces = [i.get('networkInterfaceId') for i in instance.get('networkInterfaces', [])]
+    buckets = [b.get('name') for b in resource.get('s3BucketDetails', [])]
+    return (next(filter(None, buckets), None)
+            or resource.get('kubernetesDetails', {}).get('kubernetesUserDetails', {}).get('username')
+            or resource.get('accessKeyDetails', {}).get('userName')
+            or instance.get('instanceId') or next(filter(None, interfaces), None) or '?')
+
+
+def scan(picket, path):
+    with tempfile.TemporaryDirectory() as scratch:
+        stats = pathlib.Path(scratch) / 'stats.json'
+        run = subprocess.run([picket, 'scan', path, '--format', 'jsonl', '--stats', stats, '--quiet'], capture_output=True, text=True)
+        if not stats.exists():
+            sys.exit(f'quality: picket scan {path}: {run.stderr.strip()}')
+        return run.returncode, [json.loads(line) for line in run.stdout.splitlines()], json.loads(stats.read_text())
+
+
+def ledger_of(stats):
+    total = collections.Counter()
+    for kind in stats['kinds'].values():
+        for name in ('records_read', 'processed', 'filtered', 'duplicate', 'quarantined', 'late'):
+            total[name] += kind[name]
+        for reason, count in kind['quarantine_reasons'].items():
+            total['quarantined: ' + reason] += count
+    total['balance'] = total['records_read'] - sum(total[n] for n in ('processed', 'filtered', 'duplicate', 'quarantined'))
+    return total
+
+
+def rows_of(findings):
+    """Findings of one type about one subject are one row: a Region each is GuardDuty's way, not another threat."""
+    rows = collections.OrderedDict()
+    for finding in sorted(findings, key=lambda f: (f['type'], subject_of(f), f['id'])):
+        row = rows.setdefault((finding['type'], subject_of(finding)), {'findings': 0, 'records': 0, 'description': finding['description']})
+        row['findings'] += 1
+        row['records'] += finding['service']['count']
+    return rows
+
+
+def plain(text):
+    return text.replace('|', '\\|')
+
+
+def section(each, result, notes, problems):
+    name = each['set']
+    lines = ['', f'## {name}', '', f'{each["about"]} ({each["origin"]}).{" **Benign**." if each.get("benign") else ""}']
+    if result is None:
+        return lines + ['', 'Not run: the set is not there.']
+    code, findings, stats = result
+    ledger = ledger_of(stats)
+    quarantined = ', '.join(f'{count} {key[13:]}' for key, count in sorted(ledger.items()) if key.startswith('quarantined: '))
+    lines += ['', f'{ledger["records_read"]:,} records = {ledger["processed"]:,} processed + {ledger["filtered"]} filtered + '
+              f'{ledger["duplicate"]:,} duplicate + {ledger["quarantined"]} quarantined{" (" + quarantined + ")" if quarantined else ""}; '
+              f'{ledger["late"]} late; exit {code}; {len(findings)} findings.']
+    if f'{name} | quarantined' in notes:
+        lines[-1] += ' ' + notes[f'{name} | quarantined']
+    elif ledger['quarantined']:
+        problems.append(f'{name}: {ledger["quarantined"]} quarantined records without a reason')
+    if ledger['balance']:
+        problems.append(f'{name}: the ledger does not balance')
+    if code != 0:
+        problems.append(f'{name}: exit {code}')
+    if each.get('labels'):
+        lines += ['', '| label | | by |', '|---|---|---|']
+    counts = collections.Counter(finding['type'] for finding in findings)
+    for label in each.get('labels', []):
+        if 'later' in label:
+            lines.append(f'| {plain(label["label"])} | not covered yet | {label["later"]} |')
+            continue
+        hits = sum(counts[t] for t in label['types'])
+        found = hits >= label.get('least', 1)
+        if not found:
+            problems.append(f'{name}: missed: {label["label"]}')
+        lines.append(f'| {plain(label["label"])} | {"found" if found else "**missed**"} | '
+                     f'{", ".join(f"{t} ({counts[t]})" for t in label["types"] if counts[t]) or ", ".join(label["types"])} |')
+    rows = rows_of(findings)
+    if rows:
+        lines += ['', '| type | subject | findings | records | what it says | why an analyst wants it |', '|---|---|---|---|---|---|']
+    for (kind, subject), row in rows.items():
+        why = notes.get(f'{name} | {kind} | {subject}') or notes.get(f'{name} | {kind} | *')
+        if not why and each.get('benign'):
+            problems.append(f'{name}: no reason for {kind} about {subject}')
+        lines.append(f'| {kind} | {plain(subject)} | {row["findings"]} | {row["records"]:,} | {plain(row["description"])} | {why or "**no reason given**"} |')
+    if each.get('benign') and len(findings) > BENIGN_MAX:
+        problems.append(f'{name}: {len(findings)} findings in a benign set')
+    return lines
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('data', type=pathlib.Path)
+    parser.add_argument('--build', type=pathlib.Path, default=ROOT / 'build/release')
+    parser.add_argument('--out', type=pathlib.Path, default=HERE / 'QUALITY.md')
+    parser.add_argument('--check', action='store_true')
+    settings = parser.parse_args()
+    picket = settings.build / 'picket'
+    notes = json.loads((HERE / 'quality_notes.json').read_text())
+    sets = json.loads((HERE / 'quality_sets.json').read_text())
+    lines, problems, summary = [], [], []
+    for each in sets:
+        path = settings.data / each['path']
+        result = scan(picket, path) if path.exists() else None
+        before = len(problems)
+        lines += section(each, result, notes, problems)
+        if result is not None:
+            labels = [label for label in each.get('labels', []) if 'later' not in label]
+            missed = sum('missed:' in problem for problem in problems[before:])
+            summary.append(f'| {each["set"]} | {ledger_of(result[2])["records_read"]:,} | '
+                           f'{f"{len(labels) - missed} of {len(labels)}" if labels else "–"} | {len(result[1])}{" (benign)" if each.get("benign") else ""} |')
+    head = ['# What picket finds in public data', '',
+            'Written by `bench/quality.py DATA` with nothing configured: no MMDB, no AWS ranges, the built-in lists only. '
+            'Sets are named by their origin; none of them is part of this repository.', '',
+            '| set | records | labels found, of those that types cover | findings |', '|---|---|---|---|', *summary, '',
+            *([f'- {problem}' for problem in problems] or ['Nothing missed, no finding without a reason, every ledger balances.'])]
+    settings.out.write_text('\n'.join(head + lines) + '\n')
+    print('\n'.join(head))
+    return 1 if settings.check and problems else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
