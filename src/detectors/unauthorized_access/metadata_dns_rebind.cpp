@@ -1,0 +1,50 @@
+#include <algorithm>
+#include <array>
+
+#include "engine/detector.h"
+
+namespace picket::detectors {
+
+namespace {
+
+// AWS's own names of the instance metadata service.
+constexpr std::array<std::string_view, 2> own_names = {"instance-data", "instance-data.ec2.internal"};
+
+std::optional<Evidence> leads_to_metadata(const DnsQuery& query, const Context&) {
+  const auto rebound = std::find_if(query.answers.begin(), query.answers.end(), [](const DnsAnswer& answer) {
+    if (answer.type == "A") return answer.rdata == "169.254.169.254";
+    if (answer.type != "AAAA") return false;
+    const auto ip = IpAddress::parse(answer.rdata);
+    static const auto metadata = IpAddress::parse("fd00:ec2::254");
+    return ip && ip == metadata;
+  });
+  if (rebound == query.answers.end()) return std::nullopt;
+  std::string_view name = query.query_name;
+  if (name.ends_with('.')) name.remove_suffix(1);
+  const auto same = [&](std::string_view own) {
+    return std::equal(name.begin(), name.end(), own.begin(), own.end(),
+                      [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b; });
+  };
+  if (std::any_of(own_names.begin(), own_names.end(), same)) return std::nullopt;
+  return Evidence{{"answer", std::string(rebound->rdata)}};
+}
+
+}  // namespace
+
+extern const Detector metadata_dns_rebind = {
+    .types = {{.name = "UnauthorizedAccess:EC2/MetadataDNSRebind",
+               .severity = Severity::high,
+               .mitre = {"TA0006", "T1552.005"},  // Credential Access: Cloud Instance Metadata API
+               .title = "{domain} led {host} to its own metadata service.",
+               .description =
+                   "{host} asked for {domain} and got {answer}, the address of the instance metadata "
+                   "service; whoever owns the name may read the instance's credentials."}},
+    .summary = "A domain name resolved to the address of the instance metadata service.",
+    .when = {queries()},
+    .issue = {key::host, key::domain},
+    .logic = each(leads_to_metadata),
+    .blind_spots =
+        "Names that resolve to other private addresses; answers from the resolver's cache are not logged.",
+};
+
+}  // namespace picket::detectors
