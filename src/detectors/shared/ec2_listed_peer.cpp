@@ -1,0 +1,142 @@
+#include "detectors/shared/ec2_listed_peer.h"
+
+#include <algorithm>
+#include <array>
+
+#include "detectors/network_thresholds.h"
+#include "detectors/shared/intel_hits.h"
+#include "engine/subject.h"
+
+namespace picket::detectors {
+
+namespace {
+
+using namespace threshold;
+
+constexpr std::uint8_t tcp = 6, udp = 17;
+
+// Where relays listen: ORPort and DirPort of Tor's manual. A relay visiting a web server is somebody
+// browsing.
+constexpr std::array<std::uint16_t, 2> relay_ports = {9001, 9030};
+
+enum Type : std::size_t { c2, mining, tor_client, tor_relay, blackhole, drop_point };
+
+}  // namespace
+
+std::optional<bool> opened_by_source(const FlowRecord& flow) {
+  if (const auto initiator = initiator_of(flow)) return *initiator == 0;
+  const bool source_client = flow.srcport >= client_port_min,
+             destination_client = flow.dstport >= client_port_min;
+  if (source_client == destination_client) return std::nullopt;
+  return source_client;
+}
+
+bool exchanged(const FlowRecord& flow) {
+  if (flow.action != FlowAction::accept) return false;
+  if (flow.protocol == udp) return flow.packets > 1;
+  return flow.packets >= exchange_packets_min && flow.bytes > flow.packets * probe_packet_bytes_max;
+}
+
+void add_peer(Evidence& evidence, const IntelHit& hit, const FlowRecord& flow) {
+  if (hit.entry.find('/') != std::string_view::npos) {
+    evidence.add("listed_range", "the whole range is listed, not this address");
+    evidence.severity = number_of(Severity::medium);
+  }
+  add_hit(evidence, hit, flow.start_ms());
+}
+
+namespace {
+
+std::optional<Evidence> contacted(const FlowRecord& flow, const Context& context) {
+  // Only the half the instance sends: what arrives from a listed address is its scanning, and what was
+  // answered has an outward half. Private addresses in a list have no effect.
+  if (context.listed_is_source || !flow.dstaddr.is_public()) return std::nullopt;
+  if (flow.protocol != tcp && flow.protocol != udp) return std::nullopt;
+  const auto opened = opened_by_source(flow);
+  // Unanswered attempts count when it is certain who tried.
+  const bool reached = opened ? *opened : exchanged(flow);
+  const auto raise = [&](IntelCategory category, Type type) -> std::optional<Evidence> {
+    const IntelHit* hit = best_hit(context.hits, {category}, flow.start_ms());
+    if (hit == nullptr) return std::nullopt;
+    Evidence evidence{{"remote_port", std::to_string(flow.dstport)},
+                      {"opened_by", !opened   ? "unknown"
+                                    : *opened ? "instance"
+                                              : "remote"}};
+    if (flow.action == FlowAction::reject) evidence.add("blocked", "by a security group or network ACL");
+    add_peer(evidence, *hit, flow);
+    if (type == blackhole || type == drop_point) {
+      evidence.severity =
+          std::min(evidence.severity.value_or(number_of(Severity::medium)), number_of(Severity::medium));
+    }
+    return std::move(evidence).as(type);
+  };
+  if (reached) {
+    for (const auto& [category, type] : {std::pair{IntelCategory::c2, c2},
+                                         {IntelCategory::mining, mining},
+                                         {IntelCategory::drop_point, drop_point},
+                                         {IntelCategory::sinkhole, blackhole},
+                                         {IntelCategory::tor_relay, tor_client}}) {
+      if (auto evidence = raise(category, type)) return evidence;
+    }
+    return std::nullopt;
+  }
+  const bool serves_relays =
+      std::find(relay_ports.begin(), relay_ports.end(), flow.srcport) != relay_ports.end();
+  if (serves_relays && exchanged(flow)) return raise(IntelCategory::tor_relay, tor_relay);
+  return std::nullopt;
+}
+
+}  // namespace
+
+extern const Detector ec2_listed_peer = {
+    .types = {{.name = "Backdoor:EC2/C&CActivity.B",
+               .severity = Severity::high,
+               .mitre = {"TA0011", "T1071"},  // Command and Control: Application Layer Protocol
+               .title = "{host} talks to the command and control server {remote_ip}.",
+               .description =
+                   "{host} sent traffic to port {remote_port} of {remote_ip}, a command and control server "
+                   "of threat list {threat_list}."},
+              {.name = "CryptoCurrency:EC2/BitcoinTool.B",
+               .severity = Severity::high,
+               .mitre = {"TA0040", "T1496"},  // Impact: Resource Hijacking
+               .title = "{host} talks to {remote_ip}, which serves cryptocurrency mining.",
+               .description = "{host} sent traffic to port {remote_port} of {remote_ip}, which threat list "
+                              "{threat_list} knows for cryptocurrency mining."},
+              {.name = "UnauthorizedAccess:EC2/TorClient",
+               .severity = Severity::high,
+               .mitre = {"TA0011", "T1090.003"},  // Command and Control: Multi-hop Proxy
+               .title = "{host} connects to the Tor network as a client.",
+               .description =
+                   "{host} opened a connection to port {remote_port} of {remote_ip}, an entry node of the "
+                   "Tor network."},
+              {.name = "UnauthorizedAccess:EC2/TorRelay",
+               .severity = Severity::high,
+               .mitre = {"TA0011", "T1090.003"},
+               .title = "{host} serves the Tor network as a relay.",
+               .description =
+                   "{host} answered the Tor relay {remote_ip} on port {local_port}, where relays listen."},
+              {.name = "Trojan:EC2/BlackholeTraffic",
+               .severity = Severity::medium,
+               .mitre = {"TA0011", "T1071"},
+               .title = "{host} tries to reach the sinkhole {remote_ip}.",
+               .description =
+                   "{host} sent traffic to {remote_ip}, where the traffic of known malware is led; "
+                   "threat list {threat_list}."},
+              {.name = "Trojan:EC2/DropPoint",
+               .severity = Severity::medium,
+               .mitre = {"TA0010", "T1041"},  // Exfiltration: over C2 Channel
+               .title = "{host} tries to reach {remote_ip}, which collects stolen data.",
+               .description = "{host} sent traffic to port {remote_port} of {remote_ip}, which threat list "
+                              "{threat_list} knows as a drop point of stolen data."}},
+    .summary =
+        "An instance reached for an address known for command and control, mining, Tor, stolen data, or as a "
+        "sinkhole.",
+    .when = {listed_peer({"c2", "mining", "drop_point", "sinkhole", "tor_relay"})},
+    .issue = {key::host, key::remote_ip},
+    .logic = each(contacted),
+    .blind_spots =
+        "Addresses no loaded list knows; connections of which the log tells neither who began nor that "
+        "data went across; Tor relays on other ports than 9001 and 9030.",
+};
+
+}  // namespace picket::detectors
