@@ -22,7 +22,7 @@ std::string logs_of(const Detector& detector) {
 std::string_view order_of(const Detector& detector) {
   if (detector.logic.ordered != nullptr) return "ordered";
   if (!detector.logic.window) return "each";
-  return detector.logic.window->make_baseline() ? "bucket" : "window";
+  return detector.logic.window->has_baseline() ? "bucket" : "window";
 }
 
 void write_type(JsonWriter& json, const Detector& detector, const FindingType& type) {

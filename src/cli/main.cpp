@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -18,6 +19,9 @@ std::string default_data_dir() {
 
 int main(int argc, char** argv) {
   using namespace picket::cli;
+  // State comes and goes with every epoch: memory handed back to the kernel each time would be faulted in again.
+  mallopt(M_TRIM_THRESHOLD, 256 << 20);
+  mallopt(M_MMAP_THRESHOLD, 64 << 20);
   CLI::App program{
       "picket: threat detection for AWS. Reads the logs an organisation already writes and raises findings in\n"
       "GuardDuty's own types and JSON; serves the GuardDuty API."};

@@ -80,34 +80,37 @@ void Partition::judge_windows(std::span<const Detector* const> detectors, const 
                               PartitionOutput& out) {
   struct Due {
     WindowKey key;
+    Open* open = nullptr;
     bool closes = false;
   };
-  std::vector<Due> due;
+  std::vector<Due> due, in_order;  // in_order: those with a baseline, which folds in the order of time
   const auto closes = [&](const WindowKey& key) {
     const Detector& detector = *detectors[key.detector];
     const TimeMs watermark = time.watermark[static_cast<std::size_t>(detector.when.front().log)];
     return key.start + detector.logic.window->options.span <= watermark;
   };
+  const auto list = [&](const WindowKey& key, Open& open, bool closing) {
+    (detectors[key.detector]->logic.window->has_baseline() ? in_order : due).push_back({key, &open, closing});
+  };
   for (const WindowKey& key : touched_) {
-    if (const bool closing = closes(key); !closing) due.push_back({key, false});
+    if (!closes(key)) list(key, windows_.find(key)->second, false);
   }
   touched_.clear();
-  for (const auto& [key, open] : windows_) {
-    if (closes(key)) due.push_back({key, true});
+  for (auto& [key, open] : windows_) {
+    if (closes(key)) list(key, open, true);
   }
-  // In order of detector, entity and start, so that baselines fold in the order of time.
-  std::sort(due.begin(), due.end(), [](const Due& a, const Due& b) { return a.key < b.key; });
+  std::sort(in_order.begin(), in_order.end(), [](const Due& a, const Due& b) { return a.key < b.key; });
+  due.insert(due.end(), in_order.begin(), in_order.end());
+  // Nothing is added meanwhile and erasing moves nothing, so the pointers hold.
   for (const Due& item : due) {
-    const auto at = windows_.find(item.key);
-    Open& open = at->second;
+    Open& open = *item.open;
     const Detector& detector = *detectors[item.key.detector];
     const WindowLogic& logic = *detector.logic.window;
     const auto log = static_cast<std::size_t>(detector.when.front().log);
     Known* known = nullptr;
-    std::unique_ptr<BaselineState> fresh = logic.make_baseline();
-    if (fresh) {
+    if (logic.has_baseline()) {
       known = &baselines_[{item.key.detector, item.key.entity}];
-      if (!known->baseline) known->baseline = std::move(fresh);
+      if (!known->baseline) known->baseline = logic.make_baseline();
       known->last = std::max(known->last, item.key.start);
       if (item.closes) {
         // Only what ended at least the lateness before this window began may judge it.
@@ -138,7 +141,7 @@ void Partition::judge_windows(std::span<const Detector* const> detectors, const 
         slot = std::move(open.entry.state);
       }
     }
-    windows_.erase(at);
+    windows_.erase(item.key);
   }
 }
 

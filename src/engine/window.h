@@ -83,6 +83,7 @@ class WindowLogic {
   explicit WindowLogic(WindowOptions options) : options(options) {}
   virtual ~WindowLogic() = default;
   virtual std::unique_ptr<WindowState> make_state() const = 0;
+  virtual bool has_baseline() const = 0;
   virtual std::unique_ptr<BaselineState> make_baseline() const = 0;  // nullptr: no baseline
   virtual void judge(const WindowState& state, const BaselineState* baseline, const Judging& judging, Emit& emit) const = 0;
   virtual void fold(BaselineState& baseline, const WindowState& state) const = 0;
@@ -144,6 +145,7 @@ class Logic final : public WindowLogic {
  public:
   using WindowLogic::WindowLogic;
   std::unique_ptr<WindowState> make_state() const override { return std::make_unique<Holder<S>>(); }
+  bool has_baseline() const override { return HasBaseline<S>; }
   std::unique_ptr<BaselineState> make_baseline() const override {
     if constexpr (HasBaseline<S>) {
       return std::make_unique<BaselineHolder<typename S::Baseline>>();
