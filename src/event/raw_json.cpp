@@ -1,14 +1,39 @@
 #include "event/raw_json.h"
 
 #include <charconv>
+#include <vector>
 
 namespace picket {
 
 namespace dom = simdjson::dom;
 
+namespace {
+
+// Making a parser costs more than parsing a small value with it, so each thread keeps a few.
+constexpr std::size_t spare_parsers_max = 4;
+constexpr std::size_t spare_capacity_max = 1U << 20;  // one that had a larger text is given up
+std::vector<std::unique_ptr<dom::parser>>& spare_parsers() {
+  thread_local std::vector<std::unique_ptr<dom::parser>> parsers;
+  return parsers;
+}
+
+}  // namespace
+
+JsonDocument::~JsonDocument() {
+  if (parser_ && parser_->capacity() <= spare_capacity_max && spare_parsers().size() < spare_parsers_max) {
+    spare_parsers().push_back(std::move(parser_));
+  }
+}
+
 JsonDocument::JsonDocument(std::string_view text) {
   if (text.empty()) return;
-  parser_ = std::make_unique<dom::parser>();
+  auto& spare = spare_parsers();
+  if (spare.empty()) {
+    parser_ = std::make_unique<dom::parser>();
+  } else {
+    parser_ = std::move(spare.back());
+    spare.pop_back();
+  }
   dom::element root;
   if (parser_->parse(text.data(), text.size()).get(root) == simdjson::SUCCESS) root_ = root;
 }

@@ -15,6 +15,9 @@ class JsonDocument {
  public:
   // An unparsable or empty text gives a document whose root() is absent.
   explicit JsonDocument(std::string_view text);
+  ~JsonDocument();
+  JsonDocument(JsonDocument&&) noexcept = default;
+  JsonDocument& operator=(JsonDocument&&) noexcept = default;
   std::optional<simdjson::dom::element> root() const { return root_; }
   // A value by path, "a.b.0.c" (array index as number); absent when any step is.
   std::optional<simdjson::dom::element> at(std::string_view path) const;
