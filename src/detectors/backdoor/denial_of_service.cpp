@@ -45,12 +45,17 @@ bool as_fast_as(const FlowRecord& flow, std::uint64_t rate) {
   return flow.packets >= rate * static_cast<std::uint64_t>(seconds);
 }
 
-// A packet or two of a fresh socket: a SYN without data, a lone query.
+// A packet or two of a fresh socket: a SYN without data, a lone query or its answer.
 bool fresh(const FlowRecord& flow) {
   if (flow.packets > fresh_packets_max || flow.action == FlowAction::reject) return false;
   if (flow.protocol == tcp_protocol)
     return flow.dstport < flow.srcport && flow.bytes <= flow.packets * probe_packet_bytes_max;
   return flow.protocol == udp_protocol && (flow.dstport == dns_port || flow.srcport == dns_port);
+}
+
+// By the client's port, so that both halves of a conversation are in or out together.
+bool sampled(const FlowRecord& flow) {
+  return (std::max(flow.srcport, flow.dstport) >> 1U) % fresh_share == 0;
 }
 
 constexpr std::array<std::string_view, Flood::kinds> names = {"DNS queries",
@@ -66,7 +71,7 @@ constexpr std::array<std::size_t, Flood::kinds> types = {0, 1, 2, 3, 3, 4};
 
 bool Flood::select(const FlowRecord& flow) {
   const bool bulk = flow.packets >= answer_packets_min && as_fast_as(flow, answer_rate_min);
-  return (bulk || fresh(flow)) && (flow.srcaddr.is_public() || flow.dstaddr.is_public());
+  return (bulk || (sampled(flow) && fresh(flow))) && (flow.srcaddr.is_public() || flow.dstaddr.is_public());
 }
 
 std::uint64_t Flood::entity(const FlowRecord& flow) {
@@ -76,11 +81,13 @@ std::uint64_t Flood::entity(const FlowRecord& flow) {
 void Flood::add(const FlowRecord& flow, const ProofRecord& record) {
   pair_.add(flow, record);
   Side& side = sides_[flow.dstaddr < flow.srcaddr ? 1 : 0];
-  side.all[protocol_index(flow.protocol)] += flow.packets;
+  const bool stands_for_many = fresh(flow);
+  const std::uint64_t packets = flow.packets * (stands_for_many ? fresh_share : 1);
+  side.all[protocol_index(flow.protocol)] += packets;
   const Kind kind = kind_of(flow);
   if (kind == kinds || flow.action == FlowAction::reject) return;
-  if (fresh(flow)) {
-    side.flood[kind] += flow.packets;
+  if (stands_for_many) {
+    side.flood[kind] += packets;
     return;
   }
   if (!as_fast_as(flow, flood_rate_min)) return;
