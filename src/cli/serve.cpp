@@ -147,6 +147,7 @@ int run_serve(ServeFlags flags) {
   LiveSettings live_settings;
   live_settings.data_dir = flags.data_dir;
   live_settings.retention = config.retention;
+  live_settings.snapshot_interval = config.snapshot_interval;
   live_settings.lateness.of = {config.lateness_cloudtrail, config.lateness_vpcflow, config.lateness_dns, config.lateness_k8saudit};
   for (const std::string& path : flags.watch) live_settings.sources.push_back({path, {}});
   for (const SourceKeys& source : config.sources) {

@@ -227,7 +227,10 @@ Result<Config> parse_config(std::string_view text, const std::string& origin) {
       table.number("object_bytes_max", config.object_bytes_max, 1 << 20, std::int64_t{1} << 40);
       table.number("identities_max", config.identities_max, 1 << 10, std::int64_t{1} << 36);
     });
-    top.table("engine", [&](Table& table) { table.number("threads", config.threads, 0, 1024); });
+    top.table("engine", [&](Table& table) {
+      table.number("threads", config.threads, 0, 1024);
+      table.duration("snapshot_interval", config.snapshot_interval);
+    });
   }
   if (error) return std::unexpected(*error);
   return config;

@@ -53,6 +53,7 @@ struct Config {
   std::uint64_t object_bytes_max = 16ULL << 30;
   std::uint64_t identities_max = 64U << 20;                 // record ids kept to find duplicates
   unsigned threads = 0;                                     // [engine] threads; 0 = one per core
+  TimeMs snapshot_interval = 30 * second_ms;                // [engine] snapshot_interval: what a restart replays at most
 };
 
 // Errors name the key, the line and what would be valid.

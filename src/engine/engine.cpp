@@ -64,7 +64,8 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
                   object_outputs[number]);
     DecodeReport report;
     if (auto source = object.open(); !source) {
-      report.verdict = ObjectVerdict::failed;
+      const bool replaced = source.error().kind == ErrorKind::conflict;
+      report.verdict = replaced ? ObjectVerdict::not_a_log : ObjectVerdict::failed;
       report.reason = source.error().what;
     } else {
       report = decode_object(**source, object.info, limits_.decode, run);
@@ -89,20 +90,20 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
       const auto& twice = duplicates[item.object_index];
       if (std::binary_search(twice.begin(), twice.end(), item.position)) {
         // Which delivery came first must not show: a copy counts for nothing, but may name the proof's object.
-        if (item.detection.first.event_id.empty()) continue;
-        item.detection.count = 0;
+        if (item.detection->first.event_id.empty()) continue;
+        item.detection->count = 0;
         if (!item.ordered) {
-          copies.push_back(std::move(item.detection));
+          copies.push_back(std::move(*item.detection));
           continue;
         }
       }
       if (item.ordered) {
-        const Detector& detector = *detectors_[item.detection.detector];
-        const std::string entity = issue_value(item.detection.subject, item.detection.evidence, detector.entity);
-        partitions_[partition_of(hash64(entity))].add_row(std::move(item.detection));
-      } else if (admit(item.detection)) {
-        keep_key(item.detection);
-        aggregator_.add(item.detection);
+        const Detector& detector = *detectors_[item.detection->detector];
+        const std::string entity = issue_value(item.detection->subject, item.detection->evidence, detector.entity);
+        partitions_[partition_of(hash64(entity))].add_row(std::move(*item.detection));
+      } else if (admit(*item.detection)) {
+        keep_key(*item.detection);
+        aggregator_.add(*item.detection);
       }
     }
     for (auto& [issue, activity] : output.activities) {
@@ -118,13 +119,19 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
   }
 
   PartitionTime time{watermark_, lateness_.of};
+  // First every worker's windows are dealt out, then each partition takes its own.
+  using Dealt = std::array<std::vector<std::pair<WindowKey, WindowEntry*>>, partition_count>;
+  std::vector<Dealt> dealt(outputs_.size());
+  workers_.parallel_for(outputs_.size(), [&](unsigned, std::size_t number) {
+    for (auto& [key, entry] : outputs_[number].windows) {
+      dealt[number][partition_of(hash_mix(key.entity, key.detector))].emplace_back(key, &entry);
+    }
+  });
   std::vector<PartitionOutput> turns(partition_count);
   workers_.parallel_for(partition_count, [&](unsigned, std::size_t number) {
     Partition& partition = partitions_[number];
-    for (WorkerOutput& output : outputs_) {
-      for (auto& [key, entry] : output.windows) {
-        if (partition_of(hash_mix(key.entity, key.detector)) == number) partition.add_window(key, std::move(entry));
-      }
+    for (const Dealt& from : dealt) {
+      for (const auto& [key, entry] : from[number]) partition.add_window(key, std::move(*entry));
     }
     turns[number] = partition.turn(detectors_, facts_, time, limits_.ordered_bytes_max);
   });

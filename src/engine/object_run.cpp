@@ -39,6 +39,10 @@ void ObjectRun::saw(LogKind kind, TimeMs time) {
   times_.add(time);
 }
 
+void ObjectRun::reached(std::uint64_t position) {
+  result_.ledger.last_position = std::max(result_.ledger.last_position, position);
+}
+
 bool ObjectRun::left_out(TimeMs time, std::string_view account) {
   if (!tables_.filter.active()) return false;
   const std::string_view reason = tables_.filter.reason(time, account.empty() ? std::string_view(info_.account) : account);
@@ -112,7 +116,7 @@ void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t positi
     if (!evidence) return;
     const ProofRecord record{event.event_time, object_, records_before_ + position, std::string(event.event_id)};
     Subject subject = subject_of(event, ResourceKind::access_key);
-    out_.pending.push_back({make_detection(index, std::move(*evidence), std::move(subject), record, hits), object_index_,
+    out_.pending.push_back({std::make_unique<Detection>(make_detection(index, std::move(*evidence), std::move(subject), record, hits)), object_index_,
                             position, detector.logic.ordered != nullptr});
   };
 
@@ -192,6 +196,7 @@ void ObjectRun::on_listed_flow(const FlowRecord& flow, bool source) {
 }
 
 void ObjectRun::on_flows(std::span<const FlowRecord> records) {
+  if (!records.empty()) reached(records.back().position);
   if (!tables_.filter.active() && overlapping_flow_log_.empty()) return take_flows(records);
   std::vector<FlowRecord> kept;
   for (const FlowRecord& flow : records) {
@@ -301,8 +306,9 @@ void ObjectRun::on_audit(const AuditEvent& event, std::uint64_t position) {
     std::optional<Evidence> evidence = detector.logic.audit(event, context);
     if (!evidence) continue;
     const ProofRecord record{time, object_, records_before_ + position, std::string(event.audit_id)};
-    out_.pending.push_back({make_detection(audit.detector, std::move(*evidence), subject_of(event), record,
-                                           audit.trigger->listed ? context.hits : std::span<const IntelHit>{}),
+    out_.pending.push_back({std::make_unique<Detection>(make_detection(
+                                audit.detector, std::move(*evidence), subject_of(event), record,
+                                audit.trigger->listed ? context.hits : std::span<const IntelHit>{})),
                             object_index_, position, detector.logic.ordered != nullptr});
   }
 }
@@ -312,7 +318,8 @@ void ObjectRun::on_filtered(LogKind, std::uint64_t, std::string_view reason) {
   ++result_.ledger.filter_reasons[std::string(reason)];
 }
 
-void ObjectRun::on_quarantined(LogKind, const Quarantined& record) {
+void ObjectRun::on_quarantined(LogKind kind, const Quarantined& record) {
+  if (kind == LogKind::vpcflow) reached(record.position);
   ++result_.ledger.quarantined;
   ++result_.ledger.quarantine_reasons[std::string(record.reason)];
 }

@@ -49,7 +49,7 @@ using WindowTable = boost::unordered_flat_map<WindowKey, WindowEntry, WindowKeyH
 // A detection of a log whose records may come twice, or a row of an ordered detector: kept with its record
 // until the duplicates of the epoch are known.
 struct PendingDetection {
-  Detection detection;
+  std::unique_ptr<Detection> detection;  // a kilobyte: moved about by pointer
   std::uint32_t object_index = 0;
   std::uint64_t position = 0;
   bool ordered = false;
@@ -123,6 +123,7 @@ class ObjectRun final : public EventSink {
  private:
   struct InterfaceCache;
   void saw(LogKind kind, TimeMs time);
+  void reached(std::uint64_t position);
   bool left_out(TimeMs time, std::string_view account);
   void take_flows(std::span<const FlowRecord> records);
   void identify(std::uint64_t id, TimeMs time, std::uint64_t position);

@@ -169,10 +169,23 @@ void Partition::fold_copies() {
   rows_.resize(kept);
 }
 
+// Rows are large (more than a kilobyte), so their places are sorted and each row is moved once.
+void Partition::sort_rows() {
+  if (std::is_sorted(rows_.begin(), rows_.end(), row_before)) return;
+  std::vector<Candidate*> places;
+  places.reserve(rows_.size());
+  for (Candidate& row : rows_) places.push_back(&row);
+  std::sort(places.begin(), places.end(), [](const Candidate* a, const Candidate* b) { return row_before(*a, *b); });
+  std::vector<Candidate> sorted;
+  sorted.reserve(rows_.size());
+  for (Candidate* row : places) sorted.push_back(std::move(*row));
+  rows_ = std::move(sorted);
+}
+
 void Partition::judge_rows(std::span<const Detector* const> detectors, const Facts& facts, const PartitionTime& time,
                            std::size_t ordered_bytes_max, PartitionOutput& out) {
   if (rows_.empty()) return;
-  std::sort(rows_.begin(), rows_.end(), row_before);
+  sort_rows();
   fold_copies();
   const auto is_due = [&](const Candidate& row) {
     return row.first.time <= time.watermark[static_cast<std::size_t>(detectors[row.detector]->when.front().log)];

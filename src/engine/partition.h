@@ -51,6 +51,7 @@ class Partition {
   };
   void judge_windows(std::span<const Detector* const> detectors, const Facts& facts, const PartitionTime& time,
                      PartitionOutput& out);
+  void sort_rows();
   void judge_rows(std::span<const Detector* const> detectors, const Facts& facts, const PartitionTime& time,
                   std::size_t ordered_bytes_max, PartitionOutput& out);
   void fold_copies();

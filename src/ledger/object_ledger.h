@@ -29,6 +29,7 @@ struct ObjectLedger {
   std::map<std::string, std::uint64_t> filter_reasons, quarantine_reasons;
   std::uint64_t no_data = 0, skip_data = 0;  // visibility gaps of flow logs
   TimeMs first = 0, last = 0;                // event times, when processed > 0
+  std::uint64_t last_position = 0;  // of flow logs: the last line with a record; header lines count
   // How far the object may move its stream's watermark: see TimeSampler.
   TimeMs advance = 0;
 
@@ -36,7 +37,7 @@ struct ObjectLedger {
   template <class Ar>
   void io(Ar& ar) {
     ar(key, state, kind, reason, bytes_in, bytes_decoded, records_read, processed, filtered, duplicate, quarantined, late,
-       filter_reasons, quarantine_reasons, no_data, skip_data, first, last, advance);
+       filter_reasons, quarantine_reasons, no_data, skip_data, first, last, last_position, advance);
   }
 };
 

@@ -122,7 +122,12 @@ class FileLog final : public InputLog {
       }
       written += static_cast<std::size_t>(n);
     }
-    if (fdatasync(fd_) != 0) return fail(ErrorKind::io, std::string("cannot sync: ") + std::strerror(errno), path(segment_).string());
+    if (fdatasync(fd_) != 0) {
+      const int why = errno;
+      // The caller will append them again: they must not be there twice.
+      if (ftruncate(fd_, before) != 0) return fail(ErrorKind::io, "the input log is torn", path(segment_).string());
+      return fail(ErrorKind::io, std::string("cannot sync: ") + std::strerror(why), path(segment_).string());
+    }
     return {};
   }
 

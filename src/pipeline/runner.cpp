@@ -63,6 +63,22 @@ std::vector<fs::path> snapshot_files(const fs::path& folder) {
   return found;
 }
 
+// A file that a watcher listed may have been replaced before an epoch reads it, or reads it again after a
+// crash: then it is another object, which has or will have a manifest of its own.
+Result<std::unique_ptr<ByteSource>> open_as_listed(const Manifest& m) {
+  if (m.head_hash != 0) {
+    const std::size_t head_size = static_cast<std::size_t>(std::min<std::uint64_t>(manifest_head_bytes, m.size));
+    const std::string head = read_at(m.path, 0, head_size);
+    std::error_code error;
+    const std::uint64_t size = fs::file_size(m.path, error);
+    const bool same = m.length ? size >= m.offset + *m.length : size == m.size;
+    if (!error && (!same || hash64(head) != m.head_hash)) {
+      return fail(ErrorKind::conflict, "replaced before it was read", m.path);
+    }
+  }
+  return open_file(m.path, m.offset, m.length.value_or(UINT64_MAX));
+}
+
 }  // namespace
 
 Runner::Runner(Engine& engine, InputLog& log, RunnerSettings settings, EpochSink sink)
@@ -109,7 +125,15 @@ PendingBounds Runner::bounds() const {
   return least;
 }
 
+Result<void> Runner::sink_unsaved() {
+  if (!unsaved_) return {};
+  if (auto done = sink_(engine_.epoch(), *unsaved_); !done) return done;
+  unsaved_.reset();
+  return {};
+}
+
 Result<EpochResult> Runner::run_epoch() {
+  if (auto done = sink_unsaved(); !done) return std::unexpected(done.error());
   std::vector<Manifest> batch;
   EpochCut cut{engine_.epoch() + 1, {}};
   std::uint64_t bytes = 0;
@@ -149,19 +173,23 @@ Result<EpochResult> Runner::run(std::vector<Manifest> manifests) {
     object.stream = m.stream;
     object.lower_bound = m.lower_bound;
     object.records_before = files_[m.path].records;
-    object.open = [path = m.path, offset = m.offset, length = m.length] {
-      return open_file(path, offset, length.value_or(UINT64_MAX));
-    };
+    object.open = [m] { return open_as_listed(m); };
     objects.push_back(std::move(object));
   }
   for (const auto& [stream, times] : bounds_) drained_.erase(stream);
   EpochResult result = engine_.run_epoch(objects, bounds());
-  for (std::size_t i = 0; i < manifests.size(); ++i) files_[manifests[i].path].records += result.objects[i].records_read;
+  for (std::size_t i = 0; i < manifests.size(); ++i) {
+    const ObjectLedger& read = result.objects[i];
+    files_[manifests[i].path].records += std::max(read.records_read, read.last_position);
+  }
   if (!drained_.empty()) {
     for (const std::string& stream : drained_) engine_.release(stream, end_of_time);
     drained_.clear();
   }
-  if (auto done = sink_(engine_.epoch(), result); !done) return std::unexpected(done.error());
+  unsaved_ = std::move(result);
+  if (auto done = sink_(engine_.epoch(), *unsaved_); !done) return std::unexpected(done.error());
+  result = std::move(*unsaved_);
+  unsaved_.reset();
   return result;
 }
 
@@ -202,6 +230,7 @@ Result<std::optional<std::string>> Runner::load(std::string_view bytes) {
 
 Result<void> Runner::save_snapshot() {
   if (settings_.snapshot_folder.empty()) return {};
+  if (auto done = sink_unsaved(); !done) return done;
   const auto segment = log_.cut_segment();
   if (!segment) return std::unexpected(segment.error());
   const std::uint64_t oldest = previous_segment_;

@@ -1,5 +1,7 @@
 #include "pipeline/watcher.h"
 
+#include <simdjson.h>
+
 #include <algorithm>
 
 #include "base/hash.h"
@@ -8,25 +10,30 @@ namespace picket {
 
 namespace {
 
-constexpr std::size_t head_bytes = 4096;  // DESIGN section 3: a growing file is known by device, inode and these
+constexpr std::size_t first_line_bytes = 64U << 10;
+
+// Whether it is one record a line, so that what is complete can be taken while the file grows. A first line
+// that opens a JSON document without closing it tells one document over many lines.
+bool one_record_a_line(std::string_view head) {
+  const std::size_t end = head.find('\n');
+  if (end == std::string_view::npos) return false;
+  std::string_view line = head.substr(0, end);
+  while (line.ends_with('\r') || line.ends_with(' ')) line.remove_suffix(1);
+  return !(line.starts_with('{') || line.starts_with('[')) || (line.starts_with('{') && line.ends_with('}'));
+}
+
+// Whether a last line without a line end is a whole JSON record all the same.
+bool closes_record(const std::string& path, std::uint64_t begin, std::uint64_t end) {
+  constexpr std::uint64_t line_max = 1U << 20;
+  if (end - begin > line_max) return read_at(path, end - 1, 1).find_first_of("}]") == 0;
+  const std::string line = read_at(path, begin, static_cast<std::size_t>(end - begin));
+  simdjson::dom::parser parser;
+  simdjson::dom::element record;
+  return line.find_first_of("{[") == 0 && parser.parse(line).get(record) == simdjson::SUCCESS;
+}
 
 bool compressed(std::string_view head) {
   return head.starts_with("\x1f\x8b") || head.starts_with("\x28\xb5\x2f\xfd") || head.starts_with("PAR1");
-}
-
-// The first `length` bytes; shorter when the file is.
-std::string read_at(const std::string& path, std::uint64_t offset, std::size_t length) {
-  std::string text(length, '\0');
-  std::size_t filled = 0;
-  if (auto source = open_file(path, offset, length)) {
-    while (filled < length) {
-      const auto got = (*source)->read(std::span(text).subspan(filled));
-      if (!got || *got == 0) break;
-      filled += *got;
-    }
-  }
-  text.resize(filled);
-  return text;
 }
 
 // Where the last complete line before `end` ends, not before `begin`.
@@ -64,23 +71,30 @@ std::vector<Manifest> Watcher::poll(const std::map<std::string, KnownFile>& know
       }
     }
     for (Manifest& m : plan(fresh, source.settings, workers)) {
-      const std::string head = read_at(m.path, 0, head_bytes);
+      const std::string head = read_at(m.path, 0, static_cast<std::size_t>(std::min<std::uint64_t>(manifest_head_bytes, m.size)));
       m.head_hash = hash64(head);
       const auto at = known.find(m.path);
       const KnownFile* before = at == known.end() ? nullptr : &at->second;
-      const bool lines = !compressed(head) && head.find('\n') != std::string::npos;
+      const bool lines = !compressed(head) && one_record_a_line(read_at(m.path, 0, first_line_bytes));
+      // A text that has not come to the end of its first line yet.
+      if (!lines && !compressed(head) && m.size > 0 && now_ns - m.modified_ns < abandoned_ns &&
+          last_line_end(m.path, 0, m.size) == 0 && !closes_record(m.path, 0, m.size)) {
+        ++unquiet_;
+        continue;
+      }
       // The same file grown: its first 4 KiB (or what there was of them) are the same, and it is longer.
       const bool grown = before != nullptr && lines && before->inode == m.inode && before->device == m.device &&
                          m.size > before->consumed &&
                          hash64(std::string_view(head).substr(0, std::min<std::uint64_t>(head.size(), before->size))) == before->head_hash;
       if (lines) {
         const std::uint64_t begin = grown ? before->consumed : 0;
-        const std::uint64_t end = last_line_end(m.path, begin, m.size);
-        // Without a single line end behind `begin` the rest waits for its line to be finished, but a whole file
-        // that never had one is taken as it is.
-        if (end == begin && grown) continue;
+        std::uint64_t end = last_line_end(m.path, begin, m.size);
+        // An unfinished last line waits; one that closes its JSON, or that nobody went on writing, was the last.
+        if (end < m.size && (now_ns - m.modified_ns >= abandoned_ns || closes_record(m.path, end, m.size))) end = m.size;
+        if (end < m.size) ++unquiet_;
+        if (end == begin) continue;
         m.offset = begin;
-        if (end > begin) m.length = end - begin;
+        m.length = end - begin;
         if (grown && m.flow_format.empty() && m.kind == LogKind::vpcflow) {
           const std::string first = head.substr(0, head.find('\n'));
           if (first.find("srcaddr") != std::string::npos) m.flow_format = first;

@@ -144,4 +144,18 @@ Result<std::unique_ptr<ByteSource>> open_file(const std::string& path, std::uint
   return source;
 }
 
+std::string read_at(const std::string& path, std::uint64_t offset, std::size_t length) {
+  std::string text(length, '\0');
+  std::size_t filled = 0;
+  if (auto source = open_file(path, offset, length)) {
+    while (filled < length) {
+      const auto got = (*source)->read(std::span(text).subspan(filled));
+      if (!got || *got == 0) break;
+      filled += *got;
+    }
+  }
+  text.resize(filled);
+  return text;
+}
+
 }  // namespace picket

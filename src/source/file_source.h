@@ -36,4 +36,7 @@ Listing list_files(const std::string& argument);
 Result<std::unique_ptr<ByteSource>> open_file(const std::string& path, std::uint64_t offset = 0,
                                               std::uint64_t length = UINT64_MAX);
 
+// At most `length` bytes from `offset` on; shorter when the file is, or cannot be read.
+std::string read_at(const std::string& path, std::uint64_t offset, std::size_t length);
+
 }  // namespace picket
