@@ -144,6 +144,15 @@ void Aggregator::settle(std::uint64_t window) {
   add(activity);
 }
 
+void Aggregator::touch(TimeMs since) {
+  for (const auto& [base, issue] : issues_) {
+    const auto recent = [&](const auto& part) { return part.second.last.time >= since; };
+    if (std::any_of(issue.settled.begin(), issue.settled.end(), recent) || std::any_of(issue.open.begin(), issue.open.end(), recent)) {
+      touched_.insert(base);
+    }
+  }
+}
+
 std::vector<AggregatedFinding> Aggregator::findings_of(const std::string& base, const Issue& issue) const {
   std::vector<const Activity*> parts;
   for (const auto& [number, activity] : issue.settled) parts.push_back(&activity);

@@ -83,7 +83,9 @@ class Aggregator {
     std::vector<AggregatedFinding> updated;  // by id
     std::vector<std::string> retracted;      // ids that no longer exist
   };
-  // Findings whose activity changed since the last call, in order of id.
+  // Facts from `since` on were learned: findings seen since then may tell more of their resource.
+  void touch(TimeMs since);
+  // Findings whose activity changed (or were touched) since the last call, in order of id.
   Changes take_changes();
 
   std::size_t issues() const { return issues_.size(); }

@@ -82,6 +82,9 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
     for (const auto& [name, sighting] : output.interfaces) facts_.learn(sighting);
   }
 
+  // Facts learned now hold from the watermark on, or they were late.
+  const TimeMs facts_since = watermark_[static_cast<std::size_t>(LogKind::cloudtrail)];
+  const bool facts_learned = std::any_of(outputs_.begin(), outputs_.end(), [](const WorkerOutput& output) { return !output.fact_rows.empty(); });
   move_watermarks(objects, object_outputs, pending);
 
   std::vector<Detection> copies;
@@ -154,6 +157,7 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
   evictions_.facts += facts_.evict();
   claims_.forget(watermark_[static_cast<std::size_t>(LogKind::vpcflow)]);
 
+  if (facts_learned) aggregator_.touch(facts_since);
   EpochResult result;
   Aggregator::Changes changes = aggregator_.take_changes();
   result.updated = std::move(changes.updated);

@@ -39,13 +39,23 @@ Result<void> FindingWriter::write(std::uint64_t epoch, const EpochResult& result
       place->second = !*detector || (*detector)->status == DetectorStatus::enabled;
     }
     if (place->second) {
-      rows.push_back(row_of(finding, engine_, renderer_, epoch));
+      FindingRow row = row_of(finding, engine_, renderer_, epoch);
+      // Touched for facts that told nothing new of it: as it is in the store already.
+      const std::uint64_t document = hash64(row.document);
+      const auto [known, first] = written_.try_emplace(row.id, document);
+      if (!first && known->second == document) continue;
+      known->second = document;
+      rows.push_back(std::move(row));
     } else {
       ++withheld_;
     }
   }
+  for (const std::string& id : result.retracted) written_.erase(id);
   const auto applied = store_.apply(rows, result.retracted, epoch, {}, now_());
-  if (!applied) return std::unexpected(applied.error());
+  if (!applied) {
+    for (const FindingRow& row : rows) written_.erase(row.id);  // Not stored, so to be written again.
+    return std::unexpected(applied.error());
+  }
   if (rejected_ == 0 && !applied->rejected.empty()) {
     first_rejection_ = applied->rejected.front().id + ": " + applied->rejected.front().why;
   }

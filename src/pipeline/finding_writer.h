@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 
 #include "pipeline/render.h"
@@ -27,6 +28,7 @@ class FindingWriter {
   const Engine& engine_;
   const Renderer& renderer_;
   const std::function<TimeMs()> now_;
+  std::map<std::string, std::uint64_t> written_;  // hash of a finding's document as it was last written, by id
   std::uint64_t rejected_ = 0, withheld_ = 0;
   std::string first_rejection_;
 };
