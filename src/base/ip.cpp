@@ -38,7 +38,9 @@ std::uint64_t load_be(const std::uint8_t* bytes) {
   return value;
 }
 
-constexpr std::uint32_t quad(unsigned a, unsigned b, unsigned c, unsigned d) { return a << 24 | b << 16 | c << 8 | d; }
+constexpr std::uint32_t quad(unsigned a, unsigned b, unsigned c, unsigned d) {
+  return a << 24 | b << 16 | c << 8 | d;
+}
 
 bool within(std::uint32_t ip, std::uint32_t network, unsigned length) {
   return length == 0 || (ip ^ network) >> (32 - length) == 0;
@@ -69,20 +71,24 @@ bool IpAddress::is_public() const {
     return !(within(ip, 0, 8) || within(ip, quad(10, 0, 0, 0), 8) || within(ip, quad(100, 64, 0, 0), 10) ||
              within(ip, quad(127, 0, 0, 0), 8) || within(ip, quad(169, 254, 0, 0), 16) ||
              within(ip, quad(172, 16, 0, 0), 12) || within(ip, quad(192, 0, 0, 0), 24) ||
-             within(ip, quad(192, 168, 0, 0), 16) || within(ip, quad(198, 18, 0, 0), 15) || ip >= quad(224, 0, 0, 0));
+             within(ip, quad(192, 168, 0, 0), 16) || within(ip, quad(198, 18, 0, 0), 15) ||
+             ip >= quad(224, 0, 0, 0));
   }
   // 2000::/3 is what IANA has delegated as global unicast; 64:ff9b::/96 wraps public IPv4.
   return (bytes_[0] & 0xe0U) == 0x20U || (load_be(bytes_.data()) == 0x0064ff9b00000000ULL);
 }
 
-bool IpAddress::is_multicast() const { return is_v4() ? within(v4_value(), quad(224, 0, 0, 0), 4) : bytes_[0] == 0xff; }
+bool IpAddress::is_multicast() const {
+  return is_v4() ? within(v4_value(), quad(224, 0, 0, 0), 4) : bytes_[0] == 0xff;
+}
 
 bool IpAddress::is_loopback() const {
   return is_v4() ? within(v4_value(), quad(127, 0, 0, 0), 8) : high() == 0 && low() == 1;
 }
 
 bool IpAddress::is_link_local() const {
-  return is_v4() ? within(v4_value(), quad(169, 254, 0, 0), 16) : bytes_[0] == 0xfe && (bytes_[1] & 0xc0U) == 0x80U;
+  return is_v4() ? within(v4_value(), quad(169, 254, 0, 0), 16)
+                 : bytes_[0] == 0xfe && (bytes_[1] & 0xc0U) == 0x80U;
 }
 
 std::string IpAddress::to_string() const {

@@ -17,7 +17,8 @@ class IpAddress {
   static constexpr IpAddress v4(std::uint32_t host_order) {
     IpAddress ip;
     ip.bytes_[10] = ip.bytes_[11] = 0xff;
-    for (unsigned i = 0; i < 4; ++i) ip.bytes_[12 + i] = static_cast<std::uint8_t>(host_order >> (24 - 8 * i));
+    for (unsigned i = 0; i < 4; ++i)
+      ip.bytes_[12 + i] = static_cast<std::uint8_t>(host_order >> (24 - 8 * i));
     return ip;
   }
   static IpAddress v6(const std::array<std::uint8_t, 16>& network_order) {
@@ -58,7 +59,7 @@ class IpAddress {
 
 // An address range in CIDR form, prefix length counted on the 128-bit form for IPv6 and on 32 bits for IPv4.
 struct IpPrefix {
-  IpAddress address;  // host bits cleared
+  IpAddress address;    // host bits cleared
   unsigned length = 0;  // 0-32 when address.is_v4(), else 0-128
 
   // "10.0.0.0/8", "2001:db8::/32", or a lone address (full length). Host bits are cleared.

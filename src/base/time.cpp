@@ -31,7 +31,8 @@ Civil civil_from_days(std::int64_t days) {
   const unsigned doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
   const unsigned mp = (5 * doy + 2) / 153;
   const unsigned month = mp < 10 ? mp + 3 : mp - 9;
-  return {static_cast<std::int64_t>(yoe) + era * 400 + (month <= 2 ? 1 : 0), month, doy - (153 * mp + 2) / 5 + 1};
+  return {static_cast<std::int64_t>(yoe) + era * 400 + (month <= 2 ? 1 : 0), month,
+          doy - (153 * mp + 2) / 5 + 1};
 }
 
 std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
@@ -78,8 +79,8 @@ std::optional<TimeMs> parse_time(std::string_view text) {
 std::string format_time(TimeMs time) {
   const std::int64_t days = floor_div(time, day_ms), rest = time - days * day_ms;
   const Civil date = civil_from_days(days);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", date.year, date.month, date.day, rest / hour_ms,
-                     rest / minute_ms % 60, rest / second_ms % 60, rest % 1000);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", date.year, date.month, date.day,
+                     rest / hour_ms, rest / minute_ms % 60, rest / second_ms % 60, rest % 1000);
 }
 
 std::string format_time_seconds(TimeMs time) {

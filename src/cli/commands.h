@@ -9,9 +9,9 @@ namespace picket::cli {
 
 // Exit codes (DESIGN section 4).
 constexpr int exit_ok = 0;
-constexpr int exit_found = 1;   // --fail-on was reached
-constexpr int exit_usage = 2;   // wrong usage or configuration
-constexpr int exit_input = 3;   // a log object could not be read (or, with --strict, a record was quarantined)
+constexpr int exit_found = 1;  // --fail-on was reached
+constexpr int exit_usage = 2;  // wrong usage or configuration
+constexpr int exit_input = 3;  // a log object could not be read (or, with --strict, a record was quarantined)
 constexpr int exit_internal = 4;
 
 using Run = std::function<int()>;

@@ -15,12 +15,14 @@ struct CredentialFlags {
 
 int run_create(const CredentialFlags& flags) {
   const auto role = aws::parse_role(flags.role);
-  const auto made = aws::create_credential(flags.data_dir, {flags.profile, flags.account, *role, flags.region});
+  const auto made =
+      aws::create_credential(flags.data_dir, {flags.profile, flags.account, *role, flags.region});
   if (!made) {
     fmt::print(stderr, "picket: {}\n", made.error().message());
     return exit_usage;
   }
-  fmt::print("profile {} for account {} ({}) added to {}/credentials\n", made->profile, made->account, aws::name_of(made->role), flags.data_dir);
+  fmt::print("profile {} for account {} ({}) added to {}/credentials\n", made->profile, made->account,
+             aws::name_of(made->role), flags.data_dir);
   return exit_ok;
 }
 
@@ -32,8 +34,9 @@ int run_list(const CredentialFlags& flags) {
   }
   fmt::print("{:<20} {:<22} {:<13} {}\n", "PROFILE", "ACCESS KEY", "ACCOUNT", "ROLE");
   for (const aws::Credential& credential : *all) {
-    fmt::print("{:<20} {:<22} {:<13} {}{}\n", credential.profile, credential.access_key_id, credential.account,
-               aws::name_of(credential.role), credential.administers_all ? " of every account" : "");
+    fmt::print("{:<20} {:<22} {:<13} {}{}\n", credential.profile, credential.access_key_id,
+               credential.account, aws::name_of(credential.role),
+               credential.administers_all ? " of every account" : "");
   }
   return exit_ok;
 }

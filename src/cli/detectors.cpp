@@ -1,11 +1,10 @@
-#include "detectors/catalog.h"
-
 #include <fmt/format.h>
 
 #include <set>
 
 #include "base/json_writer.h"
 #include "cli/commands.h"
+#include "detectors/catalog.h"
 #include "enrich/intel_config.h"
 #include "pipeline/setup.h"
 
@@ -59,9 +58,12 @@ int run_detectors(const std::string& wanted, const std::string& format) {
       } else if (wanted.empty()) {
         fmt::print("{:<70} {:<9} {}\n", type.name, name_of(type.severity), logs_of(*detector));
       } else {
-        fmt::print("{}\n\n{}\n\nseverity   {} ({})\nATT&CK     {} {}\nlogs       {}\norder      {}\ndetector   {}\ncannot see {}\n", type.name,
-                   detector->summary, number_of(type.severity), name_of(type.severity), type.mitre.tactic, type.mitre.technique,
-                   logs_of(*detector), order_of(*detector), detector->name, detector->blind_spots);
+        fmt::print(
+            "{}\n\n{}\n\nseverity   {} ({})\nATT&CK     {} {}\nlogs       {}\norder      {}\ndetector   "
+            "{}\ncannot see {}\n",
+            type.name, detector->summary, number_of(type.severity), name_of(type.severity), type.mitre.tactic,
+            type.mitre.technique, logs_of(*detector), order_of(*detector), detector->name,
+            detector->blind_spots);
       }
     }
   }
@@ -96,8 +98,8 @@ int run_lookup(const std::string& config_path, const std::string& what) {
   if (trusted) fmt::print("{} is trusted: nothing is raised for it\n", what);
   if (hits.empty()) fmt::print("{} is in no threat list\n", what);
   for (const IntelHit& hit : hits) {
-    fmt::print("{}  category {}  list {}{}{}\n", hit.entry, to_string(hit.indicator->category), hit.indicator->list,
-               hit.indicator->threat.empty() ? "" : "  threat " + hit.indicator->threat,
+    fmt::print("{}  category {}  list {}{}{}\n", hit.entry, to_string(hit.indicator->category),
+               hit.indicator->list, hit.indicator->threat.empty() ? "" : "  threat " + hit.indicator->threat,
                hit.indicator->source.empty() ? "" : "  from " + hit.indicator->source);
   }
   return exit_ok;

@@ -24,7 +24,9 @@ struct FindingsFlags {
 Result<std::unique_ptr<FindingStore>> open_store(const std::string& data_dir) {
   const std::filesystem::path file = std::filesystem::path(data_dir) / "findings.db";
   if (!std::filesystem::exists(file)) {
-    return fail(ErrorKind::not_found, "there are no findings here; run `picket scan … --save DIR` or `picket serve` first", data_dir);
+    return fail(ErrorKind::not_found,
+                "there are no findings here; run `picket scan … --save DIR` or `picket serve` first",
+                data_dir);
   }
   return open_sqlite_store(file);
 }
@@ -54,8 +56,9 @@ int run_findings(const FindingsFlags& flags) {
     if (!flags.all && finding.archived != Archived::no) return true;
     if (least && severity_of(finding.severity) < *least) return true;
     if (flags.format == "table") {
-      lines.push_back({finding.id, finding.type, finding.account, finding.region, subject_in_document(finding.document), finding.severity,
-                       finding.count, finding.created_at, finding.updated_at});
+      lines.push_back({finding.id, finding.type, finding.account, finding.region,
+                       subject_in_document(finding.document), finding.severity, finding.count,
+                       finding.created_at, finding.updated_at});
     } else {
       fmt::print("{}{}{}", flags.format == "json" && !first ? ",\n" : "", exported_form(finding.document),
                  flags.format == "jsonl" ? "\n" : "");
@@ -104,7 +107,8 @@ void print_records(const simdjson::dom::element& records, const std::string& log
   for (const auto item : list) {
     std::string_view object;
     std::uint64_t position = 0;
-    if (item["object"].get(object) == simdjson::SUCCESS && item["position"].get(position) == simdjson::SUCCESS) {
+    if (item["object"].get(object) == simdjson::SUCCESS &&
+        item["position"].get(position) == simdjson::SUCCESS) {
       wanted[std::string(object)].insert(position);
     }
   }
@@ -114,7 +118,8 @@ void print_records(const simdjson::dom::element& records, const std::string& log
       fmt::print("{}: {}\n", printable(object), found.error().message());
       continue;
     }
-    for (const auto& [position, text] : *found) fmt::print("{} {}\n  {}\n", printable(object), position, printable(text));
+    for (const auto& [position, text] : *found)
+      fmt::print("{} {}\n  {}\n", printable(object), position, printable(text));
   }
 }
 
@@ -124,7 +129,9 @@ int run_explain(const std::string& data_dir, const std::string& id, const std::s
   const auto found = (*store)->get({}, {&id, 1});
   if (!found) return failed(found.error(), exit_internal);
   if (found->empty()) {
-    return failed({ErrorKind::not_found, "no finding has this id; `picket findings --format jsonl` shows ids", id, -1}, exit_usage);
+    return failed(
+        {ErrorKind::not_found, "no finding has this id; `picket findings --format jsonl` shows ids", id, -1},
+        exit_usage);
   }
   const Finding& finding = found->front();
   const std::string document = exported_form(finding.document);
@@ -138,9 +145,11 @@ int run_explain(const std::string& data_dir, const std::string& id, const std::s
     return root.at_pointer(pointer).get(value) == simdjson::SUCCESS ? printable(value) : std::string();
   };
   fmt::print("{}\n{}\n\n{}\n\n", text("/type"), text("/title"), text("/description"));
-  fmt::print("severity {} ({}), seen {} times, {} to {}\n", finding.severity, name_of(severity_of(finding.severity)), finding.count,
-             format_time(finding.created_at), format_time(finding.updated_at));
-  fmt::print("account {}, Region {}, archived: {}\n", finding.account, finding.region, finding.archived == Archived::no ? "no" : "yes");
+  fmt::print("severity {} ({}), seen {} times, {} to {}\n", finding.severity,
+             name_of(severity_of(finding.severity)), finding.count, format_time(finding.created_at),
+             format_time(finding.updated_at));
+  fmt::print("account {}, Region {}, archived: {}\n", finding.account, finding.region,
+             finding.archived == Archived::no ? "no" : "yes");
   simdjson::dom::element part;
   if (root.at_pointer("/service/additionalInfo/picket/why").get(part) == simdjson::SUCCESS) {
     fmt::print("\nWhy");
@@ -158,7 +167,8 @@ int run_explain(const std::string& data_dir, const std::string& id, const std::s
     fmt::print("\nAction");
     print_value(part, 2);
   }
-  if (!logs.empty() && root.at_pointer("/service/additionalInfo/picket/records").get(part) == simdjson::SUCCESS) {
+  if (!logs.empty() &&
+      root.at_pointer("/service/additionalInfo/picket/records").get(part) == simdjson::SUCCESS) {
     fmt::print("\nThe records themselves\n");
     print_records(part, logs);
   }
@@ -172,10 +182,12 @@ void add_findings(CLI::App& program, Run& run) {
   flags->data_dir = default_data_dir();
   CLI::App* command = program.add_subcommand("findings", "Show stored findings");
   command->add_option("--data-dir", flags->data_dir, "Folder of `picket serve` or `picket scan --save`");
-  command->add_option("--format", flags->format, "table, json or jsonl")->check(CLI::IsMember({"table", "json", "jsonl"}));
+  command->add_option("--format", flags->format, "table, json or jsonl")
+      ->check(CLI::IsMember({"table", "json", "jsonl"}));
   command->add_option("--account", flags->account, "Only this account");
   command->add_option("--region", flags->region, "Only this Region");
-  command->add_option("--criteria", flags->criteria, "GuardDuty criteria as JSON: {\"criterion\":{\"severity\":{\"gte\":7}}}");
+  command->add_option("--criteria", flags->criteria,
+                      "GuardDuty criteria as JSON: {\"criterion\":{\"severity\":{\"gte\":7}}}");
   command->add_option("--min-severity", flags->min_severity, "From this severity on")
       ->check(CLI::IsMember({"low", "medium", "high", "critical"}));
   command->add_flag("--all", flags->all, "Archived ones too");
@@ -192,7 +204,9 @@ void add_explain(CLI::App& program, Run& run) {
   command->add_option("--data-dir", *data_dir, "Folder of `picket serve` or `picket scan --save`");
   command->add_option("--logs", *logs, "Folder that was scanned or watched: prints the raw records too");
   command->footer("Example: picket explain 0f3a… --data-dir ./case-17 --logs ./AWSLogs");
-  command->callback([data_dir, id, logs, &run] { run = [data_dir, id, logs] { return run_explain(*data_dir, *id, *logs); }; });
+  command->callback([data_dir, id, logs, &run] {
+    run = [data_dir, id, logs] { return run_explain(*data_dir, *id, *logs); };
+  });
 }
 
 }  // namespace picket::cli

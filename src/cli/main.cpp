@@ -10,7 +10,8 @@
 namespace picket::cli {
 
 std::string default_data_dir() {
-  if (const char* data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data != '\0') return std::string(data) + "/picket";
+  if (const char* data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data != '\0')
+    return std::string(data) + "/picket";
   const char* home = std::getenv("HOME");
   return std::string(home != nullptr ? home : ".") + "/.local/share/picket";
 }
@@ -19,11 +20,13 @@ std::string default_data_dir() {
 
 int main(int argc, char** argv) {
   using namespace picket::cli;
-  // State comes and goes with every epoch: memory handed back to the kernel each time would be faulted in again.
+  // State comes and goes with every epoch: memory handed back to the kernel each time would be faulted in
+  // again.
   mallopt(M_TRIM_THRESHOLD, 256 << 20);
   mallopt(M_MMAP_THRESHOLD, 64 << 20);
   CLI::App program{
-      "picket: threat detection for AWS. Reads the logs an organisation already writes and raises findings in\n"
+      "picket: threat detection for AWS. Reads the logs an organisation already writes and raises findings "
+      "in\n"
       "GuardDuty's own types and JSON; serves the GuardDuty API."};
   program.set_version_flag("--version", "picket " PICKET_VERSION);
   program.require_subcommand(1);

@@ -1,3 +1,5 @@
+#include "pipeline/scan.h"
+
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -15,7 +17,6 @@
 #include "detectors/catalog.h"
 #include "engine/subject.h"
 #include "pipeline/finding_writer.h"
-#include "pipeline/scan.h"
 #include "pipeline/setup.h"
 #include "store/sqlite_store.h"
 
@@ -25,7 +26,8 @@ namespace {
 
 struct ScanFlags {
   std::vector<std::string> paths;
-  std::string format = "table", from, to, account, config, assume_account, assume_region, stats, save, min_severity, fail_on;
+  std::string format = "table", from, to, account, config, assume_account, assume_region, stats, save,
+              min_severity, fail_on;
   unsigned threads = 0;
   bool strict = false, quiet = false;
 };
@@ -33,7 +35,9 @@ struct ScanFlags {
 double cpu_seconds() {
   rusage use{};
   getrusage(RUSAGE_SELF, &use);
-  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6; };
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
+  };
   return seconds(use.ru_utime) + seconds(use.ru_stime);
 }
 
@@ -43,7 +47,8 @@ std::uint64_t peak_rss_bytes() {
   return static_cast<std::uint64_t>(use.ru_maxrss) * 1024;
 }
 
-void write_reasons(JsonWriter& json, std::string_view name, const std::map<std::string, std::uint64_t>& reasons) {
+void write_reasons(JsonWriter& json, std::string_view name,
+                   const std::map<std::string, std::uint64_t>& reasons) {
   json.key(name);
   json.begin_object();
   for (const auto& [reason, count] : reasons) json.member(reason, count);
@@ -97,31 +102,38 @@ std::string stats_json(const Engine& engine, std::size_t findings, double second
 }
 
 std::string percent(std::uint64_t part, std::uint64_t whole) {
-  return whole == 0 ? "0" : fmt::format("{:.0f}", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
+  return whole == 0 ? "0"
+                    : fmt::format("{:.0f}", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
 }
 
 // The ledger, and what could not be judged because its log was not there.
 void print_summary(const Engine& engine, const PathFailures& failures, double seconds) {
   const LedgerTotals& ledger = engine.ledger();
-  fmt::print(stderr, "\n{:<11} {:>8} {:>12} {:>12} {:>9} {:>10} {:>11} {:>6}  {}\n", "LOG", "OBJECTS", "READ", "PROCESSED", "FILTERED",
-             "DUPLICATE", "QUARANTINED", "LATE", "FROM - TO");
+  fmt::print(stderr, "\n{:<11} {:>8} {:>12} {:>12} {:>9} {:>10} {:>11} {:>6}  {}\n", "LOG", "OBJECTS", "READ",
+             "PROCESSED", "FILTERED", "DUPLICATE", "QUARANTINED", "LATE", "FROM - TO");
   std::uint64_t bytes = 0, records = 0;
   for (const LogKind kind : log_kinds) {
     const KindTotals& totals = ledger.kinds[static_cast<std::size_t>(kind)];
     bytes += totals.bytes_decoded;
     records += totals.records_read;
     if (totals.objects == 0) continue;
-    const std::string span = totals.processed == 0
-                                 ? ""
-                                 : format_time(totals.first).substr(0, 16) + " - " + format_time(totals.last).substr(0, 16);
-    fmt::print(stderr, "{:<11} {:>8} {:>12} {:>12} {:>9} {:>10} {:>11} {:>6}  {}\n", name_of(kind), totals.objects, totals.records_read,
-               totals.processed, totals.filtered, totals.duplicate, totals.quarantined, totals.late, span);
-    for (const auto& [reason, count] : totals.filter_reasons) fmt::print(stderr, "  {} filtered: {}\n", count, reason);
-    for (const auto& [reason, count] : totals.quarantine_reasons) fmt::print(stderr, "  {} quarantined: {}\n", count, reason);
-    if (totals.skip_data > 0) fmt::print(stderr, "  {} SKIPDATA: AWS left out records of these intervals\n", totals.skip_data);
+    const std::string span = totals.processed == 0 ? ""
+                                                   : format_time(totals.first).substr(0, 16) + " - " +
+                                                         format_time(totals.last).substr(0, 16);
+    fmt::print(stderr, "{:<11} {:>8} {:>12} {:>12} {:>9} {:>10} {:>11} {:>6}  {}\n", name_of(kind),
+               totals.objects, totals.records_read, totals.processed, totals.filtered, totals.duplicate,
+               totals.quarantined, totals.late, span);
+    for (const auto& [reason, count] : totals.filter_reasons)
+      fmt::print(stderr, "  {} filtered: {}\n", count, reason);
+    for (const auto& [reason, count] : totals.quarantine_reasons)
+      fmt::print(stderr, "  {} quarantined: {}\n", count, reason);
+    if (totals.skip_data > 0)
+      fmt::print(stderr, "  {} SKIPDATA: AWS left out records of these intervals\n", totals.skip_data);
   }
-  for (const auto& [reason, count] : ledger.skip_reasons) fmt::print(stderr, "{} objects skipped: {}\n", count, reason);
-  for (const auto& [object, why] : ledger.failures) fmt::print(stderr, "FAILED {}: {}\n", printable(object), why);
+  for (const auto& [reason, count] : ledger.skip_reasons)
+    fmt::print(stderr, "{} objects skipped: {}\n", count, reason);
+  for (const auto& [object, why] : ledger.failures)
+    fmt::print(stderr, "FAILED {}: {}\n", printable(object), why);
   for (const auto& [path, why] : failures) fmt::print(stderr, "FAILED {}: {}\n", printable(path), why);
   if (const std::uint64_t evicted = engine.evictions().total(); evicted > 0) {
     fmt::print(stderr, "{} pieces of state were evicted to stay within memory budgets\n", evicted);
@@ -137,7 +149,8 @@ void print_summary(const Engine& engine, const PathFailures& failures, double se
   for (const auto& [log, types] : blind) {
     fmt::print(stderr, "{} finding types could not be judged: no {} records were there\n", types, log);
   }
-  fmt::print(stderr, "{} records, {:.1f} MB decoded in {:.2f} s\n", records, static_cast<double>(bytes) / 1e6, seconds);
+  fmt::print(stderr, "{} records, {:.1f} MB decoded in {:.2f} s\n", records, static_cast<double>(bytes) / 1e6,
+             seconds);
 }
 
 std::optional<std::string> time_flag(const std::string& text, std::optional<TimeMs>& into) {
@@ -168,7 +181,9 @@ int run_scan(const ScanFlags& flags) {
   if (!setup) return usage_error(setup.error().message());
   for (const std::string& note : setup->notes) fmt::print(stderr, "{}\n", note);
   Engine& engine = *setup->engine;
-  const unsigned threads = flags.threads != 0 ? flags.threads : config.threads != 0 ? config.threads : default_threads();
+  const unsigned threads = flags.threads != 0    ? flags.threads
+                           : config.threads != 0 ? config.threads
+                                                 : default_threads();
   const Renderer renderer(engine, setup->geo);
 
   std::unique_ptr<FindingStore> store;
@@ -183,7 +198,9 @@ int run_scan(const ScanFlags& flags) {
     if (!last) return usage_error("--save: " + last.error().message());
     engine.start_at(*last);
     writer = std::make_unique<FindingWriter>(*store, engine, renderer, [] {
-      return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+      return std::chrono::duration_cast<std::chrono::milliseconds>(
+                 std::chrono::system_clock::now().time_since_epoch())
+          .count();
     });
   }
 
@@ -226,9 +243,15 @@ int run_scan(const ScanFlags& flags) {
     std::vector<FindingLine> lines;
     for (const AggregatedFinding* finding : shown) {
       const Detection& latest = finding->activity.latest;
-      FindingLine line{finding->id, std::string(engine.detectors()[latest.detector]->types[latest.type].name), latest.subject.account,
-                       latest.subject.region, "", finding->activity.severity, static_cast<std::int64_t>(finding->activity.count),
-                       finding->activity.first.time, finding->activity.last.time};
+      FindingLine line{finding->id,
+                       std::string(engine.detectors()[latest.detector]->types[latest.type].name),
+                       latest.subject.account,
+                       latest.subject.region,
+                       "",
+                       finding->activity.severity,
+                       static_cast<std::int64_t>(finding->activity.count),
+                       finding->activity.first.time,
+                       finding->activity.last.time};
       line.subject = latest.subject.access_key && latest.subject.resource != ResourceKind::eks_cluster
                          ? latest.subject.access_key->user_name
                      : latest.subject.kubernetes ? latest.subject.kubernetes->username
@@ -251,7 +274,8 @@ int run_scan(const ScanFlags& flags) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   if (!flags.quiet) print_summary(engine, *failures, seconds);
   if (writer && writer->rejected() > 0) {
-    fmt::print(stderr, "{} findings were refused by the store, the first: {}\n", writer->rejected(), writer->first_rejection());
+    fmt::print(stderr, "{} findings were refused by the store, the first: {}\n", writer->rejected(),
+               writer->first_rejection());
   }
   if (!flags.stats.empty()) {
     std::ofstream file(flags.stats, std::ios::binary);
@@ -268,18 +292,25 @@ int run_scan(const ScanFlags& flags) {
 void add_scan(CLI::App& program, Run& run) {
   auto flags = std::make_shared<ScanFlags>();
   CLI::App* command = program.add_subcommand("scan", "Look back over an archive of logs");
-  command->add_option("PATH", flags->paths, "Files, folders or globs; .gz, .zst, plain and .parquet")->required();
-  command->add_option("--format", flags->format, "table, json (one array) or jsonl (one GuardDuty finding a line)")
+  command->add_option("PATH", flags->paths, "Files, folders or globs; .gz, .zst, plain and .parquet")
+      ->required();
+  command
+      ->add_option("--format", flags->format,
+                   "table, json (one array) or jsonl (one GuardDuty finding a line)")
       ->check(CLI::IsMember({"table", "json", "jsonl"}));
-  command->add_option("--from", flags->from, "Only records from this time on (2026-09-14 or 2026-09-14T10:00:00Z)");
+  command->add_option("--from", flags->from,
+                      "Only records from this time on (2026-09-14 or 2026-09-14T10:00:00Z)");
   command->add_option("--to", flags->to, "Only records before this time");
   command->add_option("--account", flags->account, "Only records of this account");
   command->add_option("--config", flags->config, "Configuration file (TOML)");
   command->add_option("--threads", flags->threads, "Threads; default one per core");
-  command->add_option("--assume-account", flags->assume_account, "Account of logs whose records and keys name none");
-  command->add_option("--assume-region", flags->assume_region, "Region of logs whose records and keys name none");
+  command->add_option("--assume-account", flags->assume_account,
+                      "Account of logs whose records and keys name none");
+  command->add_option("--assume-region", flags->assume_region,
+                      "Region of logs whose records and keys name none");
   command->add_option("--stats", flags->stats, "Write the ledger and timings to this file as JSON");
-  command->add_option("--save", flags->save, "Keep the findings in this folder, for `picket findings` and `picket serve`");
+  command->add_option("--save", flags->save,
+                      "Keep the findings in this folder, for `picket findings` and `picket serve`");
   command->add_option("--min-severity", flags->min_severity, "Show findings from this severity on")
       ->check(CLI::IsMember({"low", "medium", "high", "critical"}));
   command->add_option("--fail-on", flags->fail_on, "Exit with 1 when a finding reaches this severity")

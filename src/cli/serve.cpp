@@ -41,11 +41,14 @@ int failed(const Error& error, int code = exit_usage) {
 }
 
 TimeMs wall_clock() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 // Account and Region that most log objects belong to, by their keys: what the first profile starts with.
-std::pair<std::string, std::string> main_account(const Config& config, const std::vector<WatchSource>& sources) {
+std::pair<std::string, std::string> main_account(const Config& config,
+                                                 const std::vector<WatchSource>& sources) {
   std::map<std::string, std::size_t> accounts, regions;
   for (const WatchSource& source : sources) {
     for (const ListedFile& file : list_files(source.path).files) {
@@ -66,7 +69,8 @@ std::pair<std::string, std::string> main_account(const Config& config, const std
     }
     return otherwise;
   };
-  return {config.management_account.empty() ? most(accounts, "000000000000") : config.management_account, most(regions, "us-east-1")};
+  return {config.management_account.empty() ? most(accounts, "000000000000") : config.management_account,
+          most(regions, "us-east-1")};
 }
 
 // One server on a data directory at a time; the lock goes with the process.
@@ -87,8 +91,9 @@ void print_findings(FindingStore& store, const std::string& data_dir, const std:
   const auto done = store.for_each({}, {}, [&](const Finding& finding) {
     ++places[{finding.account, finding.region}];
     if (finding.archived == Archived::no) {
-      lines.push_back({finding.id, finding.type, finding.account, finding.region, subject_in_document(finding.document), finding.severity,
-                       finding.count, finding.created_at, finding.updated_at});
+      lines.push_back({finding.id, finding.type, finding.account, finding.region,
+                       subject_in_document(finding.document), finding.severity, finding.count,
+                       finding.created_at, finding.updated_at});
     }
     return true;
   });
@@ -109,12 +114,17 @@ void print_findings(FindingStore& store, const std::string& data_dir, const std:
                  place.second.empty() ? "(unknown Region)" : place.second, count);
     }
     // The place with most findings serves as the example.
-    const auto busiest = std::max_element(places.begin(), places.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+    const auto busiest = std::max_element(places.begin(), places.end(),
+                                          [](const auto& a, const auto& b) { return a.second < b.second; });
     const std::string& region = busiest->first.second;
     fmt::print("\n\nAsk with the AWS CLI:\n");
     fmt::print("  export AWS_SHARED_CREDENTIALS_FILE={}/credentials\n", data_dir);
-    fmt::print("  D=$(aws --endpoint-url {} --region {} guardduty list-detectors --query 'DetectorIds[0]' --output text)\n", url, region);
-    fmt::print("  aws --endpoint-url {} --region {} guardduty list-findings --detector-id $D \\\n", url, region);
+    fmt::print(
+        "  D=$(aws --endpoint-url {} --region {} guardduty list-detectors --query 'DetectorIds[0]' --output "
+        "text)\n",
+        url, region);
+    fmt::print("  aws --endpoint-url {} --region {} guardduty list-findings --detector-id $D \\\n", url,
+               region);
     fmt::print("      --finding-criteria '{{\"Criterion\":{{\"severity\":{{\"Gte\":7}}}}}}'\n");
     fmt::print("Why a finding was raised:  picket explain ID --data-dir {}\n", data_dir);
   }
@@ -131,7 +141,8 @@ int run_serve(ServeFlags flags) {
   const std::size_t colon = flags.listen.rfind(':');
   unsigned port = 0;
   try {
-    port = colon == std::string::npos ? 65536 : static_cast<unsigned>(std::stoul(flags.listen.substr(colon + 1)));
+    port = colon == std::string::npos ? 65536
+                                      : static_cast<unsigned>(std::stoul(flags.listen.substr(colon + 1)));
   } catch (const std::exception&) {
     port = 65536;
   }
@@ -139,7 +150,9 @@ int run_serve(ServeFlags flags) {
 
   std::error_code error;
   fs::create_directories(flags.data_dir, error);
-  if (error) return failed({ErrorKind::io, "cannot create the data directory: " + error.message(), flags.data_dir, -1});
+  if (error)
+    return failed(
+        {ErrorKind::io, "cannot create the data directory: " + error.message(), flags.data_dir, -1});
   flags.data_dir = fs::absolute(flags.data_dir).lexically_normal().string();
   const auto lock = lock_folder(flags.data_dir);
   if (!lock) return failed(lock.error());
@@ -148,10 +161,13 @@ int run_serve(ServeFlags flags) {
   live_settings.data_dir = flags.data_dir;
   live_settings.retention = config.retention;
   live_settings.snapshot_interval = config.snapshot_interval;
-  live_settings.lateness.of = {config.lateness_cloudtrail, config.lateness_vpcflow, config.lateness_dns, config.lateness_k8saudit};
+  live_settings.lateness.of = {config.lateness_cloudtrail, config.lateness_vpcflow, config.lateness_dns,
+                               config.lateness_k8saudit};
   for (const std::string& path : flags.watch) live_settings.sources.push_back({path, {}});
   for (const SourceKeys& source : config.sources) {
-    live_settings.sources.push_back({source.path, {source.name, source.kind, source.account, source.region, source.cluster, source.flow_format}});
+    live_settings.sources.push_back(
+        {source.path,
+         {source.name, source.kind, source.account, source.region, source.cluster, source.flow_format}});
   }
 
   auto store = open_sqlite_store(fs::path(flags.data_dir) / "findings.db");
@@ -165,7 +181,8 @@ int run_serve(ServeFlags flags) {
   if (!known) return failed(known.error());
   if (known->empty()) {
     const auto [account, region] = main_account(config, live_settings.sources);
-    const auto made = aws::create_credential(flags.data_dir, {"default", account, aws::Role::administrator, region});
+    const auto made =
+        aws::create_credential(flags.data_dir, {"default", account, aws::Role::administrator, region});
     if (!made) return failed(made.error());
   }
   const auto keys = aws::KeyStore::open(flags.data_dir);
@@ -176,7 +193,8 @@ int run_serve(ServeFlags flags) {
   const auto recovered = live.start();
   if (!recovered) return failed(recovered.error(), exit_internal);
   for (const std::string& warning : recovered->warnings) fmt::print(stderr, "warning: {}\n", warning);
-  if (recovered->epochs_replayed > 0) fmt::print(stderr, "replayed {} epochs of the input log\n", recovered->epochs_replayed);
+  if (recovered->epochs_replayed > 0)
+    fmt::print(stderr, "replayed {} epochs of the input log\n", recovered->epochs_replayed);
 
   api::Backend backend;
   backend.store = store->get();
@@ -200,11 +218,13 @@ int run_serve(ServeFlags flags) {
   api::ServerSettings server_settings;
   server_settings.host = flags.listen.substr(0, colon);
   server_settings.port = static_cast<std::uint16_t>(port);
-  auto server = api::Server::start(server_settings, [&site](const aws::HttpRequest& request) { return site.handle(request); });
+  auto server = api::Server::start(server_settings,
+                                   [&site](const aws::HttpRequest& request) { return site.handle(request); });
   if (!server) return failed(server.error());
   const std::string url = fmt::format("http://{}:{}", server_settings.host, (*server)->port());
   fmt::print("picket {} serves the GuardDuty API on {}\n", PICKET_VERSION, url);
-  fmt::print("data in {}, credentials in {}/credentials, metrics on {}/metrics\n", flags.data_dir, flags.data_dir, url);
+  fmt::print("data in {}, credentials in {}/credentials, metrics on {}/metrics\n", flags.data_dir,
+             flags.data_dir, url);
   if (live_settings.sources.empty()) {
     fmt::print("no logs are watched: give --watch PATH or [[source]] in the configuration\n");
   }

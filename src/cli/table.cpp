@@ -27,7 +27,8 @@ std::string printable(std::string_view text) {
     } else if (c == 0xe2 && i + 2 < text.size() &&
                ((text[i + 1] == '\x80' && static_cast<unsigned char>(text[i + 2]) >= 0x8e) ||
                 (text[i + 1] == '\x81' && static_cast<unsigned char>(text[i + 2]) >= 0xa6))) {
-      const unsigned low = (static_cast<unsigned char>(text[i + 1]) & 0x3fU) << 6U | (static_cast<unsigned char>(text[i + 2]) & 0x3fU);
+      const unsigned low = (static_cast<unsigned char>(text[i + 1]) & 0x3fU) << 6U |
+                           (static_cast<unsigned char>(text[i + 2]) & 0x3fU);
       safe += fmt::format("\\u{:04x}", 0x2000U | low);  // bidirectional marks and line separators
       i += 2;
     } else {
@@ -52,18 +53,21 @@ void print_table(std::FILE* out, std::vector<FindingLine> lines, bool colour) {
     type_width = std::max(type_width, line.type.size());
     subject_width = std::max(subject_width, line.subject.size());
   }
-  fmt::print(out, "{:<10} {:<{}}  {:<{}}  {:<12}  {:<14}  {:>6}  {:<16}  {}\n", "SEVERITY", "TYPE", type_width, "WHO", subject_width,
-             "ACCOUNT", "REGION", "COUNT", "FIRST", "LAST");
+  fmt::print(out, "{:<10} {:<{}}  {:<{}}  {:<12}  {:<14}  {:>6}  {:<16}  {}\n", "SEVERITY", "TYPE",
+             type_width, "WHO", subject_width, "ACCOUNT", "REGION", "COUNT", "FIRST", "LAST");
   for (const FindingLine& line : lines) {
     const Severity level = severity_of(line.severity);
     std::string severity = fmt::format("{:<10}", fmt::format("{} {}", line.severity, name_of(level)));
     if (colour) {
-      const char* code = level == Severity::critical ? "1;35" : level == Severity::high ? "1;31" : level == Severity::medium ? "33" : "36";
+      const char* code = level == Severity::critical ? "1;35"
+                         : level == Severity::high   ? "1;31"
+                         : level == Severity::medium ? "33"
+                                                     : "36";
       severity = fmt::format("\x1b[{}m{}\x1b[0m", code, severity);
     }
-    fmt::print(out, "{} {:<{}}  {:<{}}  {:<12}  {:<14}  {:>6}  {:<16}  {}\n", severity, line.type, type_width, line.subject,
-               subject_width, printable(line.account), printable(line.region), line.count, format_time(line.first).substr(0, 16),
-               format_time(line.last).substr(0, 16));
+    fmt::print(out, "{} {:<{}}  {:<{}}  {:<12}  {:<14}  {:>6}  {:<16}  {}\n", severity, line.type, type_width,
+               line.subject, subject_width, printable(line.account), printable(line.region), line.count,
+               format_time(line.first).substr(0, 16), format_time(line.last).substr(0, 16));
   }
 }
 

@@ -1,13 +1,13 @@
 #include "config/config.h"
 
 #include <fmt/format.h>
+#include <toml++/toml.h>
 
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <toml++/toml.h>
 
 namespace picket {
 
@@ -45,7 +45,8 @@ class Table {
           nearest = candidate;
         }
       }
-      set_error(node, fmt::format("no such key: {}{}", full(name.str()), nearest.empty() ? "" : ", did you mean " + nearest + "?"));
+      set_error(node, fmt::format("no such key: {}{}", full(name.str()),
+                                  nearest.empty() ? "" : ", did you mean " + nearest + "?"));
     }
   }
   Table(const Table&) = delete;
@@ -93,7 +94,8 @@ class Table {
     if (node == nullptr) return;
     const auto value = node->value_exact<std::int64_t>();
     if (!value || *value < least || *value > most) {
-      return set_error(*node, fmt::format("{} must be a whole number from {} to {}", full(name), least, most));
+      return set_error(*node,
+                       fmt::format("{} must be a whole number from {} to {}", full(name), least, most));
     }
     into = static_cast<T>(*value);
   }
@@ -102,10 +104,13 @@ class Table {
     if (node == nullptr) return;
     const auto value = node->value_exact<std::string>();
     const auto parsed = value ? parse_duration(*value) : std::nullopt;
-    if (!parsed) return set_error(*node, fmt::format("{} must be a duration such as \"15 min\" or \"90 d\"", full(name)));
+    if (!parsed)
+      return set_error(*node,
+                       fmt::format("{} must be a duration such as \"15 min\" or \"90 d\"", full(name)));
     into = *parsed;
   }
-  void one_of(std::string_view name, std::string& into, std::initializer_list<std::string_view> allowed, bool required = false) {
+  void one_of(std::string_view name, std::string& into, std::initializer_list<std::string_view> allowed,
+              bool required = false) {
     const toml::node* node = find(name);
     text(name, into, required);
     if (node == nullptr || std::find(allowed.begin(), allowed.end(), into) != allowed.end()) return;
@@ -122,19 +127,25 @@ class Table {
     const toml::node* node = find(name);
     if (node == nullptr) return;
     const toml::array* array = node->as_array();
-    if (array == nullptr) return set_error(*node, fmt::format("{} must be a list of tables: [[{}]]", full(name), full(name)));
+    if (array == nullptr)
+      return set_error(*node, fmt::format("{} must be a list of tables: [[{}]]", full(name), full(name)));
     for (const toml::node& item : *array) {
-      if (item.as_table() == nullptr) return set_error(item, fmt::format("{} must be a list of tables", full(name)));
+      if (item.as_table() == nullptr)
+        return set_error(item, fmt::format("{} must be a list of tables", full(name)));
       Table inner(*item.as_table(), full(name), origin_, error_);
       read(inner);
     }
   }
   void set_error(const toml::node& node, std::string what) {
-    if (!error_) error_ = Error{ErrorKind::invalid, std::move(what), fmt::format("{}:{}", origin_, node.source().begin.line), -1};
+    if (!error_)
+      error_ = Error{ErrorKind::invalid, std::move(what),
+                     fmt::format("{}:{}", origin_, node.source().begin.line), -1};
   }
 
  private:
-  std::string full(std::string_view name) const { return path_.empty() ? std::string(name) : path_ + "." + std::string(name); }
+  std::string full(std::string_view name) const {
+    return path_.empty() ? std::string(name) : path_ + "." + std::string(name);
+  }
   const toml::table& table_;
   const std::string path_, origin_;
   std::optional<Error>& error_;
@@ -162,7 +173,8 @@ Result<Config> parse_config(std::string_view text, const std::string& origin) {
   try {
     root = toml::parse(text);
   } catch (const toml::parse_error& error) {
-    return fail(ErrorKind::invalid, std::string(error.description()), fmt::format("{}:{}", origin, error.source().begin.line));
+    return fail(ErrorKind::invalid, std::string(error.description()),
+                fmt::format("{}:{}", origin, error.source().begin.line));
   }
   Config config;
   std::optional<Error> error;
@@ -202,7 +214,8 @@ Result<Config> parse_config(std::string_view text, const std::string& origin) {
         list.text("name", keys.name, true);
         list.one_of("kind", keys.kind, {"threat", "trusted"}, true);
         list.text("path", keys.path, true);
-        list.one_of("format", keys.format, {"TXT", "CSV", "STIX", "OTX_CSV", "ALIEN_VAULT", "PROOF_POINT", "FIRE_EYE"});
+        list.one_of("format", keys.format,
+                    {"TXT", "CSV", "STIX", "OTX_CSV", "ALIEN_VAULT", "PROOF_POINT", "FIRE_EYE"});
         list.text("category", keys.category);
         list.one_of("match", keys.match, {"exact", "subdomains"});
         config.intel_lists.push_back(std::move(keys));
@@ -244,7 +257,8 @@ Result<Config> load_config(const std::string& path) {
   // Relative paths are meant from where the file lies.
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   const auto anchor = [&](std::string& place) {
-    if (!place.empty() && std::filesystem::path(place).is_relative()) place = (folder / place).lexically_normal().string();
+    if (!place.empty() && std::filesystem::path(place).is_relative())
+      place = (folder / place).lexically_normal().string();
   };
   for (SourceKeys& source : config->sources) anchor(source.path);
   for (IntelListKeys& list : config->intel_lists) anchor(list.path);

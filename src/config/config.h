@@ -15,45 +15,46 @@
 
 namespace picket {
 
-struct IntelListKeys {       // [[intel.list]]
-  std::string name;          // required
-  std::string kind;          // "threat" or "trusted"; required
-  std::string path;          // required (url: fetched lists come with `picket intel update`)
-  std::string format;        // "TXT", "CSV", "STIX", "OTX_CSV", "ALIEN_VAULT", "PROOF_POINT", "FIRE_EYE"; empty = guess
-  std::string category;      // empty = the user's own: .Custom types
+struct IntelListKeys {  // [[intel.list]]
+  std::string name;     // required
+  std::string kind;     // "threat" or "trusted"; required
+  std::string path;     // required (url: fetched lists come with `picket intel update`)
+  std::string
+      format;  // "TXT", "CSV", "STIX", "OTX_CSV", "ALIEN_VAULT", "PROOF_POINT", "FIRE_EYE"; empty = guess
+  std::string category;              // empty = the user's own: .Custom types
   std::string match = "subdomains";  // or "exact": domain entries without "*."
 };
 
-struct SourceKeys {          // [[source]]
-  std::string name;          // default: the path
-  std::string path;          // file, folder or glob; required
+struct SourceKeys {  // [[source]]
+  std::string name;  // default: the path
+  std::string path;  // file, folder or glob; required
   std::optional<LogKind> kind;
   std::string account, region, cluster, flow_format;
 };
 
-struct AccountKeys {         // [[account]]
+struct AccountKeys {  // [[account]]
   std::string id, name, role;
 };
 
 struct Config {
   std::vector<SourceKeys> sources;
   std::vector<AccountKeys> accounts;
-  std::string organization_id, management_account;          // [organization]
-  bool intel_builtin = true;                                // [intel] builtin
+  std::string organization_id, management_account;  // [organization]
+  bool intel_builtin = true;                        // [intel] builtin
   std::vector<IntelListKeys> intel_lists;
-  std::vector<std::string> geoip_databases;                 // [geoip] databases = ["….mmdb"]
-  std::string aws_ranges;                                   // [aws] ip_ranges = "ip-ranges.json"
-  std::vector<std::string> inventory;                       // [inventory] files: describe-* output
+  std::vector<std::string> geoip_databases;  // [geoip] databases = ["….mmdb"]
+  std::string aws_ranges;                    // [aws] ip_ranges = "ip-ranges.json"
+  std::vector<std::string> inventory;        // [inventory] files: describe-* output
   TimeMs lateness_cloudtrail = 60 * minute_ms, lateness_vpcflow = 30 * minute_ms;  // [lateness], durations
   TimeMs lateness_dns = 15 * minute_ms, lateness_k8saudit = 15 * minute_ms;
-  TimeMs retention = 90 * day_ms;                           // [retention] findings
-  bool auto_detectors = true;                               // [api] auto_detectors
-  TimeMs clock_skew = 5 * minute_ms;                        // [api] clock_skew
-  std::uint64_t record_bytes_max = 1U << 20;                // [limits]
+  TimeMs retention = 90 * day_ms;             // [retention] findings
+  bool auto_detectors = true;                 // [api] auto_detectors
+  TimeMs clock_skew = 5 * minute_ms;          // [api] clock_skew
+  std::uint64_t record_bytes_max = 1U << 20;  // [limits]
   std::uint64_t object_bytes_max = 16ULL << 30;
-  std::uint64_t identities_max = 64U << 20;                 // record ids kept to find duplicates
-  unsigned threads = 0;                                     // [engine] threads; 0 = one per core
-  TimeMs snapshot_interval = 30 * second_ms;                // [engine] snapshot_interval: what a restart replays at most
+  std::uint64_t identities_max = 64U << 20;   // record ids kept to find duplicates
+  unsigned threads = 0;                       // [engine] threads; 0 = one per core
+  TimeMs snapshot_interval = 30 * second_ms;  // [engine] snapshot_interval: what a restart replays at most
 };
 
 // Errors name the key, the line and what would be valid.

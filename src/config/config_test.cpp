@@ -52,8 +52,10 @@ threads = 3
 
 TEST(Config, NamesWhatIsWrong) {
   const auto what = [](std::string_view text) { return parse_config(text, "c.toml").error().message(); };
-  EXPECT_EQ(what("[retention]\nfinding = \"3 d\""), "c.toml:2: no such key: retention.finding, did you mean findings?");
-  EXPECT_EQ(what("[retention]\nfindings = 3"), "c.toml:2: retention.findings must be a duration such as \"15 min\" or \"90 d\"");
+  EXPECT_EQ(what("[retention]\nfinding = \"3 d\""),
+            "c.toml:2: no such key: retention.finding, did you mean findings?");
+  EXPECT_EQ(what("[retention]\nfindings = 3"),
+            "c.toml:2: retention.findings must be a duration such as \"15 min\" or \"90 d\"");
   EXPECT_EQ(what("[[source]]\nkind = \"dns\""), "c.toml:1: source.path is missing");
   EXPECT_EQ(what("[[source]]\npath = \"x\"\nkind = \"syslog\""),
             "c.toml:3: source.kind must be one of cloudtrail, vpcflow, dns, k8saudit");
@@ -65,7 +67,8 @@ TEST(Config, ReadsDurations) {
   EXPECT_EQ(parse_duration("15 min"), 15 * minute_ms);
   EXPECT_EQ(parse_duration("250ms"), 250);
   EXPECT_EQ(parse_duration("2h"), 2 * hour_ms);
-  for (const char* text : {"", "h", "-1 h", "5 weeks", "9999999999999999 d", "1.5 h"}) EXPECT_FALSE(parse_duration(text)) << text;
+  for (const char* text : {"", "h", "-1 h", "5 weeks", "9999999999999999 d", "1.5 h"})
+    EXPECT_FALSE(parse_duration(text)) << text;
 }
 
 }  // namespace

@@ -20,8 +20,8 @@ struct Quarantined {
   std::uint64_t position = 0;  // record number from 1
   std::uint64_t offset = 0;    // byte range in the decoded text
   std::uint64_t length = 0;
-  std::string_view reason;     // a fixed snake_case code: "bad_json", "no_event_time", "record_too_large", …
-  std::string detail;          // a sentence for people
+  std::string_view reason;  // a fixed snake_case code: "bad_json", "no_event_time", "record_too_large", …
+  std::string detail;       // a sentence for people
 };
 
 class EventSink {
@@ -31,8 +31,8 @@ class EventSink {
   // Flow records come in batches (at most 4,096), each carrying its own position.
   virtual void on_flows(std::span<const FlowRecord> records) = 0;
   // NODATA ("no_data") or SKIPDATA ("skip_data") of an interface: processed, and a gap in visibility.
-  virtual void on_flow_gap(std::string_view account_id, std::string_view interface_id, bool skip_data, TimeMs start, TimeMs end,
-                           std::uint64_t position) = 0;
+  virtual void on_flow_gap(std::string_view account_id, std::string_view interface_id, bool skip_data,
+                           TimeMs start, TimeMs end, std::uint64_t position) = 0;
   virtual void on_dns(const DnsQuery& query, std::uint64_t position) = 0;
   virtual void on_audit(const AuditEvent& event, std::uint64_t position) = 0;
   // A record of a kind that is named as not evaluated ("insight_event", "digest", "authenticator_stream", …).

@@ -1,4 +1,5 @@
-// Every detector of this build, in the order of catalog.def, which is also the order of their indexes in state.
+// Every detector of this build, in the order of catalog.def, which is also the order of their indexes in
+// state.
 #pragma once
 
 #include <span>

@@ -91,7 +91,8 @@ void Activity::merge(const Activity& other) {
 
 bool Activity::rename(const ProofRecord& copy) {
   bool renamed = proof.rename(copy);
-  for (ProofRecord* record : {&first, &last, &latest.first, &latest.last}) renamed |= rename_record(*record, copy);
+  for (ProofRecord* record : {&first, &last, &latest.first, &latest.last})
+    renamed |= rename_record(*record, copy);
   return renamed;
 }
 
@@ -147,7 +148,8 @@ void Aggregator::settle(std::uint64_t window) {
 void Aggregator::touch(TimeMs since) {
   for (const auto& [base, issue] : issues_) {
     const auto recent = [&](const auto& part) { return part.second.last.time >= since; };
-    if (std::any_of(issue.settled.begin(), issue.settled.end(), recent) || std::any_of(issue.open.begin(), issue.open.end(), recent)) {
+    if (std::any_of(issue.settled.begin(), issue.settled.end(), recent) ||
+        std::any_of(issue.open.begin(), issue.open.end(), recent)) {
       touched_.insert(base);
     }
   }
@@ -157,7 +159,8 @@ std::vector<AggregatedFinding> Aggregator::findings_of(const std::string& base, 
   std::vector<const Activity*> parts;
   for (const auto& [number, activity] : issue.settled) parts.push_back(&activity);
   for (const auto& [window, activity] : issue.open) parts.push_back(&activity);
-  std::sort(parts.begin(), parts.end(), [](const Activity* a, const Activity* b) { return a->first < b->first; });
+  std::sort(parts.begin(), parts.end(),
+            [](const Activity* a, const Activity* b) { return a->first < b->first; });
   std::vector<AggregatedFinding> findings;
   for (const Activity* part : parts) {
     if (findings.empty() || part->first.time - findings.back().activity.last.time > episode_gap) {

@@ -40,8 +40,8 @@ class Proof {
 struct Activity {
   std::uint64_t count = 0;
   Proof proof;
-  Detection latest;          // of the latest record
-  double severity = 0;       // the highest
+  Detection latest;     // of the latest record
+  double severity = 0;  // the highest
   ProofRecord first, last;
   std::vector<IntelEvidence> intel;  // sorted, distinct, at most intel_max
 
@@ -98,9 +98,9 @@ class Aggregator {
   static constexpr TimeMs slice = 30 * day_ms;
   static TimeMs slice_of(TimeMs time) { return time / slice - (time % slice < 0 ? 1 : 0); }
   struct Issue {
-    std::map<TimeMs, Activity> settled;                                        // by slice number
-    std::map<std::uint64_t, Activity> open;                                    // by window
-    std::set<std::string> ids;                                                 // of the findings it has now
+    std::map<TimeMs, Activity> settled;      // by slice number
+    std::map<std::uint64_t, Activity> open;  // by window
+    std::set<std::string> ids;               // of the findings it has now
     template <class Ar>
     void io(Ar& ar) {
       ar(settled, open, ids);
@@ -110,8 +110,8 @@ class Aggregator {
   std::vector<AggregatedFinding> findings_of(const std::string& base, const Issue& issue) const;
 
   std::span<const Detector* const> detectors_;
-  std::map<std::string, Issue> issues_;            // by detector, type, account, Region and issue keys
-  std::map<std::uint64_t, std::string> open_in_;   // window -> issue
+  std::map<std::string, Issue> issues_;           // by detector, type, account, Region and issue keys
+  std::map<std::uint64_t, std::string> open_in_;  // window -> issue
   std::set<std::string> touched_;
 };
 

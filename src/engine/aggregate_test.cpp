@@ -30,7 +30,8 @@ std::string saved(const Aggregator& aggregator) {
 
 TEST(Aggregator, MergesInAnyOrderToTheSameState) {
   std::vector<Detection> detections;
-  for (int i = 0; i < 300; ++i) detections.push_back(at(i * hour_ms, i % 3 == 0 ? "a" : "b", "event-" + std::to_string(i)));
+  for (int i = 0; i < 300; ++i)
+    detections.push_back(at(i * hour_ms, i % 3 == 0 ? "a" : "b", "event-" + std::to_string(i)));
   detections[5].severity = 8;
   Aggregator forward(detectors), backward(detectors);
   for (const Detection& d : detections) forward.add(d);

@@ -37,8 +37,9 @@ struct FindingType {
   std::optional<ResourceKind> resource;
   ResourceRole role = ResourceRole::target;
   Origin origin = Origin::guardduty;
-  // Title and description: who, what, where, in our own words. {principal}, {host}, {remote_ip}, {api}, {bucket},
-  // {domain}, {cluster}, {workload}, {remote_port}, {local_port} and names of evidence are replaced.
+  // Title and description: who, what, where, in our own words. {principal}, {host}, {remote_ip}, {api},
+  // {bucket}, {domain}, {cluster}, {workload}, {remote_port}, {local_port} and names of evidence are
+  // replaced.
   std::string_view title, description;
 };
 
@@ -46,11 +47,12 @@ struct FindingType {
 
 struct Trigger {
   LogKind log = LogKind::cloudtrail;
-  // CloudTrail: calls of this service with one of these names (version suffix stripped); both empty = every call.
+  // CloudTrail: calls of this service with one of these names (version suffix stripped); both empty = every
+  // call.
   std::string_view event_source;
   std::vector<std::string_view> event_names;
-  // Only records whose outside address (CloudTrail, flow) or domain (DNS) is listed, not trusted, in one of these
-  // categories; empty and `listed` = any category.
+  // Only records whose outside address (CloudTrail, flow) or domain (DNS) is listed, not trusted, in one of
+  // these categories; empty and `listed` = any category.
   bool listed = false;
   std::vector<std::string_view> categories;
   // Audit: one of these verbs on one of these resources ("pods/exec" with subresource); empty = all.
@@ -99,8 +101,21 @@ inline Trigger listed_requester(std::vector<std::string_view> categories) {
 // ---- issue: which detections are one finding ---------------------------------------------------
 
 enum class IssueKind : std::uint8_t {
-  principal, access_key, remote_ip, host, bucket, api, service, domain, remote_port, local_port, cluster,
-  kubernetes_user, kubernetes_namespace, workload, evidence
+  principal,
+  access_key,
+  remote_ip,
+  host,
+  bucket,
+  api,
+  service,
+  domain,
+  remote_port,
+  local_port,
+  cluster,
+  kubernetes_user,
+  kubernetes_namespace,
+  workload,
+  evidence
 };
 struct IssueKey {
   IssueKind kind;
@@ -126,7 +141,8 @@ constexpr IssueKey evidence(std::string_view name) { return {IssueKind::evidence
 
 // ---- logic: the order classes -------------------------------------------------------------------
 
-// A row of an ordered detector: the detection as it would be raised, waiting for its judgement at the watermark.
+// A row of an ordered detector: the detection as it would be raised, waiting for its judgement at the
+// watermark.
 using Candidate = Detection;
 
 // State of one entity of an ordered detector; rows come by (event time, record id).
@@ -152,11 +168,21 @@ struct Logic {
   std::unique_ptr<OrderedState> (*ordered)() = nullptr;
 };
 
-inline Logic each(std::optional<Evidence> (*judge)(const CloudTrailEvent&, const Context&)) { return {.cloudtrail = judge}; }
-inline Logic each(std::optional<Evidence> (*judge)(const FlowRecord&, const Context&)) { return {.flow = judge}; }
-inline Logic each(std::optional<Evidence> (*judge)(const DnsQuery&, const Context&)) { return {.dns = judge}; }
-inline Logic each(std::optional<Evidence> (*judge)(const AuditEvent&, const Context&)) { return {.audit = judge}; }
-inline Logic each(std::optional<Evidence> (*judge)(const ObjectSeen&, const Context&)) { return {.object = judge}; }
+inline Logic each(std::optional<Evidence> (*judge)(const CloudTrailEvent&, const Context&)) {
+  return {.cloudtrail = judge};
+}
+inline Logic each(std::optional<Evidence> (*judge)(const FlowRecord&, const Context&)) {
+  return {.flow = judge};
+}
+inline Logic each(std::optional<Evidence> (*judge)(const DnsQuery&, const Context&)) {
+  return {.dns = judge};
+}
+inline Logic each(std::optional<Evidence> (*judge)(const AuditEvent&, const Context&)) {
+  return {.audit = judge};
+}
+inline Logic each(std::optional<Evidence> (*judge)(const ObjectSeen&, const Context&)) {
+  return {.object = judge};
+}
 
 template <class State>
 Logic window(WindowOptions options) {
@@ -174,7 +200,9 @@ namespace detail {
 template <class State>
 struct OrderedHolder final : OrderedState {
   State state;
-  std::optional<Candidate> step(const Candidate& row, const Facts& facts) override { return state.step(row, facts); }
+  std::optional<Candidate> step(const Candidate& row, const Facts& facts) override {
+    return state.step(row, facts);
+  }
   void save(Writer& out) override { out(state); }
   void load(Reader& in) override { in(state); }
 };
@@ -184,7 +212,8 @@ struct OrderedHolder final : OrderedState {
 template <class State, class Event>
 Logic ordered(std::optional<Evidence> (*select)(const Event&, const Context&)) {
   Logic logic = each(select);
-  logic.ordered = +[]() -> std::unique_ptr<OrderedState> { return std::make_unique<detail::OrderedHolder<State>>(); };
+  logic.ordered =
+      +[]() -> std::unique_ptr<OrderedState> { return std::make_unique<detail::OrderedHolder<State>>(); };
   return logic;
 }
 

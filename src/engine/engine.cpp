@@ -32,8 +32,8 @@ std::uint64_t EvictionCounts::total() const {
   return sum;
 }
 
-Engine::Engine(std::span<const Detector* const> detectors, std::shared_ptr<const IntelIndex> intel, Lateness lateness,
-               EngineLimits limits, unsigned threads)
+Engine::Engine(std::span<const Detector* const> detectors, std::shared_ptr<const IntelIndex> intel,
+               Lateness lateness, EngineLimits limits, unsigned threads)
     : detectors_(detectors),
       intel_(std::move(intel)),
       lateness_(lateness),
@@ -60,8 +60,8 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
 
   workers_.parallel_for(objects.size(), [&](unsigned worker, std::size_t number) {
     const EpochObject& object = objects[number];
-    ObjectRun run(tables, object.info, static_cast<std::uint32_t>(number), object.records_before, outputs_[worker],
-                  object_outputs[number]);
+    ObjectRun run(tables, object.info, static_cast<std::uint32_t>(number), object.records_before,
+                  outputs_[worker], object_outputs[number]);
     DecodeReport report;
     if (auto source = object.open(); !source) {
       const bool replaced = source.error().kind == ErrorKind::conflict;
@@ -84,7 +84,8 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
 
   // Facts learned now hold from the watermark on, or they were late.
   const TimeMs facts_since = watermark_[static_cast<std::size_t>(LogKind::cloudtrail)];
-  const bool facts_learned = std::any_of(outputs_.begin(), outputs_.end(), [](const WorkerOutput& output) { return !output.fact_rows.empty(); });
+  const bool facts_learned = std::any_of(
+      outputs_.begin(), outputs_.end(), [](const WorkerOutput& output) { return !output.fact_rows.empty(); });
   move_watermarks(objects, object_outputs, pending);
 
   std::vector<Detection> copies;
@@ -92,7 +93,8 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
     for (PendingDetection& item : output.pending) {
       const auto& twice = duplicates[item.object_index];
       if (std::binary_search(twice.begin(), twice.end(), item.position)) {
-        // Which delivery came first must not show: a copy counts for nothing, but may name the proof's object.
+        // Which delivery came first must not show: a copy counts for nothing, but may name the proof's
+        // object.
         if (item.detection->first.event_id.empty()) continue;
         item.detection->count = 0;
         if (!item.ordered) {
@@ -102,7 +104,8 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
       }
       if (item.ordered) {
         const Detector& detector = *detectors_[item.detection->detector];
-        const std::string entity = issue_value(item.detection->subject, item.detection->evidence, detector.entity);
+        const std::string entity =
+            issue_value(item.detection->subject, item.detection->evidence, detector.entity);
         partitions_[partition_of(hash64(entity))].add_row(std::move(*item.detection));
       } else if (admit(*item.detection)) {
         keep_key(*item.detection);
@@ -151,7 +154,8 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
       aggregator_.add(detection);
     }
     evictions_.ordered_rows += turn.evicted_rows;
-    for (const auto& [detector, count] : turn.evicted) evictions_.windows[std::string(detectors_[detector]->name)] += count;
+    for (const auto& [detector, count] : turn.evicted)
+      evictions_.windows[std::string(detectors_[detector]->name)] += count;
   }
 
   evictions_.facts += facts_.evict();
@@ -180,7 +184,8 @@ void Engine::claim_minutes(std::span<const EpochObject> objects) {
   std::vector<std::size_t> overlapping;
   for (std::size_t i = 0; i < objects.size(); ++i) {
     const ObjectInfo& info = objects[i].info;
-    if (!flow_log_id(info.key).empty() && claims_.overlaps(info.account, info.region)) overlapping.push_back(i);
+    if (!flow_log_id(info.key).empty() && claims_.overlaps(info.account, info.region))
+      overlapping.push_back(i);
   }
   if (overlapping.empty()) return;
   std::vector<MinuteCollector> collected(overlapping.size());
@@ -194,11 +199,12 @@ void Engine::claim_minutes(std::span<const EpochObject> objects) {
   claims_.settle();
 }
 
-void Engine::find_duplicates(std::vector<ObjectOutput>& objects, std::vector<std::vector<std::uint64_t>>& duplicates) {
+void Engine::find_duplicates(std::vector<ObjectOutput>& objects,
+                             std::vector<std::vector<std::uint64_t>>& duplicates) {
   std::vector<std::vector<std::vector<std::uint64_t>>> by_shard(identity_shards);
   std::vector<std::uint64_t> evicted(identity_shards);
-  const TimeMs forget_before =
-      std::min(watermark_[static_cast<std::size_t>(LogKind::cloudtrail)], watermark_[static_cast<std::size_t>(LogKind::k8saudit)]);
+  const TimeMs forget_before = std::min(watermark_[static_cast<std::size_t>(LogKind::cloudtrail)],
+                                        watermark_[static_cast<std::size_t>(LogKind::k8saudit)]);
   workers_.parallel_for(identity_shards, [&](unsigned, std::size_t number) {
     auto& found = by_shard[number];
     found.resize(objects.size());
@@ -211,7 +217,8 @@ void Engine::find_duplicates(std::vector<ObjectOutput>& objects, std::vector<std
   });
   for (const std::uint64_t count : evicted) evictions_.identities += count;
   for (std::size_t i = 0; i < objects.size(); ++i) {
-    for (const auto& found : by_shard) duplicates[i].insert(duplicates[i].end(), found[i].begin(), found[i].end());
+    for (const auto& found : by_shard)
+      duplicates[i].insert(duplicates[i].end(), found[i].begin(), found[i].end());
     std::sort(duplicates[i].begin(), duplicates[i].end());
     objects[i].ledger.duplicate += duplicates[i].size();
     objects[i].ledger.processed -= duplicates[i].size();
@@ -224,7 +231,8 @@ void Engine::move_watermarks(std::span<const EpochObject> objects, const std::ve
   for (std::size_t i = 0; i < objects.size(); ++i) {
     const ObjectLedger& ledger = outputs[i].ledger;
     if (!ledger.kind || ledger.processed + ledger.duplicate == 0) continue;
-    const auto [at, fresh] = streams_.try_emplace(objects[i].stream, StreamProgress{*ledger.kind, unknown, unknown});
+    const auto [at, fresh] =
+        streams_.try_emplace(objects[i].stream, StreamProgress{*ledger.kind, unknown, unknown});
     at->second.advanced = std::max(at->second.advanced, ledger.advance);
   }
   std::array<TimeMs, log_kinds.size()> lowest{};
@@ -242,10 +250,12 @@ void Engine::move_watermarks(std::span<const EpochObject> objects, const std::ve
   // A stream that no epoch has seen yet holds every kind back: which kind it is, only its records tell.
   for (const auto& [name, bound] : pending) {
     if (streams_.contains(name)) continue;
-    for (std::size_t kind = 0; kind < lowest.size(); ++kind) lowest[kind] = std::min(lowest[kind], bound - lateness_.of[kind]);
+    for (std::size_t kind = 0; kind < lowest.size(); ++kind)
+      lowest[kind] = std::min(lowest[kind], bound - lateness_.of[kind]);
   }
   for (std::size_t kind = 0; kind < lowest.size(); ++kind) {
-    if (lowest[kind] != std::numeric_limits<TimeMs>::max()) watermark_[kind] = std::max(watermark_[kind], lowest[kind]);
+    if (lowest[kind] != std::numeric_limits<TimeMs>::max())
+      watermark_[kind] = std::max(watermark_[kind], lowest[kind]);
   }
 }
 
@@ -271,7 +281,8 @@ void Engine::remember_keys(std::span<const EpochObject> objects) {
 
 void Engine::keep_key(std::uint64_t object) {
   if (kept_keys_.contains(object)) return;
-  if (const auto at = recent_keys_.find(object); at != recent_keys_.end()) kept_keys_.emplace(object, at->second);
+  if (const auto at = recent_keys_.find(object); at != recent_keys_.end())
+    kept_keys_.emplace(object, at->second);
 }
 
 void Engine::keep_key(const Detection& detection) {
@@ -282,11 +293,13 @@ void Engine::keep_key(const Detection& detection) {
 bool Engine::admit(Detection& detection) {
   Subject& subject = detection.subject;
   // GuardDuty's rule: a trusted address silences all flow and CloudTrail findings for it, not DNS.
-  if (subject.remote_ip && subject.action != ActionKind::dns_request && intel_->is_trusted(*subject.remote_ip)) {
+  if (subject.remote_ip && subject.action != ActionKind::dns_request &&
+      intel_->is_trusted(*subject.remote_ip)) {
     ++left_out_.trusted;
     return false;
   }
-  if (subject.resource == ResourceKind::instance && subject.instance && !subject.instance->interface_id.empty()) {
+  if (subject.resource == ResourceKind::instance && subject.instance &&
+      !subject.instance->interface_id.empty()) {
     const auto interface = facts_.interface(subject.instance->interface_id, detection.last.time);
     if (interface && !interface->type.empty() && interface->type != "interface") {
       ++left_out_.not_an_instance;
@@ -312,8 +325,8 @@ std::string Engine::object_key(std::uint64_t object) const {
 std::string Engine::save() const {
   std::string state;
   Writer out(state);
-  out(epoch_, streams_, watermark_, ledger_, evictions_, left_out_, places_, kept_keys_, recent_keys_, recent_order_,
-      static_cast<std::uint64_t>(recent_next_));
+  out(epoch_, streams_, watermark_, ledger_, evictions_, left_out_, places_, kept_keys_, recent_keys_,
+      recent_order_, static_cast<std::uint64_t>(recent_next_));
   for (const IdentityShard& shard : identities_) shard.save(out);
   for (const Partition& partition : partitions_) partition.save(out);
   aggregator_.save(out);
@@ -346,7 +359,8 @@ Result<void> Engine::load(std::string_view bytes) {
   if (ZSTD_isError(got) || got != size) return fail(ErrorKind::invalid, "the snapshot is damaged");
   Reader in(state);
   std::uint64_t next = 0;
-  in(epoch_, streams_, watermark_, ledger_, evictions_, left_out_, places_, kept_keys_, recent_keys_, recent_order_, next);
+  in(epoch_, streams_, watermark_, ledger_, evictions_, left_out_, places_, kept_keys_, recent_keys_,
+     recent_order_, next);
   recent_next_ = next;
   for (IdentityShard& shard : identities_) shard.load(in);
   for (Partition& partition : partitions_) partition.load(in, detectors_);

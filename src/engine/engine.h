@@ -33,7 +33,7 @@
 namespace picket {
 
 struct EngineLimits {
-  std::size_t identities_max = 64U << 20;   // record ids kept for finding duplicates (about 16 bytes each)
+  std::size_t identities_max = 64U << 20;  // record ids kept for finding duplicates (about 16 bytes each)
   std::size_t ordered_bytes_max = 256U << 20;
   DecodeLimits decode;
   RecordFilter filter;
@@ -49,8 +49,8 @@ struct Lateness {
 struct EpochObject {
   ObjectInfo info;
   std::uint64_t sequence = 0;  // in the input log
-  std::string stream;          // source, account, Region and kind as far as the key tells: whose watermark it moves
-  TimeMs lower_bound = 0;      // no record of it is expected to be older
+  std::string stream;  // source, account, Region and kind as far as the key tells: whose watermark it moves
+  TimeMs lower_bound = 0;            // no record of it is expected to be older
   std::uint64_t records_before = 0;  // of the same growing file: positions count on from there
   // Opens the bytes; called on a worker thread.
   std::function<Result<std::unique_ptr<ByteSource>>()> open;
@@ -58,15 +58,16 @@ struct EpochObject {
 
 struct StreamProgress {
   LogKind kind = LogKind::cloudtrail;
-  TimeMs advanced = 0;      // by finished objects
-  TimeMs released = 0;      // by control records (silence, end of a scan)
+  TimeMs advanced = 0;  // by finished objects
+  TimeMs released = 0;  // by control records (silence, end of a scan)
   template <class Ar>
   void io(Ar& ar) {
     ar(kind, advanced, released);
   }
 };
 
-// What the caller knows of objects in the input log that no epoch has had yet: per stream the least lower bound.
+// What the caller knows of objects in the input log that no epoch has had yet: per stream the least lower
+// bound.
 using PendingBounds = std::map<std::string, TimeMs>;
 
 struct EpochResult {
@@ -85,7 +86,8 @@ struct EvictionCounts {
   }
 };
 
-// Detections that were left out by rule, not by judgement: shown, so that trust and ownership hide nothing silently.
+// Detections that were left out by rule, not by judgement: shown, so that trust and ownership hide nothing
+// silently.
 struct LeftOut {
   std::uint64_t trusted = 0;          // the far end is on a trusted list
   std::uint64_t not_an_instance = 0;  // the interface belongs to a NAT gateway, load balancer, endpoint, …
@@ -97,8 +99,8 @@ struct LeftOut {
 
 class Engine {
  public:
-  Engine(std::span<const Detector* const> detectors, std::shared_ptr<const IntelIndex> intel, Lateness lateness,
-         EngineLimits limits, unsigned threads);
+  Engine(std::span<const Detector* const> detectors, std::shared_ptr<const IntelIndex> intel,
+         Lateness lateness, EngineLimits limits, unsigned threads);
   ~Engine();
 
   EpochResult run_epoch(std::span<const EpochObject> objects, const PendingBounds& pending);
@@ -116,14 +118,16 @@ class Engine {
   const LedgerTotals& ledger() const { return ledger_; }
   const EvictionCounts& evictions() const { return evictions_; }
   const LeftOut& left_out() const { return left_out_; }
-  // Accounts and Regions whose logs were read, as their objects' keys or sources name them, with the first event.
+  // Accounts and Regions whose logs were read, as their objects' keys or sources name them, with the first
+  // event.
   const std::map<std::pair<std::string, std::string>, TimeMs>& places() const { return places_; }
   const std::map<std::string, StreamProgress>& streams() const { return streams_; }
   TimeMs watermark(LogKind kind) const { return watermark_[static_cast<std::size_t>(kind)]; }
   std::span<const Detector* const> detectors() const { return detectors_; }
   std::uint64_t epoch() const { return epoch_; }
 
-  // State to bytes, sections with length and checksum (engine/snapshot_test.cpp); load refuses what save did not write.
+  // State to bytes, sections with length and checksum (engine/snapshot_test.cpp); load refuses what save did
+  // not write.
   std::string save() const;
   Result<void> load(std::string_view bytes);
   // Without state: the next epoch is epoch + 1.
@@ -131,7 +135,8 @@ class Engine {
 
  private:
   void claim_minutes(std::span<const EpochObject> objects);
-  void find_duplicates(std::vector<ObjectOutput>& objects, std::vector<std::vector<std::uint64_t>>& duplicates);
+  void find_duplicates(std::vector<ObjectOutput>& objects,
+                       std::vector<std::vector<std::uint64_t>>& duplicates);
   void move_watermarks(std::span<const EpochObject> objects, const std::vector<ObjectOutput>& outputs,
                        const PendingBounds& pending);
   void remember_keys(std::span<const EpochObject> objects);

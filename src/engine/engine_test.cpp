@@ -74,7 +74,8 @@ class PacketCount {
     subject.action = ActionKind::network_connection;
     subject.remote_ip = source_;
     subject.instance = InstanceSubject{};
-    emit.detection({{"packets", std::to_string(packets_)}, {"before", std::to_string(baseline.most)}}, subject, records_, first_, last_);
+    emit.detection({{"packets", std::to_string(packets_)}, {"before", std::to_string(baseline.most)}},
+                   subject, records_, first_, last_);
   }
   template <class Ar>
   void io(Ar& ar) {
@@ -105,9 +106,9 @@ std::string call(std::string_view name, int number, TimeMs time, std::string_vie
       format_time_seconds(time), name, ip, number);
 }
 
-
 std::string inbound(std::string_view source, unsigned packets, TimeMs time) {
-  return fmt::format("2 111122223333 eni-0a {} 10.0.0.5 40000 22 6 {} 4000 {} {} ACCEPT OK\n", source, packets, time / 1000, time / 1000 + 60);
+  return fmt::format("2 111122223333 eni-0a {} 10.0.0.5 40000 22 6 {} 4000 {} {} ACCEPT OK\n", source,
+                     packets, time / 1000, time / 1000 + 60);
 }
 
 constexpr TimeMs day = 1'789'344'000'000;  // 2026-09-14
@@ -161,7 +162,8 @@ struct Job {
     for (const auto& [id, activity] : findings) {
       out += fmt::format("{} {} {}", id, activity.count, activity.latest.last.time);
       for (const auto& [name, value] : activity.latest.evidence) out += fmt::format(" {}={}", name, value);
-      for (const ProofRecord& record : activity.proof.records()) out += fmt::format(" {}:{}", engine.object_key(record.object), record.position);
+      for (const ProofRecord& record : activity.proof.records())
+        out += fmt::format(" {}:{}", engine.object_key(record.object), record.position);
       out += '\n';
     }
     return out;
@@ -172,8 +174,9 @@ struct Job {
 
 TEST(Engine, CountsADuplicateOnceWhereverItComes) {
   Job run;
-  const auto first = run.epoch({object("a.jsonl", call("DeleteBucket", 1, day) + call("DeleteBucket", 2, day + 1000)),
-                                object("b.jsonl", call("DeleteBucket", 2, day + 1000) + call("DeleteBucket", 3, day + 2000))});
+  const auto first = run.epoch(
+      {object("a.jsonl", call("DeleteBucket", 1, day) + call("DeleteBucket", 2, day + 1000)),
+       object("b.jsonl", call("DeleteBucket", 2, day + 1000) + call("DeleteBucket", 3, day + 2000))});
   EXPECT_EQ(first.objects[1].duplicate, 1U);
   const auto second = run.epoch({object("c.jsonl", call("DeleteBucket", 1, day))});
   EXPECT_EQ(second.objects[0].duplicate, 1U);
@@ -192,9 +195,11 @@ TEST(Engine, AnotherCallUnderTheSameEventIdIsNoDuplicate) {
 TEST(Engine, OrderedRowsWaitForTheirWatermarkAndComeInOrderOfTime) {
   Job run;
   // Four calls, the later ones first; only the second and the fourth in time are raised.
-  run.epoch({object("a.jsonl", call("PutObject", 4, day + 4 * minute_ms) + call("PutObject", 3, day + 3 * minute_ms))});
+  run.epoch({object("a.jsonl",
+                    call("PutObject", 4, day + 4 * minute_ms) + call("PutObject", 3, day + 3 * minute_ms))});
   EXPECT_TRUE(run.findings.empty());
-  run.epoch({object("b.jsonl", call("PutObject", 2, day + 2 * minute_ms) + call("PutObject", 1, day + minute_ms))});
+  run.epoch(
+      {object("b.jsonl", call("PutObject", 2, day + 2 * minute_ms) + call("PutObject", 1, day + minute_ms))});
   EXPECT_TRUE(run.findings.empty());
   run.epoch({object("c.jsonl", call("ListBuckets", 9, day + 3 * hour_ms))});
   ASSERT_EQ(run.findings.size(), 2U);
@@ -214,9 +219,11 @@ TEST(Engine, ALateRecordIsEvaluatedAndCounted) {
 TEST(Engine, ABucketIsJudgedByThoseTwoBack) {
   Job run;
   // 60 packets an hour are below the floor; later 110 an hour would be above it, but not twice the 60.
-  for (int hour = 0; hour < 5; ++hour) run.epoch({object(fmt::format("{}.log", hour), inbound("203.0.113.9", 60, day + hour * hour_ms))});
+  for (int hour = 0; hour < 5; ++hour)
+    run.epoch({object(fmt::format("{}.log", hour), inbound("203.0.113.9", 60, day + hour * hour_ms))});
   run.epoch({object("5.log", inbound("203.0.113.9", 110, day + 5 * hour_ms))});
-  for (int hour = 6; hour < 9; ++hour) run.epoch({object(fmt::format("{}.log", hour), inbound("203.0.113.9", 60, day + hour * hour_ms))});
+  for (int hour = 6; hour < 9; ++hour)
+    run.epoch({object(fmt::format("{}.log", hour), inbound("203.0.113.9", 60, day + hour * hour_ms))});
   EXPECT_TRUE(run.findings.empty()) << run.text();
   run.epoch({object("9.log", inbound("203.0.113.9", 500, day + 9 * hour_ms))});
   ASSERT_EQ(run.findings.size(), 1U);
@@ -243,7 +250,8 @@ std::vector<std::vector<EpochObject>> epochs() {
         const int number = (e * 4 + o) * 15 + i;  // the last five come again in the next object
         const TimeMs time = day + number * 2 * minute_ms;
         trail += call(i % 3 == 0 ? "DeleteBucket" : "PutObject", number, time);
-        flows += inbound(fmt::format("203.0.113.{}", i % 5), static_cast<unsigned>(20 + e * 10), day + e * hour_ms + i * minute_ms);
+        flows += inbound(fmt::format("203.0.113.{}", i % 5), static_cast<unsigned>(20 + e * 10),
+                         day + e * hour_ms + i * minute_ms);
       }
       objects.push_back(object(fmt::format("{}-{}.jsonl", e, o), trail));
       objects.push_back(object(fmt::format("{}-{}.log", e, o), flows));

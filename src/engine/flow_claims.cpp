@@ -27,7 +27,8 @@ bool FlowClaims::overlaps(std::string_view account, std::string_view region) con
 }
 
 std::uint32_t FlowClaims::number_of(std::string_view flow_log) {
-  const auto at = static_cast<std::size_t>(std::find(names_.begin(), names_.end(), flow_log) - names_.begin());
+  const auto at =
+      static_cast<std::size_t>(std::find(names_.begin(), names_.end(), flow_log) - names_.begin());
   if (at == names_.size()) names_.emplace_back(flow_log);
   return static_cast<std::uint32_t>(at);
 }
@@ -36,7 +37,8 @@ void FlowClaims::claim(std::string_view flow_log, const MinuteCollector& collect
   const std::uint32_t number = number_of(flow_log);
   for (const MinuteKey& minute : collected.minutes) {
     const auto [at, fresh] = claims_.try_emplace(minute, Claim{number, false});
-    if (!fresh && !at->second.standing && names_[number] < names_[at->second.flow_log]) at->second.flow_log = number;
+    if (!fresh && !at->second.standing && names_[number] < names_[at->second.flow_log])
+      at->second.flow_log = number;
   }
 }
 
@@ -51,7 +53,8 @@ bool FlowClaims::owns(std::string_view flow_log, const MinuteKey& minute) const 
 
 void FlowClaims::forget(TimeMs time) {
   if (claims_.empty()) return;
-  boost::unordered::erase_if(claims_, [&](const auto& claim) { return (claim.first.minute + 1) * minute_ms <= time; });
+  boost::unordered::erase_if(claims_,
+                             [&](const auto& claim) { return (claim.first.minute + 1) * minute_ms <= time; });
 }
 
 void FlowClaims::save(Writer& out) const {

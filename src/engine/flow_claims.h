@@ -1,8 +1,8 @@
 // Two flow logs over the same interfaces (of a VPC and of its subnet, say) tell everything twice. Where an
 // account's Region has more than one flow log, each minute of each interface is counted from one of them: the
-// one that claimed it in an earlier epoch, else, of those that have it in this epoch, the one with the least id.
-// A first pass over such objects collects who has which minute; it costs decoding them twice and is made only
-// where flow logs can overlap.
+// one that claimed it in an earlier epoch, else, of those that have it in this epoch, the one with the least
+// id. A first pass over such objects collects who has which minute; it costs decoding them twice and is made
+// only where flow logs can overlap.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>

@@ -13,7 +13,8 @@ FlowRecord flow(std::string_view interface, std::int64_t start) {
 }
 
 TEST(FlowLogId, IsReadFromTheKey) {
-  EXPECT_EQ(flow_log_id("AWSLogs/1/vpcflowlogs/eu-west-1/2026/09/14/1_vpcflowlogs_eu-west-1_fl-0a1b2c3d4e5f60718_20260914T0000Z_ab.log.gz"),
+  EXPECT_EQ(flow_log_id("AWSLogs/1/vpcflowlogs/eu-west-1/2026/09/14/"
+                        "1_vpcflowlogs_eu-west-1_fl-0a1b2c3d4e5f60718_20260914T0000Z_ab.log.gz"),
             "fl-0a1b2c3d4e5f60718");
   EXPECT_EQ(flow_log_id("traffic.log.gz"), "");
   EXPECT_EQ(flow_log_id("fl-x/traffic.log.gz"), "");

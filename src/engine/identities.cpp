@@ -4,7 +4,8 @@
 
 namespace picket {
 
-void IdentityShard::add(const std::vector<RecordIdentity>& identities, std::vector<std::uint64_t>& duplicates) {
+void IdentityShard::add(const std::vector<RecordIdentity>& identities,
+                        std::vector<std::uint64_t>& duplicates) {
   auto at = hours_.end();
   for (const RecordIdentity& record : identities) {
     if (at == hours_.end() || at->first != record.hour) at = hours_.try_emplace(record.hour).first;

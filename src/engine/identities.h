@@ -20,8 +20,8 @@ struct IdentityHash {
 // One shard of identities; shards are independent, so each may be filled by another thread.
 class IdentityShard {
  public:
-  // Takes in the identities of one object, in the order of the input log; positions of records seen before are
-  // appended to `duplicates`.
+  // Takes in the identities of one object, in the order of the input log; positions of records seen before
+  // are appended to `duplicates`.
   void add(const std::vector<RecordIdentity>& identities, std::vector<std::uint64_t>& duplicates);
   // Forgets hours that ended at or before `time`.
   void forget(TimeMs time);

@@ -26,9 +26,16 @@ void WorkerOutput::clear() {
 
 ObjectRun::ObjectRun(const EpochTables& tables, const ObjectInfo& info, std::uint32_t object_index,
                      std::uint64_t records_before, WorkerOutput& out, ObjectOutput& object)
-    : tables_(tables), info_(info), object_index_(object_index), records_before_(records_before), object_(hash64(info.key)), out_(out), result_(object) {
+    : tables_(tables),
+      info_(info),
+      object_index_(object_index),
+      records_before_(records_before),
+      object_(hash64(info.key)),
+      out_(out),
+      result_(object) {
   result_.ledger.key = info.key;
-  if (const std::string_view id = flow_log_id(info.key); !id.empty() && tables.claims->overlaps(info.account, info.region)) {
+  if (const std::string_view id = flow_log_id(info.key);
+      !id.empty() && tables.claims->overlaps(info.account, info.region)) {
     overlapping_flow_log_ = id;
   }
 }
@@ -45,7 +52,8 @@ void ObjectRun::reached(std::uint64_t position) {
 
 bool ObjectRun::left_out(TimeMs time, std::string_view account) {
   if (!tables_.filter.active()) return false;
-  const std::string_view reason = tables_.filter.reason(time, account.empty() ? std::string_view(info_.account) : account);
+  const std::string_view reason =
+      tables_.filter.reason(time, account.empty() ? std::string_view(info_.account) : account);
   if (reason.empty()) return false;
   ++result_.ledger.filtered;
   ++result_.ledger.filter_reasons[std::string(reason)];
@@ -57,8 +65,8 @@ void ObjectRun::identify(std::uint64_t id, TimeMs time, std::uint64_t position) 
       {id, static_cast<std::int32_t>(time / hour_ms), static_cast<std::uint32_t>(position)});
 }
 
-Detection ObjectRun::make_detection(std::uint16_t detector, Evidence evidence, Subject subject, const ProofRecord& record,
-                                    std::span<const IntelHit> hits) const {
+Detection ObjectRun::make_detection(std::uint16_t detector, Evidence evidence, Subject subject,
+                                    const ProofRecord& record, std::span<const IntelHit> hits) const {
   const Detector& literal = *tables_.detectors[detector];
   Detection detection;
   detection.detector = detector;
@@ -72,15 +80,17 @@ Detection ObjectRun::make_detection(std::uint16_t detector, Evidence evidence, S
   detection.subject = std::move(subject);
   detection.evidence = std::move(evidence.values);
   for (const IntelHit& hit : hits) {
-    detection.intel.push_back({std::string(hit.entry), hit.indicator->list, std::string(to_string(hit.indicator->category)),
-                               hit.indicator->threat, hit.indicator->category == IntelCategory::custom});
+    detection.intel.push_back({std::string(hit.entry), hit.indicator->list,
+                               std::string(to_string(hit.indicator->category)), hit.indicator->threat,
+                               hit.indicator->category == IntelCategory::custom});
   }
   detection.issue = issue_of(detection.subject, detection.evidence, literal.issue);
   detection.first = detection.last = record;
   return detection;
 }
 
-// Flow and DNS records are not delivered twice under an id of their own, so their detections can be merged at once.
+// Flow and DNS records are not delivered twice under an id of their own, so their detections can be merged at
+// once.
 void ObjectRun::fold(Detection detection) {
   std::string key(tables_.detectors[detection.detector]->types[detection.type].name);
   for (const std::string* part : {&detection.subject.account, &detection.subject.region, &detection.issue}) {
@@ -101,23 +111,26 @@ void ObjectRun::fold(Detection detection) {
 void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t position) {
   if (left_out(event.event_time, event.recipient_account_id)) return;
   saw(LogKind::cloudtrail, event.event_time);
-  // Without an eventID the text is the identity: a copy is a copy. What was called and when is part of it, so that a
-  // forged record cannot pass itself off as the first delivery of another.
+  // Without an eventID the text is the identity: a copy is a copy. What was called and when is part of it, so
+  // that a forged record cannot pass itself off as the first delivery of another.
   const std::uint64_t id =
       event.event_id.empty()
           ? hash64(event.raw.text())
-          : hash64(event.event_id, hash64(event.recipient_account_id,
-                                          hash64(event.event_name, static_cast<std::uint64_t>(event.event_time))));
+          : hash64(event.event_id,
+                   hash64(event.recipient_account_id,
+                          hash64(event.event_name, static_cast<std::uint64_t>(event.event_time))));
   identify(id, event.event_time, position);
 
   const auto run = [&](std::uint16_t index, const Context& context, std::span<const IntelHit> hits) {
     const Detector& detector = *tables_.detectors[index];
     std::optional<Evidence> evidence = detector.logic.cloudtrail(event, context);
     if (!evidence) return;
-    const ProofRecord record{event.event_time, object_, records_before_ + position, std::string(event.event_id)};
+    const ProofRecord record{event.event_time, object_, records_before_ + position,
+                             std::string(event.event_id)};
     Subject subject = subject_of(event, ResourceKind::access_key);
-    out_.pending.push_back({std::make_unique<Detection>(make_detection(index, std::move(*evidence), std::move(subject), record, hits)), object_index_,
-                            position, detector.logic.ordered != nullptr});
+    out_.pending.push_back({std::make_unique<Detection>(make_detection(index, std::move(*evidence),
+                                                                       std::move(subject), record, hits)),
+                            object_index_, position, detector.logic.ordered != nullptr});
   };
 
   Context context{.account = event.recipient_account_id, .region = event.aws_region};
@@ -153,7 +166,8 @@ void ObjectRun::sight(const FlowRecord& flow) {
     last_sighting_ = &at->second;
   }
   InterfaceSighting& sighting = *last_sighting_;
-  std::erase_if(sighting.candidates, [&](const IpAddress& ip) { return ip != flow.srcaddr && ip != flow.dstaddr; });
+  std::erase_if(sighting.candidates,
+                [&](const IpAddress& ip) { return ip != flow.srcaddr && ip != flow.dstaddr; });
   sighting.first = std::min(sighting.first, flow.start_ms());
   sighting.last = std::max(sighting.last, flow.end_ms());
   if (flow.more != nullptr) {
@@ -163,7 +177,8 @@ void ObjectRun::sight(const FlowRecord& flow) {
   }
 }
 
-WindowState& ObjectRun::window_state(void* self, const WindowLogic& logic, std::uint64_t entity, TimeMs start) {
+WindowState& ObjectRun::window_state(void* self, const WindowLogic& logic, std::uint64_t entity,
+                                     TimeMs start) {
   ObjectRun& run = *static_cast<ObjectRun*>(self);
   const WindowKey key{run.current_detector_, entity, start};
   WindowEntry& entry = run.out_.windows[key];
@@ -253,8 +268,8 @@ void ObjectRun::take_flows(std::span<const FlowRecord> records) {
   }
 }
 
-void ObjectRun::on_flow_gap(std::string_view account_id, std::string_view, bool skip_data, TimeMs start, TimeMs,
-                            std::uint64_t) {
+void ObjectRun::on_flow_gap(std::string_view account_id, std::string_view, bool skip_data, TimeMs start,
+                            TimeMs, std::uint64_t) {
   if (left_out(start, account_id)) return;
   ++result_.ledger.processed;
   if (start < tables_.watermark[index_of(LogKind::vpcflow)]) ++result_.ledger.late;
@@ -269,7 +284,8 @@ void ObjectRun::on_dns(const DnsQuery& query, std::uint64_t position) {
   const auto run = [&](std::uint16_t index, std::span<const IntelHit> hits) {
     std::optional<Evidence> evidence = tables_.detectors[index]->logic.dns(query, context);
     if (!evidence) return;
-    fold(make_detection(index, std::move(*evidence), subject_of(query), {query.query_timestamp, object_, records_before_ + position, {}}, hits));
+    fold(make_detection(index, std::move(*evidence), subject_of(query),
+                        {query.query_timestamp, object_, records_before_ + position, {}}, hits));
   };
   if (!context.hits.empty()) {
     for (const auto& listed : tables_.triggers->listed(LogKind::dns)) {
@@ -280,7 +296,8 @@ void ObjectRun::on_dns(const DnsQuery& query, std::uint64_t position) {
   for (const auto& window : tables_.triggers->windows(LogKind::dns)) {
     current_detector_ = window.detector;
     current_account_ = query.account_id;
-    window.logic->add_dns(query, {query.query_timestamp, object_, records_before_ + position, {}}, this, &window_state);
+    window.logic->add_dns(query, {query.query_timestamp, object_, records_before_ + position, {}}, this,
+                          &window_state);
   }
 }
 
@@ -291,7 +308,9 @@ void ObjectRun::on_audit(const AuditEvent& event, std::uint64_t position) {
   const std::uint64_t id =
       event.audit_id.empty()
           ? hash64(event.raw.text())
-          : hash64(event.audit_id, hash64(event.stage, hash64(event.cluster_name, hash64(event.request_uri, hash64(event.verb)))));
+          : hash64(event.audit_id,
+                   hash64(event.stage,
+                          hash64(event.cluster_name, hash64(event.request_uri, hash64(event.verb)))));
   identify(id, time, position);
   Context context{.account = info_.account, .region = info_.region};
   if (event.source_ip && event.source_ip->is_public()) context.hits = tables_.intel->match(*event.source_ip);
@@ -349,7 +368,8 @@ void ObjectRun::finish(const DecodeReport& report) {
     subject.account = info_.account;
     subject.region = info_.region;
     const std::uint64_t position = std::max<std::uint64_t>(1, report.first_unverified_position);
-    fold(make_detection(index, std::move(*evidence), std::move(subject), {times_.last(), object_, position, {}}, {}));
+    fold(make_detection(index, std::move(*evidence), std::move(subject),
+                        {times_.last(), object_, position, {}}, {}));
   }
 }
 

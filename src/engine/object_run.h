@@ -105,13 +105,13 @@ struct EpochTables {
 class ObjectRun final : public EventSink {
  public:
   // `records_before`: of the same growing file; positions count on from there.
-  ObjectRun(const EpochTables& tables, const ObjectInfo& info, std::uint32_t object_index, std::uint64_t records_before,
-            WorkerOutput& out, ObjectOutput& object);
+  ObjectRun(const EpochTables& tables, const ObjectInfo& info, std::uint32_t object_index,
+            std::uint64_t records_before, WorkerOutput& out, ObjectOutput& object);
 
   void on_cloudtrail(const CloudTrailEvent& event, std::uint64_t position) override;
   void on_flows(std::span<const FlowRecord> records) override;
-  void on_flow_gap(std::string_view account_id, std::string_view interface_id, bool skip_data, TimeMs start, TimeMs end,
-                   std::uint64_t position) override;
+  void on_flow_gap(std::string_view account_id, std::string_view interface_id, bool skip_data, TimeMs start,
+                   TimeMs end, std::uint64_t position) override;
   void on_dns(const DnsQuery& query, std::uint64_t position) override;
   void on_audit(const AuditEvent& event, std::uint64_t position) override;
   void on_filtered(LogKind kind, std::uint64_t position, std::string_view reason) override;
@@ -127,8 +127,8 @@ class ObjectRun final : public EventSink {
   bool left_out(TimeMs time, std::string_view account);
   void take_flows(std::span<const FlowRecord> records);
   void identify(std::uint64_t id, TimeMs time, std::uint64_t position);
-  Detection make_detection(std::uint16_t detector, Evidence evidence, Subject subject, const ProofRecord& record,
-                           std::span<const IntelHit> hits) const;
+  Detection make_detection(std::uint16_t detector, Evidence evidence, Subject subject,
+                           const ProofRecord& record, std::span<const IntelHit> hits) const;
   void fold(Detection detection);
   void sight(const FlowRecord& flow);
   void on_listed_flow(const FlowRecord& flow, bool source);

@@ -66,8 +66,8 @@ void Partition::add_window(const WindowKey& key, WindowEntry entry) {
   }
 }
 
-PartitionOutput Partition::turn(std::span<const Detector* const> detectors, const Facts& facts, const PartitionTime& time,
-                                std::size_t ordered_bytes_max) {
+PartitionOutput Partition::turn(std::span<const Detector* const> detectors, const Facts& facts,
+                                const PartitionTime& time, std::size_t ordered_bytes_max) {
   PartitionOutput out;
   judge_windows(detectors, facts, time, out);
   judge_rows(detectors, facts, time, ordered_bytes_max, out);
@@ -76,8 +76,8 @@ PartitionOutput Partition::turn(std::span<const Detector* const> detectors, cons
   return out;
 }
 
-void Partition::judge_windows(std::span<const Detector* const> detectors, const Facts& facts, const PartitionTime& time,
-                              PartitionOutput& out) {
+void Partition::judge_windows(std::span<const Detector* const> detectors, const Facts& facts,
+                              const PartitionTime& time, PartitionOutput& out) {
   struct Due {
     WindowKey key;
     Open* open = nullptr;
@@ -127,7 +127,10 @@ void Partition::judge_windows(std::span<const Detector* const> detectors, const 
     if (open.touched || item.closes) {
       open.touched = false;
       WindowEmit emit(detector, item.key.detector, open.entry);
-      const Judging judging{{item.key.start, item.key.start + logic.options.span}, open.entry.account, open.entry.region, facts};
+      const Judging judging{{item.key.start, item.key.start + logic.options.span},
+                            open.entry.account,
+                            open.entry.region,
+                            facts};
       logic.judge(*open.entry.state, known ? known->baseline.get() : nullptr, judging, emit);
       if (emit.result) out.windows.emplace_back(window, std::move(*emit.result));
     }
@@ -151,7 +154,8 @@ void Partition::fold_copies() {
   std::size_t kept = 0;
   for (std::size_t i = 0, end = 0; i < rows_.size(); i = end) {
     const auto same = [&](const Candidate& row) {
-      return row.detector == rows_[i].detector && row.first.time == rows_[i].first.time && row.first.event_id == rows_[i].first.event_id;
+      return row.detector == rows_[i].detector && row.first.time == rows_[i].first.time &&
+             row.first.event_id == rows_[i].first.event_id;
     };
     bool copies = false;
     std::uint64_t records = 0;
@@ -175,20 +179,22 @@ void Partition::sort_rows() {
   std::vector<Candidate*> places;
   places.reserve(rows_.size());
   for (Candidate& row : rows_) places.push_back(&row);
-  std::sort(places.begin(), places.end(), [](const Candidate* a, const Candidate* b) { return row_before(*a, *b); });
+  std::sort(places.begin(), places.end(),
+            [](const Candidate* a, const Candidate* b) { return row_before(*a, *b); });
   std::vector<Candidate> sorted;
   sorted.reserve(rows_.size());
   for (Candidate* row : places) sorted.push_back(std::move(*row));
   rows_ = std::move(sorted);
 }
 
-void Partition::judge_rows(std::span<const Detector* const> detectors, const Facts& facts, const PartitionTime& time,
-                           std::size_t ordered_bytes_max, PartitionOutput& out) {
+void Partition::judge_rows(std::span<const Detector* const> detectors, const Facts& facts,
+                           const PartitionTime& time, std::size_t ordered_bytes_max, PartitionOutput& out) {
   if (rows_.empty()) return;
   sort_rows();
   fold_copies();
   const auto is_due = [&](const Candidate& row) {
-    return row.first.time <= time.watermark[static_cast<std::size_t>(detectors[row.detector]->when.front().log)];
+    return row.first.time <=
+           time.watermark[static_cast<std::size_t>(detectors[row.detector]->when.front().log)];
   };
   std::size_t due = 0;
   while (due < rows_.size() && is_due(rows_[due])) ++due;
@@ -213,7 +219,8 @@ void Partition::judge_rows(std::span<const Detector* const> detectors, const Fac
 
 void Partition::evict_windows(std::span<const Detector* const> detectors, PartitionOutput& out) {
   std::map<std::uint16_t, std::size_t> bytes;
-  for (const auto& [key, open] : windows_) bytes[key.detector] += open.entry.state->bytes() + sizeof(WindowKey) + sizeof(Open);
+  for (const auto& [key, open] : windows_)
+    bytes[key.detector] += open.entry.state->bytes() + sizeof(WindowKey) + sizeof(Open);
   for (const auto& [index, used] : bytes) {
     const std::size_t limit = detectors[index]->logic.window->options.bytes_max / partition_count;
     if (used <= limit) continue;
@@ -249,7 +256,8 @@ void Partition::evict_baselines(std::span<const Detector* const> detectors, Part
   for (const auto& [index, count] : counts) {
     // A baseline gets as much memory as the windows; with its waiting windows it takes about this much.
     constexpr std::size_t known_bytes = sizeof(Known) + 400;
-    const std::size_t most = std::max<std::size_t>(1, detectors[index]->logic.window->options.bytes_max / partition_count / known_bytes);
+    const std::size_t most = std::max<std::size_t>(
+        1, detectors[index]->logic.window->options.bytes_max / partition_count / known_bytes);
     if (count <= most) continue;
     // Those whose entity was not seen for longest go first.
     std::vector<std::pair<TimeMs, std::uint64_t>> by_age;
@@ -332,13 +340,15 @@ void Partition::load(Reader& in, std::span<const Detector* const> detectors) {
   }
   in(rows_);
   for (const Candidate& row : rows_) {
-    if (row.detector >= detectors.size() || detectors[row.detector]->logic.ordered == nullptr) return in.fail();
+    if (row.detector >= detectors.size() || detectors[row.detector]->logic.ordered == nullptr)
+      return in.fail();
   }
   in(count);
   for (std::uint32_t i = 0; i < count && !in.failed(); ++i) {
     std::pair<std::uint16_t, std::string> key;
     in(key);
-    if (in.failed() || key.first >= detectors.size() || detectors[key.first]->logic.ordered == nullptr) return in.fail();
+    if (in.failed() || key.first >= detectors.size() || detectors[key.first]->logic.ordered == nullptr)
+      return in.fail();
     auto& state = ordered_[key];
     state = detectors[key.first]->logic.ordered();
     state->load(in);

@@ -15,10 +15,10 @@ constexpr std::size_t partition_count = 64;  // fixed: entities must not move (D
 
 // What a partition hands to the aggregator after an epoch, in an order that does not matter.
 struct PartitionOutput {
-  std::vector<Detection> detections;                            // of ordered rows
-  std::vector<std::pair<std::uint64_t, Detection>> windows;     // of windows, by window
-  std::vector<std::uint64_t> settled;                           // windows that closed
-  std::map<std::uint16_t, std::uint64_t> evicted;               // windows and baselines, by detector
+  std::vector<Detection> detections;                         // of ordered rows
+  std::vector<std::pair<std::uint64_t, Detection>> windows;  // of windows, by window
+  std::vector<std::uint64_t> settled;                        // windows that closed
+  std::map<std::uint16_t, std::uint64_t> evicted;            // windows and baselines, by detector
   std::uint64_t evicted_rows = 0;
 };
 
@@ -33,8 +33,8 @@ class Partition {
   // A row that stands for no record (count 0) is a copy of one that came in another object.
   void add_row(Candidate row) { rows_.push_back(std::move(row)); }
   // Judges what changed, closes what the watermark has passed, keeps within the budgets.
-  PartitionOutput turn(std::span<const Detector* const> detectors, const Facts& facts, const PartitionTime& time,
-                       std::size_t ordered_bytes_max);
+  PartitionOutput turn(std::span<const Detector* const> detectors, const Facts& facts,
+                       const PartitionTime& time, std::size_t ordered_bytes_max);
   std::size_t open_windows() const { return windows_.size(); }
   void save(Writer& out) const;
   void load(Reader& in, std::span<const Detector* const> detectors);
@@ -44,13 +44,13 @@ class Partition {
     WindowEntry entry;
     bool touched = false;  // since it was last judged
   };
-  struct Known {  // baseline of one entity
+  struct Known {      // baseline of one entity
     TimeMs last = 0;  // start of its latest window
     std::unique_ptr<BaselineState> baseline;
     std::map<TimeMs, std::unique_ptr<WindowState>> waiting;  // closed, not yet old enough to be folded
   };
-  void judge_windows(std::span<const Detector* const> detectors, const Facts& facts, const PartitionTime& time,
-                     PartitionOutput& out);
+  void judge_windows(std::span<const Detector* const> detectors, const Facts& facts,
+                     const PartitionTime& time, PartitionOutput& out);
   void sort_rows();
   void judge_rows(std::span<const Detector* const> detectors, const Facts& facts, const PartitionTime& time,
                   std::size_t ordered_bytes_max, PartitionOutput& out);

@@ -38,7 +38,8 @@ KubernetesSubject kubernetes_subject(const AuditEvent& event) {
   for (const std::string_view group : event.user.groups) subject.groups.emplace_back(group);
   subject.session_name = event.user.session_name;
   subject.impersonated_username = event.impersonated_user.username;
-  for (const std::string_view group : event.impersonated_user.groups) subject.impersonated_groups.emplace_back(group);
+  for (const std::string_view group : event.impersonated_user.groups)
+    subject.impersonated_groups.emplace_back(group);
   subject.workload_name = event.object_ref.name;
   subject.workload_type = event.object_ref.resource;
   subject.workload_namespace = event.object_ref.namespace_name;
@@ -49,15 +50,17 @@ KubernetesSubject kubernetes_subject(const AuditEvent& event) {
 
 Subject subject_of(const CloudTrailEvent& event, ResourceKind resource) {
   Subject subject;
-  subject.account = event.recipient_account_id.empty() ? event.user_identity.account_id : event.recipient_account_id;
+  subject.account =
+      event.recipient_account_id.empty() ? event.user_identity.account_id : event.recipient_account_id;
   subject.region = event.aws_region;
   subject.resource = resource;
   subject.action = ActionKind::aws_api_call;
   if (event.source_ip && event.source_ip->is_public()) subject.remote_ip = event.source_ip;
   const Principal principal = principal_of(event);
   const UserIdentity& identity = event.user_identity;
-  subject.access_key = AccessKeySubject{std::string(identity.access_key_id), std::string(identity.principal_id),
-                                        principal.name, std::string(identity.type), principal.key};
+  subject.access_key =
+      AccessKeySubject{std::string(identity.access_key_id), std::string(identity.principal_id),
+                       principal.name, std::string(identity.type), principal.key};
   ApiCall call;
   call.api = api_name(event.event_name);
   call.service_name = service_display(event.event_source);
@@ -151,8 +154,9 @@ Subject subject_of(const AuditEvent& event) {
   subject.kubernetes = kubernetes_subject(event);
   if (!event.user.access_key_id.empty() || !event.user.arn.empty()) {
     const std::string arn(event.user.canonical_arn.empty() ? event.user.arn : event.user.canonical_arn);
-    subject.access_key = AccessKeySubject{std::string(event.user.access_key_id), std::string(event.user.principal_id),
-                                          std::string(event.user.session_name), "AssumedRole", arn};
+    subject.access_key =
+        AccessKeySubject{std::string(event.user.access_key_id), std::string(event.user.principal_id),
+                         std::string(event.user.session_name), "AssumedRole", arn};
   }
   KubernetesCall call;
   call.request_uri = event.request_uri;
@@ -171,9 +175,12 @@ Subject subject_of(const AuditEvent& event) {
 std::string issue_value(const Subject& subject, const NamedValues& evidence, const IssueKey& key) {
   const auto text = [](const std::optional<IpAddress>& ip) { return ip ? ip->to_string() : std::string(); };
   switch (key.kind) {
-    case IssueKind::principal: return subject.access_key ? subject.access_key->principal_key : std::string();
-    case IssueKind::access_key: return subject.access_key ? subject.access_key->access_key_id : std::string();
-    case IssueKind::remote_ip: return text(subject.remote_ip);
+    case IssueKind::principal:
+      return subject.access_key ? subject.access_key->principal_key : std::string();
+    case IssueKind::access_key:
+      return subject.access_key ? subject.access_key->access_key_id : std::string();
+    case IssueKind::remote_ip:
+      return text(subject.remote_ip);
     case IssueKind::host: {
       if (!subject.instance) return {};
       const InstanceSubject& instance = *subject.instance;
@@ -181,19 +188,29 @@ std::string issue_value(const Subject& subject, const NamedValues& evidence, con
       if (!instance.interface_id.empty()) return instance.interface_id;
       return instance.vpc_id + "/" + text(instance.local_ip);
     }
-    case IssueKind::bucket: return subject.buckets.empty() ? std::string() : subject.buckets.front().name;
-    case IssueKind::api: return subject.api_call ? subject.api_call->api : std::string();
-    case IssueKind::service: return subject.api_call ? subject.api_call->service_name : std::string();
-    case IssueKind::domain: return subject.dns ? subject.dns->domain : std::string();
-    case IssueKind::remote_port: return subject.connection ? fmt::format("{}", subject.connection->remote_port) : "";
-    case IssueKind::local_port: return subject.connection ? fmt::format("{}", subject.connection->local_port) : "";
-    case IssueKind::cluster: return subject.kubernetes ? subject.kubernetes->cluster : std::string();
-    case IssueKind::kubernetes_user: return subject.kubernetes ? subject.kubernetes->username : std::string();
-    case IssueKind::kubernetes_namespace: return subject.kubernetes ? subject.kubernetes->workload_namespace : std::string();
+    case IssueKind::bucket:
+      return subject.buckets.empty() ? std::string() : subject.buckets.front().name;
+    case IssueKind::api:
+      return subject.api_call ? subject.api_call->api : std::string();
+    case IssueKind::service:
+      return subject.api_call ? subject.api_call->service_name : std::string();
+    case IssueKind::domain:
+      return subject.dns ? subject.dns->domain : std::string();
+    case IssueKind::remote_port:
+      return subject.connection ? fmt::format("{}", subject.connection->remote_port) : "";
+    case IssueKind::local_port:
+      return subject.connection ? fmt::format("{}", subject.connection->local_port) : "";
+    case IssueKind::cluster:
+      return subject.kubernetes ? subject.kubernetes->cluster : std::string();
+    case IssueKind::kubernetes_user:
+      return subject.kubernetes ? subject.kubernetes->username : std::string();
+    case IssueKind::kubernetes_namespace:
+      return subject.kubernetes ? subject.kubernetes->workload_namespace : std::string();
     case IssueKind::workload:
-      return subject.kubernetes ? subject.kubernetes->workload_namespace + "/" + subject.kubernetes->workload_type + "/" +
-                                      subject.kubernetes->workload_name
-                                : std::string();
+      return subject.kubernetes
+                 ? subject.kubernetes->workload_namespace + "/" + subject.kubernetes->workload_type + "/" +
+                       subject.kubernetes->workload_name
+                 : std::string();
     case IssueKind::evidence:
       for (const auto& [name, value] : evidence) {
         if (name == key.name) return value;

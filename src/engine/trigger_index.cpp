@@ -11,8 +11,10 @@ std::uint32_t categories_of(const Trigger& trigger, std::string_view type) {
   std::uint32_t bits = 0;
   for (const std::string_view name : trigger.categories) {
     const auto category = parse_intel_category(name);
-    // A detector literal with a misspelt category is a programming error; the first test that builds the index stops.
-    if (!category) throw std::logic_error(std::string(type) + ": no such indicator category: " + std::string(name));
+    // A detector literal with a misspelt category is a programming error; the first test that builds the
+    // index stops.
+    if (!category)
+      throw std::logic_error(std::string(type) + ": no such indicator category: " + std::string(name));
     bits |= TriggerIndex::bit(*category);
   }
   return bits;
@@ -49,14 +51,16 @@ TriggerIndex::TriggerIndex(std::span<const Detector* const> detectors) {
 }
 
 bool TriggerIndex::wants(const Trigger& trigger, const AuditEvent& event) {
-  if (!trigger.verbs.empty() && std::find(trigger.verbs.begin(), trigger.verbs.end(), event.verb) == trigger.verbs.end()) {
+  if (!trigger.verbs.empty() &&
+      std::find(trigger.verbs.begin(), trigger.verbs.end(), event.verb) == trigger.verbs.end()) {
     return false;
   }
   if (trigger.resources.empty()) return true;
   for (const std::string_view resource : trigger.resources) {
     const std::size_t slash = resource.find('/');
     if (resource.substr(0, slash) != event.object_ref.resource) continue;
-    const std::string_view subresource = slash == std::string_view::npos ? std::string_view{} : resource.substr(slash + 1);
+    const std::string_view subresource =
+        slash == std::string_view::npos ? std::string_view{} : resource.substr(slash + 1);
     if (subresource == event.object_ref.subresource) return true;
   }
   return false;

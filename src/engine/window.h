@@ -12,9 +12,9 @@
 //     template <class Ar> void io(Ar& ar);
 //   };
 //
-// With `.baseline` the state also names `struct Baseline { void fold(const State&); io }`: what was normal for
-// the entity. A window is judged against the baseline as it stood at the end of the last window that ended at
-// least the lateness before this one began, and folded when it closes.
+// With `.baseline` the state also names `struct Baseline { void fold(const State&); io }`: what was normal
+// for the entity. A window is judged against the baseline as it stood at the end of the last window that
+// ended at least the lateness before this one began, and folded when it closes.
 #pragma once
 
 #include <cstdint>
@@ -72,11 +72,10 @@ class BaselineState {
 };
 
 struct WindowOptions {
-  TimeMs span = 10 * minute_ms;        // windows are [n*span, (n+1)*span)
-  std::size_t bytes_max = 64U << 20;   // of all entities' states together; beyond it, eviction
-  std::string_view reason = {};        // where the span comes from
+  TimeMs span = 10 * minute_ms;       // windows are [n*span, (n+1)*span)
+  std::size_t bytes_max = 64U << 20;  // of all entities' states together; beyond it, eviction
+  std::string_view reason = {};       // where the span comes from
 };
-
 
 class WindowLogic {
  public:
@@ -85,7 +84,8 @@ class WindowLogic {
   virtual std::unique_ptr<WindowState> make_state() const = 0;
   virtual bool has_baseline() const = 0;
   virtual std::unique_ptr<BaselineState> make_baseline() const = 0;  // nullptr: no baseline
-  virtual void judge(const WindowState& state, const BaselineState* baseline, const Judging& judging, Emit& emit) const = 0;
+  virtual void judge(const WindowState& state, const BaselineState* baseline, const Judging& judging,
+                     Emit& emit) const = 0;
   virtual void fold(BaselineState& baseline, const WindowState& state) const = 0;
   // A batch of flow records of one object: `proof` makes the proof of a record, `state` finds its state,
   // `touched` is told of every selected record.
@@ -93,7 +93,7 @@ class WindowLogic {
     std::span<const FlowRecord> records;
     std::uint64_t object = 0;          // hash of its key
     std::uint64_t records_before = 0;  // added to positions
-    void* table = nullptr;  // the worker's window table
+    void* table = nullptr;             // the worker's window table
     WindowState& (*state)(void* table, const WindowLogic& logic, std::uint64_t entity, TimeMs window_start);
     void (*touched)(void* table, const FlowRecord& record);
   };
@@ -153,7 +153,8 @@ class Logic final : public WindowLogic {
       return nullptr;
     }
   }
-  void judge(const WindowState& state, const BaselineState* baseline, const Judging& judging, Emit& emit) const override {
+  void judge(const WindowState& state, const BaselineState* baseline, const Judging& judging,
+             Emit& emit) const override {
     const S& s = static_cast<const Holder<S>&>(state).state;
     if constexpr (HasBaseline<S>) {
       static const typename S::Baseline nothing{};
@@ -165,7 +166,8 @@ class Logic final : public WindowLogic {
   }
   void fold(BaselineState& baseline, const WindowState& state) const override {
     if constexpr (HasBaseline<S>) {
-      static_cast<BaselineHolder<typename S::Baseline>&>(baseline).state.fold(static_cast<const Holder<S>&>(state).state);
+      static_cast<BaselineHolder<typename S::Baseline>&>(baseline).state.fold(
+          static_cast<const Holder<S>&>(state).state);
     }
   }
   void add_flows(const FlowBatch& batch) const override {

@@ -36,11 +36,14 @@ struct AuditEvent {
   std::string_view response_reason, response_message, authorization_decision, authorization_reason;
   RawJson request_object, response_object, annotations;
   RawJson raw;
-  // From the container the record came in (log group, object key, configuration), not from the record; may be empty.
+  // From the container the record came in (log group, object key, configuration), not from the record; may be
+  // empty.
   std::string_view cluster_name;
 
   // The user whose rights were used: the impersonated one when there is one.
-  const AuditUser& acting_user() const { return impersonated_user.username.empty() ? user : impersonated_user; }
+  const AuditUser& acting_user() const {
+    return impersonated_user.username.empty() ? user : impersonated_user;
+  }
 };
 
 }  // namespace picket

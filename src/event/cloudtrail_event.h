@@ -18,19 +18,23 @@ struct SessionIssuer {
 };
 
 struct UserIdentity {
-  std::string_view type, principal_id, arn, account_id, access_key_id, user_name, invoked_by, identity_provider;
-  std::string_view on_behalf_of_user_id;     // onBehalfOf.userId (Identity Center)
-  std::string_view credential_id;            // credentialId
-  SessionIssuer session_issuer;              // sessionContext.sessionIssuer
-  std::string_view federated_provider;       // sessionContext.webIdFederationData.federatedProvider
-  std::string_view mfa_authenticated;        // sessionContext.attributes.mfaAuthenticated: "true", "false" or absent
-  std::string_view session_creation_date;    // sessionContext.attributes.creationDate
-  std::string_view ec2_role_delivery;        // sessionContext.ec2RoleDelivery: "1.0", "2.0" (IMDS version) or absent
-  std::string_view source_identity;          // sessionContext.sourceIdentity
+  std::string_view type, principal_id, arn, account_id, access_key_id, user_name, invoked_by,
+      identity_provider;
+  std::string_view on_behalf_of_user_id;  // onBehalfOf.userId (Identity Center)
+  std::string_view credential_id;         // credentialId
+  SessionIssuer session_issuer;           // sessionContext.sessionIssuer
+  std::string_view federated_provider;    // sessionContext.webIdFederationData.federatedProvider
+  std::string_view
+      mfa_authenticated;  // sessionContext.attributes.mfaAuthenticated: "true", "false" or absent
+  std::string_view session_creation_date;  // sessionContext.attributes.creationDate
+  std::string_view
+      ec2_role_delivery;             // sessionContext.ec2RoleDelivery: "1.0", "2.0" (IMDS version) or absent
+  std::string_view source_identity;  // sessionContext.sourceIdentity
 };
 
 struct CloudTrailEvent {
-  std::string_view event_id, event_version, event_source, event_name, aws_region, source_ip_address, user_agent;
+  std::string_view event_id, event_version, event_source, event_name, aws_region, source_ip_address,
+      user_agent;
   std::string_view error_code, error_message, event_type, event_category, recipient_account_id, request_id;
   std::string_view vpc_endpoint_id, vpc_endpoint_account_id, shared_event_id;
   TimeMs event_time = 0;

@@ -17,19 +17,20 @@ struct Principal {
   std::string workload;
   // Name for people: user name, role name, "root", service name.
   std::string name;
-  bool aws_service = false;   // an AWS service or a service-linked role: takes no part in learning
-  bool anonymous = false;     // ANONYMOUS_PRINCIPAL
+  bool aws_service = false;  // an AWS service or a service-linked role: takes no part in learning
+  bool anonymous = false;    // ANONYMOUS_PRINCIPAL
 };
 
 // By userIdentity.type:
 //   IAMUser, Root -> arn; AssumedRole -> issuer's arn, but issuer + "/" + session name for
-//   AWSReservedSSO_* and SAML roles; instance, Lambda, ECS, IRSA and pod-identity sessions -> issuer, with the
-//   session as workload; random session names collapse to the issuer; FederatedUser -> its issuer;
+//   AWSReservedSSO_* and SAML roles; instance, Lambda, ECS, IRSA and pod-identity sessions -> issuer, with
+//   the session as workload; random session names collapse to the issuer; FederatedUser -> its issuer;
 //   AWSAccount (foreign, arn redacted) -> account + principalId; IdentityCenterUser -> userId;
 //   AWSService, SAMLUser, WebIdentityUser, Directory, Unknown named explicitly.
 Principal principal_of(const CloudTrailEvent& event);
 
-// The session name of an assumed role ("…:assumed-role/ROLE/SESSION" or principalId "AROA…:SESSION"); empty when none.
+// The session name of an assumed role ("…:assumed-role/ROLE/SESSION" or principalId "AROA…:SESSION"); empty
+// when none.
 std::string_view session_name(const UserIdentity& identity);
 
 // The EC2 instance whose role session this is ("i-0abc…"), empty when it is none.
@@ -37,9 +38,9 @@ std::string_view instance_session(const UserIdentity& identity);
 
 enum class Outcome : std::uint8_t { success, denied, failed };
 
-// errorCode absent = success, except ConsoleLogin, whose result is in responseElements.ConsoleLogin or errorMessage.
-// denied: AccessDenied*, UnauthorizedOperation kinds, VpceAccessDenied, DryRunOperation, authentication refused.
-// failed: every other error (throttled, not found, invalid).
+// errorCode absent = success, except ConsoleLogin, whose result is in responseElements.ConsoleLogin or
+// errorMessage. denied: AccessDenied*, UnauthorizedOperation kinds, VpceAccessDenied, DryRunOperation,
+// authentication refused. failed: every other error (throttled, not found, invalid).
 Outcome outcome(const CloudTrailEvent& event);
 
 // eventName without date and version suffix: "UpdateFunctionCode20150331v2" -> "UpdateFunctionCode".

@@ -53,7 +53,8 @@ std::optional<dom::element> JsonDocument::at(std::string_view path) const {
       const auto [end, error] = std::from_chars(step.data(), step.data() + step.size(), index);
       if (error != std::errc{} || end != step.data() + step.size()) return std::nullopt;
       dom::array items;
-      if (element.get(items) != simdjson::SUCCESS || items.at(index).get(next) != simdjson::SUCCESS) return std::nullopt;
+      if (element.get(items) != simdjson::SUCCESS || items.at(index).get(next) != simdjson::SUCCESS)
+        return std::nullopt;
     } else {
       return std::nullopt;
     }
@@ -64,12 +65,16 @@ std::optional<dom::element> JsonDocument::at(std::string_view path) const {
 
 std::optional<std::string> scalar_text(const dom::element& element) {
   switch (element.type()) {
-    case dom::element_type::STRING: return std::string(element.get_string().value_unsafe());
-    case dom::element_type::BOOL: return element.get_bool().value_unsafe() ? "true" : "false";
+    case dom::element_type::STRING:
+      return std::string(element.get_string().value_unsafe());
+    case dom::element_type::BOOL:
+      return element.get_bool().value_unsafe() ? "true" : "false";
     case dom::element_type::INT64:
     case dom::element_type::UINT64:
-    case dom::element_type::DOUBLE: return simdjson::minify(element);
-    default: return std::nullopt;
+    case dom::element_type::DOUBLE:
+      return simdjson::minify(element);
+    default:
+      return std::nullopt;
   }
 }
 

@@ -25,7 +25,14 @@ enum class ResourceKind : std::uint8_t { access_key, instance, s3_bucket, eks_cl
 enum class ResourceRole : std::uint8_t { target, actor };
 
 // `service.action.actionType`.
-enum class ActionKind : std::uint8_t { none, aws_api_call, network_connection, dns_request, port_probe, kubernetes_api_call };
+enum class ActionKind : std::uint8_t {
+  none,
+  aws_api_call,
+  network_connection,
+  dns_request,
+  port_probe,
+  kubernetes_api_call
+};
 
 enum class Direction : std::uint8_t { inbound, outbound, unknown };
 
@@ -39,7 +46,7 @@ struct AccessKeySubject {
 };
 
 struct InstanceSubject {
-  std::string instance_id;   // empty: not in the record, to be looked up by interface and address
+  std::string instance_id;  // empty: not in the record, to be looked up by interface and address
   std::string interface_id;
   std::string vpc_id, subnet_id;
   std::optional<IpAddress> local_ip;
@@ -69,8 +76,8 @@ struct KubernetesSubject {
   std::string workload_name, workload_type, workload_namespace;
   template <class Ar>
   void io(Ar& ar) {
-    ar(cluster, username, uid, groups, session_name, impersonated_username, impersonated_groups, workload_name,
-       workload_type, workload_namespace);
+    ar(cluster, username, uid, groups, session_name, impersonated_username, impersonated_groups,
+       workload_name, workload_type, workload_namespace);
   }
 };
 
@@ -79,12 +86,12 @@ struct ApiCall {
   std::string caller_type;  // "Remote IP" or "Domain" (an AWS service called)
   std::string caller_domain;
   std::map<std::string, std::string> affected_resources;  // "AWS::CloudTrail::Trail" -> name or ARN
-  std::optional<std::string> remote_account_id;            // whose address or endpoint the call came from
+  std::optional<std::string> remote_account_id;           // whose address or endpoint the call came from
   bool remote_account_affiliated = false;
   template <class Ar>
   void io(Ar& ar) {
-    ar(api, service_name, error_code, user_agent, caller_type, caller_domain, affected_resources, remote_account_id,
-       remote_account_affiliated);
+    ar(api, service_name, error_code, user_agent, caller_type, caller_domain, affected_resources,
+       remote_account_id, remote_account_affiliated);
   }
 };
 
@@ -115,8 +122,8 @@ struct KubernetesCall {
   int status_code = 0;
   template <class Ar>
   void io(Ar& ar) {
-    ar(request_uri, verb, user_agent, resource, subresource, namespace_name, resource_name, parameters, source_ips,
-       status_code);
+    ar(request_uri, verb, user_agent, resource, subresource, namespace_name, resource_name, parameters,
+       source_ips, status_code);
   }
 };
 
@@ -137,8 +144,8 @@ struct Subject {
   std::optional<KubernetesCall> kubernetes_call;
   template <class Ar>
   void io(Ar& ar) {
-    ar(account, region, resource, role, action, remote_ip, access_key, instance, buckets, kubernetes, api_call,
-       connection, dns, kubernetes_call);
+    ar(account, region, resource, role, action, remote_ip, access_key, instance, buckets, kubernetes,
+       api_call, connection, dns, kubernetes_call);
   }
 };
 
@@ -168,7 +175,8 @@ struct ProofRecord {
   }
   // By time and by what the record itself is.
   friend bool operator<(const ProofRecord& a, const ProofRecord& b) {
-    return std::tie(a.time, a.event_id, a.object, a.position) < std::tie(b.time, b.event_id, b.object, b.position);
+    return std::tie(a.time, a.event_id, a.object, a.position) <
+           std::tie(b.time, b.event_id, b.object, b.position);
   }
 };
 
@@ -180,11 +188,11 @@ struct Detection {
   std::uint8_t type = 0;       // index in the detector's types
   double severity = 0;         // the number, at most one decimal
   Subject subject;
-  NamedValues evidence;        // the facts that justify it, in the detector's order
+  NamedValues evidence;  // the facts that justify it, in the detector's order
   std::vector<IntelEvidence> intel;
-  std::string issue;           // values of the detector's issue keys, joined by U+001F
-  std::uint64_t count = 1;     // records it stands for
-  ProofRecord first, last;     // earliest and latest record
+  std::string issue;        // values of the detector's issue keys, joined by U+001F
+  std::uint64_t count = 1;  // records it stands for
+  ProofRecord first, last;  // earliest and latest record
   template <class Ar>
   void io(Ar& ar) {
     ar(detector, type, severity, subject, evidence, intel, issue, count, first, last);

@@ -31,7 +31,8 @@ void LedgerTotals::add(const ObjectLedger& object) {
     ++skip_reasons[object.reason];
     return;
   }
-  if (object.state == ObjectState::failed && failures.size() < failures_max) failures[object.key] = object.reason;
+  if (object.state == ObjectState::failed && failures.size() < failures_max)
+    failures[object.key] = object.reason;
   if (object.kind) {
     kinds[static_cast<std::size_t>(*object.kind)].add(object);
   } else if (object.state == ObjectState::failed) {

@@ -29,15 +29,16 @@ struct ObjectLedger {
   std::map<std::string, std::uint64_t> filter_reasons, quarantine_reasons;
   std::uint64_t no_data = 0, skip_data = 0;  // visibility gaps of flow logs
   TimeMs first = 0, last = 0;                // event times, when processed > 0
-  std::uint64_t last_position = 0;  // of flow logs: the last line with a record; header lines count
+  std::uint64_t last_position = 0;           // of flow logs: the last line with a record; header lines count
   // How far the object may move its stream's watermark: see TimeSampler.
   TimeMs advance = 0;
 
   bool balanced() const { return records_read == processed + filtered + duplicate + quarantined; }
   template <class Ar>
   void io(Ar& ar) {
-    ar(key, state, kind, reason, bytes_in, bytes_decoded, records_read, processed, filtered, duplicate, quarantined, late,
-       filter_reasons, quarantine_reasons, no_data, skip_data, first, last, last_position, advance);
+    ar(key, state, kind, reason, bytes_in, bytes_decoded, records_read, processed, filtered, duplicate,
+       quarantined, late, filter_reasons, quarantine_reasons, no_data, skip_data, first, last, last_position,
+       advance);
   }
 };
 
@@ -51,17 +52,17 @@ struct KindTotals {
   void add(const ObjectLedger& object);
   template <class Ar>
   void io(Ar& ar) {
-    ar(objects, objects_failed, bytes_in, bytes_decoded, records_read, processed, filtered, duplicate, quarantined, late,
-       no_data, skip_data, filter_reasons, quarantine_reasons, first, last);
+    ar(objects, objects_failed, bytes_in, bytes_decoded, records_read, processed, filtered, duplicate,
+       quarantined, late, no_data, skip_data, filter_reasons, quarantine_reasons, first, last);
   }
 };
 
 struct LedgerTotals {
   std::array<KindTotals, log_kinds.size()> kinds;
-  std::uint64_t skipped = 0;                                // objects that are no log for us
-  std::uint64_t failed_unknown = 0;                         // failed before their kind was known
+  std::uint64_t skipped = 0;         // objects that are no log for us
+  std::uint64_t failed_unknown = 0;  // failed before their kind was known
   std::map<std::string, std::uint64_t> skip_reasons;
-  std::map<std::string, std::string> failures;              // object -> why, at most failures_max kept
+  std::map<std::string, std::string> failures;  // object -> why, at most failures_max kept
   static constexpr std::size_t failures_max = 1000;
   void add(const ObjectLedger& object);
   std::uint64_t failed() const;
@@ -74,7 +75,8 @@ struct LedgerTotals {
 };
 
 // Event times of one object, thinned: tells how far it may move its stream's watermark. A record later than
-// 24 h past the object's median never advances it (DESIGN section 3), so that a forged time cannot close windows.
+// 24 h past the object's median never advances it (DESIGN section 3), so that a forged time cannot close
+// windows.
 class TimeSampler {
  public:
   void add(TimeMs time) {

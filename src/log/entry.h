@@ -14,7 +14,8 @@
 
 namespace picket {
 
-constexpr std::size_t manifest_head_bytes = 4096;  // DESIGN section 3: a growing file is known by device, inode and these
+constexpr std::size_t manifest_head_bytes =
+    4096;  // DESIGN section 3: a growing file is known by device, inode and these
 
 // One object, or one more stretch of a growing file.
 struct Manifest {
@@ -27,15 +28,15 @@ struct Manifest {
   std::uint64_t records_before = 0;     // of the same file, read by earlier manifests
   std::uint64_t size = 0, device = 0, inode = 0;
   std::int64_t modified_ns = 0;
-  std::uint64_t head_hash = 0;          // of the first 4 KiB, or of all `size` bytes; 0 = not taken
+  std::uint64_t head_hash = 0;  // of the first 4 KiB, or of all `size` bytes; 0 = not taken
   std::optional<LogKind> kind;
   std::string account, region, cluster, flow_format;
   std::string stream;
   TimeMs lower_bound = 0;
   template <class Ar>
   void io(Ar& ar) {
-    ar(sequence, source, path, key, offset, length, records_before, size, device, inode, modified_ns, head_hash, kind,
-       account, region, cluster, flow_format, stream, lower_bound);
+    ar(sequence, source, path, key, offset, length, records_before, size, device, inode, modified_ns,
+       head_hash, kind, account, region, cluster, flow_format, stream, lower_bound);
   }
 };
 

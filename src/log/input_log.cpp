@@ -44,10 +44,17 @@ std::optional<LogEntry> decode(std::string_view body) {
   in(index);
   LogEntry entry;
   switch (index) {
-    case 0: in(entry.emplace<Manifest>()); break;
-    case 1: in(entry.emplace<Release>()); break;
-    case 2: in(entry.emplace<EpochCut>()); break;
-    default: return std::nullopt;
+    case 0:
+      in(entry.emplace<Manifest>());
+      break;
+    case 1:
+      in(entry.emplace<Release>());
+      break;
+    case 2:
+      in(entry.emplace<EpochCut>());
+      break;
+    default:
+      return std::nullopt;
   }
   if (in.failed() || !in.at_end()) return std::nullopt;
   return entry;
@@ -95,7 +102,8 @@ class FileLog final : public InputLog {
       parse(*bytes, good);
       if (good < bytes->size()) {
         fs::resize_file(path(segment_), good, error);
-        if (error) return fail(ErrorKind::io, "cannot cut the torn end: " + error.message(), path(segment_).string());
+        if (error)
+          return fail(ErrorKind::io, "cannot cut the torn end: " + error.message(), path(segment_).string());
       }
     }
     return open_segment();
@@ -117,15 +125,18 @@ class FileLog final : public InputLog {
       if (n < 0) {
         const int why = errno;
         // What was written of it must not stand in front of the next append.
-        if (ftruncate(fd_, before) != 0) return fail(ErrorKind::io, "the input log is torn", path(segment_).string());
-        return fail(ErrorKind::io, std::string("cannot append: ") + std::strerror(why), path(segment_).string());
+        if (ftruncate(fd_, before) != 0)
+          return fail(ErrorKind::io, "the input log is torn", path(segment_).string());
+        return fail(ErrorKind::io, std::string("cannot append: ") + std::strerror(why),
+                    path(segment_).string());
       }
       written += static_cast<std::size_t>(n);
     }
     if (fdatasync(fd_) != 0) {
       const int why = errno;
       // The caller will append them again: they must not be there twice.
-      if (ftruncate(fd_, before) != 0) return fail(ErrorKind::io, "the input log is torn", path(segment_).string());
+      if (ftruncate(fd_, before) != 0)
+        return fail(ErrorKind::io, "the input log is torn", path(segment_).string());
       return fail(ErrorKind::io, std::string("cannot sync: ") + std::strerror(why), path(segment_).string());
     }
     return {};
@@ -169,7 +180,8 @@ class FileLog final : public InputLog {
       if (!name.starts_with("input-") || !name.ends_with(".log")) continue;
       std::uint64_t number = 0;
       const char* digits = name.data() + 6;
-      if (std::from_chars(digits, name.data() + name.size() - 4, number).ec == std::errc{}) found.push_back(number);
+      if (std::from_chars(digits, name.data() + name.size() - 4, number).ec == std::errc{})
+        found.push_back(number);
     }
     std::sort(found.begin(), found.end());
     return found;
@@ -183,7 +195,9 @@ class FileLog final : public InputLog {
 
   Result<void> open_segment() {
     fd_ = ::open(path(segment_).c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (fd_ < 0) return fail(ErrorKind::io, std::string("cannot open: ") + std::strerror(errno), path(segment_).string());
+    if (fd_ < 0)
+      return fail(ErrorKind::io, std::string("cannot open: ") + std::strerror(errno),
+                  path(segment_).string());
     const int folder = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder >= 0) {
       fsync(folder);

@@ -28,7 +28,8 @@ class InputLog {
 // Keeps nothing: for scans, which end with their process.
 std::unique_ptr<InputLog> memory_log();
 
-// Files DIR/input-N.log of checksummed records. A torn end (the process died while writing) is cut off at open.
+// Files DIR/input-N.log of checksummed records. A torn end (the process died while writing) is cut off at
+// open.
 Result<std::unique_ptr<InputLog>> open_file_log(const std::string& folder);
 
 }  // namespace picket

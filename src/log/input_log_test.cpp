@@ -11,7 +11,9 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Folder {
-  Folder() : path(fs::temp_directory_path() / ("picket_log_" + std::to_string(::getpid()))) { fs::remove_all(path); }
+  Folder() : path(fs::temp_directory_path() / ("picket_log_" + std::to_string(::getpid()))) {
+    fs::remove_all(path);
+  }
   ~Folder() { fs::remove_all(path); }
   fs::path path;
 };
@@ -55,7 +57,8 @@ TEST(FileLog, CutsATornEndAtEveryByte) {
     whole.assign(std::istreambuf_iterator<char>(file), {});
   }
   for (std::size_t cut = first; cut < whole.size(); ++cut) {
-    std::ofstream(folder.path / "input-0000000001.log", std::ios::binary | std::ios::trunc) << whole.substr(0, cut);
+    std::ofstream(folder.path / "input-0000000001.log", std::ios::binary | std::ios::trunc)
+        << whole.substr(0, cut);
     auto log = open_file_log(folder.path);
     ASSERT_TRUE(log) << cut;
     ASSERT_TRUE((*log)->append(std::vector<LogEntry>{manifest(3)}));

@@ -19,18 +19,21 @@ void spell_out(JsonWriter& json, const dom::object& info) {
   if (parser.parse(value.data(), value.size()).get(members) != simdjson::SUCCESS) return;
   for (const auto field : members) {
     dom::element taken;
-    if (info[field.key].get(taken) != simdjson::SUCCESS) json.member_raw(field.key, simdjson::minify(field.value));
+    if (info[field.key].get(taken) != simdjson::SUCCESS)
+      json.member_raw(field.key, simdjson::minify(field.value));
   }
 }
 
 void copy_with_info(JsonWriter& json, const dom::object& object, std::string_view path) {
   json.begin_object();
   for (const auto field : object) {
-    const std::string here = path.empty() ? std::string(field.key) : std::string(path) + "." + std::string(field.key);
+    const std::string here =
+        path.empty() ? std::string(field.key) : std::string(path) + "." + std::string(field.key);
     if (here == "service.additionalInfo.value") spell_out(json, object);
     dom::object inner;
     json.key(field.key);
-    if ((here == "service" || here == "service.additionalInfo") && field.value.get(inner) == simdjson::SUCCESS) {
+    if ((here == "service" || here == "service.additionalInfo") &&
+        field.value.get(inner) == simdjson::SUCCESS) {
       copy_with_info(json, inner, here);
     } else {
       json.raw(simdjson::minify(field.value));
@@ -44,7 +47,8 @@ void copy_with_info(JsonWriter& json, const dom::object& object, std::string_vie
 std::string exported_form(std::string_view document) {
   dom::parser parser;
   dom::object root;
-  if (parser.parse(document.data(), document.size()).get(root) != simdjson::SUCCESS) return std::string(document);
+  if (parser.parse(document.data(), document.size()).get(root) != simdjson::SUCCESS)
+    return std::string(document);
   std::string out;
   JsonWriter json(out);
   copy_with_info(json, root, "");
@@ -55,8 +59,9 @@ std::string subject_in_document(std::string_view document) {
   dom::parser parser;
   dom::element root;
   if (parser.parse(document.data(), document.size()).get(root) != simdjson::SUCCESS) return {};
-  for (const char* pointer : {"/resource/kubernetesDetails/kubernetesUserDetails/username", "/resource/accessKeyDetails/userName",
-                              "/resource/instanceDetails/instanceId", "/resource/instanceDetails/networkInterfaces/0/networkInterfaceId",
+  for (const char* pointer : {"/resource/kubernetesDetails/kubernetesUserDetails/username",
+                              "/resource/accessKeyDetails/userName", "/resource/instanceDetails/instanceId",
+                              "/resource/instanceDetails/networkInterfaces/0/networkInterfaceId",
                               "/resource/s3BucketDetails/0/name", "/resource/resourceType"}) {
     std::string_view text;
     if (root.at_pointer(pointer).get(text) == simdjson::SUCCESS && !text.empty()) return std::string(text);

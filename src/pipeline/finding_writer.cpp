@@ -7,7 +7,8 @@
 
 namespace picket {
 
-FindingRow row_of(const AggregatedFinding& finding, const Engine& engine, const Renderer& renderer, std::uint64_t epoch) {
+FindingRow row_of(const AggregatedFinding& finding, const Engine& engine, const Renderer& renderer,
+                  std::uint64_t epoch) {
   const Activity& activity = finding.activity;
   const Detection& latest = activity.latest;
   FindingRow row;

@@ -13,7 +13,8 @@ namespace picket {
 class FindingWriter {
  public:
   // `now` is the wall clock (milliseconds), only for retention.
-  FindingWriter(FindingStore& store, const Engine& engine, const Renderer& renderer, std::function<TimeMs()> now)
+  FindingWriter(FindingStore& store, const Engine& engine, const Renderer& renderer,
+                std::function<TimeMs()> now)
       : store_(store), engine_(engine), renderer_(renderer), now_(std::move(now)) {}
 
   Result<void> write(std::uint64_t epoch, const EpochResult& result);
@@ -28,11 +29,13 @@ class FindingWriter {
   const Engine& engine_;
   const Renderer& renderer_;
   const std::function<TimeMs()> now_;
-  std::map<std::string, std::uint64_t> written_;  // hash of a finding's document as it was last written, by id
+  std::map<std::string, std::uint64_t>
+      written_;  // hash of a finding's document as it was last written, by id
   std::uint64_t rejected_ = 0, withheld_ = 0;
   std::string first_rejection_;
 };
 
-FindingRow row_of(const AggregatedFinding& finding, const Engine& engine, const Renderer& renderer, std::uint64_t epoch);
+FindingRow row_of(const AggregatedFinding& finding, const Engine& engine, const Renderer& renderer,
+                  std::uint64_t epoch);
 
 }  // namespace picket

@@ -12,7 +12,7 @@ namespace picket {
 
 namespace {
 
-constexpr TimeMs retry_interval = 2 * second_ms;   // after an error of the disk
+constexpr TimeMs retry_interval = 2 * second_ms;  // after an error of the disk
 constexpr TimeMs expiry_interval = hour_ms;
 
 std::string escape_label(std::string_view text) {
@@ -26,7 +26,8 @@ std::string escape_label(std::string_view text) {
 
 }  // namespace
 
-Live::Live(LiveSettings settings, Setup& setup, FindingStore& store, Workers& workers, std::function<TimeMs()> wall_clock)
+Live::Live(LiveSettings settings, Setup& setup, FindingStore& store, Workers& workers,
+           std::function<TimeMs()> wall_clock)
     : settings_(std::move(settings)),
       setup_(setup),
       store_(store),
@@ -46,14 +47,15 @@ Result<Runner::Recovery> Live::start() {
   log_ = std::move(*log);
   RunnerSettings runner;
   runner.snapshot_folder = folder;
-  runner_ = std::make_unique<Runner>(*setup_.engine, *log_, runner, [this](std::uint64_t epoch, const EpochResult& result) {
-    for (const AggregatedFinding& finding : result.updated) {
-      const Detection& latest = finding.activity.latest;
-      seen_.try_emplace({latest.subject.account, latest.subject.region}, finding.activity.first.time);
-    }
-    written_ += result.updated.size();
-    return writer_.write(epoch, result);
-  });
+  runner_ = std::make_unique<Runner>(
+      *setup_.engine, *log_, runner, [this](std::uint64_t epoch, const EpochResult& result) {
+        for (const AggregatedFinding& finding : result.updated) {
+          const Detection& latest = finding.activity.latest;
+          seen_.try_emplace({latest.subject.account, latest.subject.region}, finding.activity.first.time);
+        }
+        written_ += result.updated.size();
+        return writer_.write(epoch, result);
+      });
   auto recovered = runner_->recover();
   if (!recovered) return recovered;
   // Findings of earlier runs tell accounts too.
@@ -68,8 +70,8 @@ Result<Runner::Recovery> Live::start() {
   return recovered;
 }
 
-// A stream whose newest event is twice the lateness behind the wall clock has nothing to wait for. The control
-// record holds the time, so a replay needs no clock.
+// A stream whose newest event is twice the lateness behind the wall clock has nothing to wait for. The
+// control record holds the time, so a replay needs no clock.
 Result<void> Live::release_silent() {
   const TimeMs now = wall_clock_();
   std::array<TimeMs, log_kinds.size()> newest{};
@@ -90,7 +92,8 @@ Result<void> Live::release_silent() {
 
 Result<bool> Live::turn() {
   std::vector<Manifest> fresh = watcher_.poll(runner_->files(), wall_clock_() * 1'000'000, workers_);
-  if (auto submitted = runner_->submit(std::move(fresh)); !submitted) return std::unexpected(submitted.error());
+  if (auto submitted = runner_->submit(std::move(fresh)); !submitted)
+    return std::unexpected(submitted.error());
   const bool worked = !runner_->idle();
   while (!runner_->idle() && !stopping_) {
     if (auto ran = runner_->run_epoch(); !ran) return std::unexpected(ran.error());
@@ -184,7 +187,7 @@ std::string Live::metrics() const {
   };
   struct Row {
     std::string_view name, help;
-    std::uint64_t KindTotals::*member;
+    std::uint64_t KindTotals::* member;
   };
   static constexpr Row rows[] = {
       {"picket_objects_total", "Log objects read.", &KindTotals::objects},
@@ -201,7 +204,8 @@ std::string Live::metrics() const {
   for (const Row& row : rows) {
     head(row.name, "counter", row.help);
     for (const LogKind kind : log_kinds) {
-      out += fmt::format("{}{{kind=\"{}\"}} {}\n", row.name, name_of(kind), now.ledger.kinds[static_cast<std::size_t>(kind)].*row.member);
+      out += fmt::format("{}{{kind=\"{}\"}} {}\n", row.name, name_of(kind),
+                         now.ledger.kinds[static_cast<std::size_t>(kind)].*row.member);
     }
   }
   head("picket_objects_skipped_total", "counter", "Objects that are no log.");
@@ -220,14 +224,17 @@ std::string Live::metrics() const {
   out += fmt::format("picket_findings_refused_total {}\n", now.findings_refused);
   head("picket_detections_left_out_total", "counter", "Detections left out by rule.");
   out += fmt::format("picket_detections_left_out_total{{why=\"trusted\"}} {}\n", now.left_out.trusted);
-  out += fmt::format("picket_detections_left_out_total{{why=\"not_an_instance\"}} {}\n", now.left_out.not_an_instance);
-  out += fmt::format("picket_detections_left_out_total{{why=\"detector_disabled\"}} {}\n", now.findings_withheld);
+  out += fmt::format("picket_detections_left_out_total{{why=\"not_an_instance\"}} {}\n",
+                     now.left_out.not_an_instance);
+  out += fmt::format("picket_detections_left_out_total{{why=\"detector_disabled\"}} {}\n",
+                     now.findings_withheld);
   head("picket_evicted_total", "counter", "State evicted to stay within budgets.");
   out += fmt::format("picket_evicted_total{{what=\"identities\"}} {}\n", now.evictions.identities);
   out += fmt::format("picket_evicted_total{{what=\"ordered_rows\"}} {}\n", now.evictions.ordered_rows);
   out += fmt::format("picket_evicted_total{{what=\"facts\"}} {}\n", now.evictions.facts);
   for (const auto& [detector, count] : now.evictions.windows) {
-    out += fmt::format("picket_evicted_total{{what=\"windows\",detector=\"{}\"}} {}\n", escape_label(detector), count);
+    out += fmt::format("picket_evicted_total{{what=\"windows\",detector=\"{}\"}} {}\n",
+                       escape_label(detector), count);
   }
   return out;
 }

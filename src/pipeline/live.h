@@ -1,5 +1,6 @@
-// The watching job: polls the sources, runs epochs over what is new, writes findings, saves snapshots, and goes
-// on after a crash where the last snapshot and the input log left off. One thread runs it; others may ask.
+// The watching job: polls the sources, runs epochs over what is new, writes findings, saves snapshots, and
+// goes on after a crash where the last snapshot and the input log left off. One thread runs it; others may
+// ask.
 #pragma once
 
 #include <atomic>
@@ -40,7 +41,8 @@ struct LiveStatus {
 
 class Live {
  public:
-  Live(LiveSettings settings, Setup& setup, FindingStore& store, Workers& workers, std::function<TimeMs()> wall_clock);
+  Live(LiveSettings settings, Setup& setup, FindingStore& store, Workers& workers,
+       std::function<TimeMs()> wall_clock);
 
   Result<Runner::Recovery> start();
   // Runs until stop() was called; an error that cannot be waited out ends it.

@@ -46,7 +46,8 @@ Manifest plan_one(const ListedFile& file, const SourceSettings& source) {
   m.cluster = facts.cluster.empty() ? source.cluster : facts.cluster;
   m.flow_format = source.flow_format;
   std::optional<LogKind> kind = m.kind;
-  std::optional<TimeMs> first = facts.skip_reason.empty() && facts.kind ? object_time_hint(file.key) : std::nullopt;
+  std::optional<TimeMs> first =
+      facts.skip_reason.empty() && facts.kind ? object_time_hint(file.key) : std::nullopt;
   if (!first && facts.skip_reason.empty()) {
     thread_local InflateWorkspace workspace;
     thread_local std::vector<char> buffer(peek_bytes);
@@ -59,13 +60,16 @@ Manifest plan_one(const ListedFile& file, const SourceSettings& source) {
     }
   }
   m.lower_bound = first.value_or(unknown_time);
-  m.stream = source.name + "/" + (kind ? std::string(name_of(*kind)) : std::string("unknown")) + "/" + m.account + "/" + m.region;
+  m.stream = source.name + "/" + (kind ? std::string(name_of(*kind)) : std::string("unknown")) + "/" +
+             m.account + "/" + m.region;
   return m;
 }
 
-std::vector<Manifest> plan(const std::vector<ListedFile>& files, const SourceSettings& source, Workers& workers) {
+std::vector<Manifest> plan(const std::vector<ListedFile>& files, const SourceSettings& source,
+                           Workers& workers) {
   std::vector<Manifest> manifests(files.size());
-  workers.parallel_for(files.size(), [&](unsigned, std::size_t i) { manifests[i] = plan_one(files[i], source); });
+  workers.parallel_for(files.size(),
+                       [&](unsigned, std::size_t i) { manifests[i] = plan_one(files[i], source); });
   std::sort(manifests.begin(), manifests.end(), [](const Manifest& a, const Manifest& b) {
     return std::tie(a.lower_bound, a.key, a.path) < std::tie(b.lower_bound, b.key, b.path);
   });

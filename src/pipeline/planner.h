@@ -20,7 +20,8 @@ struct SourceSettings {
 };
 
 // Manifests in order of (lower bound, key), without sequence numbers.
-std::vector<Manifest> plan(const std::vector<ListedFile>& files, const SourceSettings& source, Workers& workers);
+std::vector<Manifest> plan(const std::vector<ListedFile>& files, const SourceSettings& source,
+                           Workers& workers);
 Manifest plan_one(const ListedFile& file, const SourceSettings& source);
 
 }  // namespace picket

@@ -13,17 +13,25 @@ namespace {
 class Picker final : public EventSink {
  public:
   explicit Picker(const std::set<std::uint64_t>& positions) : positions_(positions) {}
-  void on_cloudtrail(const CloudTrailEvent& event, std::uint64_t position) override { keep(position, event.raw.text()); }
+  void on_cloudtrail(const CloudTrailEvent& event, std::uint64_t position) override {
+    keep(position, event.raw.text());
+  }
   void on_dns(const DnsQuery& query, std::uint64_t position) override { keep(position, query.raw); }
-  void on_audit(const AuditEvent& event, std::uint64_t position) override { keep(position, event.raw.text()); }
+  void on_audit(const AuditEvent& event, std::uint64_t position) override {
+    keep(position, event.raw.text());
+  }
   void on_flows(std::span<const FlowRecord> records) override {
     for (const FlowRecord& flow : records) {
       if (!positions_.contains(flow.position)) continue;
-      const char* action = flow.action == FlowAction::accept ? "ACCEPT" : flow.action == FlowAction::reject ? "REJECT" : "-";
-      found[flow.position] = std::string(flow.account_id) + " " + std::string(flow.interface_id) + " " + flow.srcaddr.to_string() + " " +
-                             flow.dstaddr.to_string() + " " + std::to_string(flow.srcport) + " " + std::to_string(flow.dstport) + " " +
-                             std::to_string(flow.protocol) + " " + std::to_string(flow.packets) + " " + std::to_string(flow.bytes) + " " +
-                             std::to_string(flow.start) + " " + std::to_string(flow.end) + " " + action;
+      const char* action = flow.action == FlowAction::accept   ? "ACCEPT"
+                           : flow.action == FlowAction::reject ? "REJECT"
+                                                               : "-";
+      found[flow.position] = std::string(flow.account_id) + " " + std::string(flow.interface_id) + " " +
+                             flow.srcaddr.to_string() + " " + flow.dstaddr.to_string() + " " +
+                             std::to_string(flow.srcport) + " " + std::to_string(flow.dstport) + " " +
+                             std::to_string(flow.protocol) + " " + std::to_string(flow.packets) + " " +
+                             std::to_string(flow.bytes) + " " + std::to_string(flow.start) + " " +
+                             std::to_string(flow.end) + " " + action;
     }
   }
   void on_flow_gap(std::string_view, std::string_view, bool, TimeMs, TimeMs, std::uint64_t) override {}
@@ -45,15 +53,18 @@ Result<std::map<std::uint64_t, std::string>> read_records(const std::string& log
                                                           const std::set<std::uint64_t>& positions) {
   // Among the files under `logs`, not by joining paths: a key never becomes a path.
   const Listing listing = list_files(logs);
-  const auto file = std::find_if(listing.files.begin(), listing.files.end(), [&](const ListedFile& f) { return f.key == object; });
-  if (file == listing.files.end()) return fail(ErrorKind::not_found, "the object is not under " + logs, object);
+  const auto file = std::find_if(listing.files.begin(), listing.files.end(),
+                                 [&](const ListedFile& f) { return f.key == object; });
+  if (file == listing.files.end())
+    return fail(ErrorKind::not_found, "the object is not under " + logs, object);
   auto source = open_file(file->path);
   if (!source) return std::unexpected(source.error());
   Picker picker(positions);
   ObjectInfo info;
   info.key = object;
   const DecodeReport report = decode_object(**source, info, DecodeLimits{}, picker);
-  if (report.verdict != ObjectVerdict::decoded && picker.found.empty()) return fail(ErrorKind::io, report.reason, object);
+  if (report.verdict != ObjectVerdict::decoded && picker.found.empty())
+    return fail(ErrorKind::io, report.reason, object);
   return std::move(picker.found);
 }
 

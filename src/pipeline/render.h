@@ -13,7 +13,8 @@ namespace picket {
 class Renderer {
  public:
   // The engine outlives the renderer; `geo` may be nullptr.
-  Renderer(const Engine& engine, std::shared_ptr<const GeoTable> geo) : engine_(engine), geo_(std::move(geo)) {}
+  Renderer(const Engine& engine, std::shared_ptr<const GeoTable> geo)
+      : engine_(engine), geo_(std::move(geo)) {}
   std::string document(const AggregatedFinding& finding, DocumentForm form) const;
 
  private:

@@ -27,7 +27,8 @@ constexpr std::size_t snapshots_kept = 2;
 Result<void> write_file(const fs::path& path, std::string_view bytes) {
   const fs::path temporary = path.string() + ".tmp";
   const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return fail(ErrorKind::io, std::string("cannot create: ") + std::strerror(errno), temporary.string());
+  if (fd < 0)
+    return fail(ErrorKind::io, std::string("cannot create: ") + std::strerror(errno), temporary.string());
   std::size_t written = 0;
   int error = 0;
   while (written < bytes.size() && error == 0) {
@@ -67,7 +68,8 @@ std::vector<fs::path> snapshot_files(const fs::path& folder) {
 // crash: then it is another object, which has or will have a manifest of its own.
 Result<std::unique_ptr<ByteSource>> open_as_listed(const Manifest& m) {
   if (m.head_hash != 0) {
-    const std::size_t head_size = static_cast<std::size_t>(std::min<std::uint64_t>(manifest_head_bytes, m.size));
+    const std::size_t head_size =
+        static_cast<std::size_t>(std::min<std::uint64_t>(manifest_head_bytes, m.size));
     const std::string head = read_at(m.path, 0, head_size);
     std::error_code error;
     const std::uint64_t size = fs::file_size(m.path, error);
@@ -96,7 +98,8 @@ void Runner::take_in(Manifest manifest) {
   file.consumed = manifest.length ? manifest.offset + *manifest.length : manifest.size;
   bytes_pending_ += manifest.length.value_or(manifest.size);
   bounds_[manifest.stream].insert(manifest.lower_bound);
-  engine_.announce({manifest.key, manifest.kind, manifest.account, manifest.region, manifest.cluster, manifest.flow_format});
+  engine_.announce({manifest.key, manifest.kind, manifest.account, manifest.region, manifest.cluster,
+                    manifest.flow_format});
   pending_.push_back(std::move(manifest));
 }
 
@@ -221,7 +224,8 @@ Result<std::optional<std::string>> Runner::load(std::string_view bytes) {
   if (auto loaded = engine_.load(engine); !loaded) {
     if (loaded.error().kind != ErrorKind::unsupported) return std::unexpected(loaded.error());
     engine_.start_at(epoch);
-    warning = loaded.error().what + "; what detectors had in memory starts empty, findings and progress are kept";
+    warning =
+        loaded.error().what + "; what detectors had in memory starts empty, findings and progress are kept";
   }
   for (Manifest& manifest : pending) take_in(std::move(manifest));
   files_ = std::move(files);
@@ -278,7 +282,8 @@ Result<Runner::Recovery> Runner::recover() {
       std::vector<Manifest> batch;
       for (const std::uint64_t sequence : cut.objects) {
         if (pending_.empty() || pending_.front().sequence != sequence) {
-          return fail(ErrorKind::internal, fmt::format("the input log names object {} out of order", sequence));
+          return fail(ErrorKind::internal,
+                      fmt::format("the input log names object {} out of order", sequence));
         }
         batch.push_back(std::move(pending_.front()));
         pending_.pop_front();

@@ -1,5 +1,6 @@
 // Runs the engine over the input log: takes manifests, cuts epochs, hands what changed to the sink, saves
-// snapshots, and after a crash reads on from the last one. `scan` and `serve` differ only in what they feed it.
+// snapshots, and after a crash reads on from the last one. `scan` and `serve` differ only in what they feed
+// it.
 #pragma once
 
 #include <cstdint>
@@ -31,13 +32,14 @@ struct KnownFile {
 };
 
 struct RunnerSettings {
-  // An epoch ends at whichever comes first. Less than the 64 MiB of DESIGN section 3: the windows that flow records
-  // open stay with their workers until an epoch's end, and 64 MiB of packed flow logs open some 200 MB of them.
+  // An epoch ends at whichever comes first. Less than the 64 MiB of DESIGN section 3: the windows that flow
+  // records open stay with their workers until an epoch's end, and 64 MiB of packed flow logs open some 200
+  // MB of them.
   std::uint64_t epoch_bytes_max = 24ULL << 20;
   std::size_t epoch_objects_max = 4096;
   // When a stream has no objects left it is released to the end of time: a scan knows that nothing follows.
   bool release_drained = false;
-  std::string snapshot_folder;  // empty: no snapshots
+  std::string snapshot_folder;                  // empty: no snapshots
   std::uint64_t snapshot_bytes = 256ULL << 20;  // of input between two snapshots (reliability.md section 4)
 };
 
@@ -86,9 +88,9 @@ class Runner {
   std::uint64_t bytes_pending_ = 0;
   std::map<std::string, std::multiset<TimeMs>> bounds_;  // of pending objects, by stream
   std::set<std::string> drained_;
-  std::map<std::string, KnownFile> files_;               // by path
-  std::uint64_t segment_ = 0;            // of the log, that begins behind the last snapshot
-  std::uint64_t previous_segment_ = 0;   // behind the snapshot before it
+  std::map<std::string, KnownFile> files_;  // by path
+  std::uint64_t segment_ = 0;               // of the log, that begins behind the last snapshot
+  std::uint64_t previous_segment_ = 0;      // behind the snapshot before it
   std::uint64_t bytes_since_snapshot_ = 0;
   // Of epochs that the sink refused: it gets them again before anything else happens.
   std::optional<EpochResult> unsaved_;

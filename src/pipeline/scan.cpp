@@ -4,13 +4,14 @@
 
 namespace picket {
 
-Result<PathFailures> scan(const ScanSettings& settings, Engine& engine, Workers& workers, const EpochSink& sink,
-                          const std::function<void(const ScanProgress&)>& progress) {
+Result<PathFailures> scan(const ScanSettings& settings, Engine& engine, Workers& workers,
+                          const EpochSink& sink, const std::function<void(const ScanProgress&)>& progress) {
   PathFailures failures;
   std::vector<ListedFile> files;
   for (const std::string& path : settings.paths) {
     Listing listing = list_files(path);
-    files.insert(files.end(), std::make_move_iterator(listing.files.begin()), std::make_move_iterator(listing.files.end()));
+    files.insert(files.end(), std::make_move_iterator(listing.files.begin()),
+                 std::make_move_iterator(listing.files.end()));
     failures.insert(failures.end(), listing.failures.begin(), listing.failures.end());
   }
   const auto log = memory_log();

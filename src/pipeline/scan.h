@@ -27,7 +27,7 @@ struct ScanProgress {
 
 // `sink` gets what changed after each epoch; the last word on a finding is the last it is told.
 // Answers the paths that could not be listed: each is a failure of the scan, the rest is read.
-Result<PathFailures> scan(const ScanSettings& settings, Engine& engine, Workers& workers, const EpochSink& sink,
-                          const std::function<void(const ScanProgress&)>& progress);
+Result<PathFailures> scan(const ScanSettings& settings, Engine& engine, Workers& workers,
+                          const EpochSink& sink, const std::function<void(const ScanProgress&)>& progress);
 
 }  // namespace picket

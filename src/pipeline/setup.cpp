@@ -25,7 +25,8 @@ Result<LoadedIntel> load_intel(const Config& config) {
     list.format = *format;
     if (!keys.category.empty()) {
       const auto category = parse_intel_category(keys.category);
-      if (!category) return fail(ErrorKind::invalid, "intel.list.category: no such category: " + keys.category, keys.name);
+      if (!category)
+        return fail(ErrorKind::invalid, "intel.list.category: no such category: " + keys.category, keys.name);
       list.category = *category;
     }
     list.match = keys.match == "exact" ? DomainMatch::exact : DomainMatch::subdomains;
@@ -33,7 +34,8 @@ Result<LoadedIntel> load_intel(const Config& config) {
     if (!report) return std::unexpected(report.error());
     std::string note = fmt::format("list {}: {} entries", keys.name, report->entries);
     for (const SetAside& aside : report->set_aside) {
-      note += fmt::format("; {} set aside: {} (first at line {})", aside.count, aside.reason, aside.first_line);
+      note +=
+          fmt::format("; {} set aside: {} (first at line {})", aside.count, aside.reason, aside.first_line);
     }
     loaded.notes.push_back(std::move(note));
   }
@@ -54,7 +56,8 @@ Result<Setup> make_setup(const Config& config, unsigned threads, const RecordFil
     setup.geo = *geo;
   }
   Lateness lateness;
-  lateness.of = {config.lateness_cloudtrail, config.lateness_vpcflow, config.lateness_dns, config.lateness_k8saudit};
+  lateness.of = {config.lateness_cloudtrail, config.lateness_vpcflow, config.lateness_dns,
+                 config.lateness_k8saudit};
   EngineLimits limits;
   limits.identities_max = config.identities_max;
   limits.decode.record_bytes_max = config.record_bytes_max;
@@ -67,7 +70,8 @@ Result<Setup> make_setup(const Config& config, unsigned threads, const RecordFil
     if (!ranges) return std::unexpected(ranges.error());
     setup.notes.push_back(fmt::format("AWS address ranges: {} prefixes", ranges->prefixes()));
     const auto shared = std::make_shared<const AwsRanges>(std::move(*ranges));
-    setup.engine->facts().use_aws_ranges([shared](const IpAddress& ip) { return shared->find(ip) != nullptr; });
+    setup.engine->facts().use_aws_ranges(
+        [shared](const IpAddress& ip) { return shared->find(ip) != nullptr; });
   }
   for (const std::string& path : config.inventory) {
     std::ifstream file(path, std::ios::binary);

@@ -1,5 +1,5 @@
-// What an engine needs beside detectors, made from the configuration: indicators, geography, AWS's ranges, the
-// imported inventory, limits. `scan` and `serve` share it.
+// What an engine needs beside detectors, made from the configuration: indicators, geography, AWS's ranges,
+// the imported inventory, limits. `scan` and `serve` share it.
 #pragma once
 
 #include <memory>

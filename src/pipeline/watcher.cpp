@@ -50,7 +50,8 @@ std::uint64_t last_line_end(const std::string& path, std::uint64_t begin, std::u
 
 }  // namespace
 
-std::vector<Manifest> Watcher::poll(const std::map<std::string, KnownFile>& known, std::int64_t now_ns, Workers& workers) {
+std::vector<Manifest> Watcher::poll(const std::map<std::string, KnownFile>& known, std::int64_t now_ns,
+                                    Workers& workers) {
   failures_.clear();
   unquiet_ = 0;
   std::vector<Manifest> found;
@@ -71,7 +72,8 @@ std::vector<Manifest> Watcher::poll(const std::map<std::string, KnownFile>& know
       }
     }
     for (Manifest& m : plan(fresh, source.settings, workers)) {
-      const std::string head = read_at(m.path, 0, static_cast<std::size_t>(std::min<std::uint64_t>(manifest_head_bytes, m.size)));
+      const std::string head =
+          read_at(m.path, 0, static_cast<std::size_t>(std::min<std::uint64_t>(manifest_head_bytes, m.size)));
       m.head_hash = hash64(head);
       const auto at = known.find(m.path);
       const KnownFile* before = at == known.end() ? nullptr : &at->second;
@@ -83,14 +85,17 @@ std::vector<Manifest> Watcher::poll(const std::map<std::string, KnownFile>& know
         continue;
       }
       // The same file grown: its first 4 KiB (or what there was of them) are the same, and it is longer.
-      const bool grown = before != nullptr && lines && before->inode == m.inode && before->device == m.device &&
-                         m.size > before->consumed &&
-                         hash64(std::string_view(head).substr(0, std::min<std::uint64_t>(head.size(), before->size))) == before->head_hash;
+      const bool grown = before != nullptr && lines && before->inode == m.inode &&
+                         before->device == m.device && m.size > before->consumed &&
+                         hash64(std::string_view(head).substr(
+                             0, std::min<std::uint64_t>(head.size(), before->size))) == before->head_hash;
       if (lines) {
         const std::uint64_t begin = grown ? before->consumed : 0;
         std::uint64_t end = last_line_end(m.path, begin, m.size);
-        // An unfinished last line waits; one that closes its JSON, or that nobody went on writing, was the last.
-        if (end < m.size && (now_ns - m.modified_ns >= abandoned_ns || closes_record(m.path, end, m.size))) end = m.size;
+        // An unfinished last line waits; one that closes its JSON, or that nobody went on writing, was the
+        // last.
+        if (end < m.size && (now_ns - m.modified_ns >= abandoned_ns || closes_record(m.path, end, m.size)))
+          end = m.size;
         if (end < m.size) ++unquiet_;
         if (end == begin) continue;
         m.offset = begin;

@@ -24,8 +24,10 @@ class Watcher {
 
   // Manifests of what is new since `known`, in the planner's order. `now_ns`: wall clock, to tell quiet files
   // from files being written; nothing of it enters a result but which epoch a file falls into.
-  std::vector<Manifest> poll(const std::map<std::string, KnownFile>& known, std::int64_t now_ns, Workers& workers);
-  // Files that the last poll left, or the last line of which it left, for a later one: they are being written.
+  std::vector<Manifest> poll(const std::map<std::string, KnownFile>& known, std::int64_t now_ns,
+                             Workers& workers);
+  // Files that the last poll left, or the last line of which it left, for a later one: they are being
+  // written.
   std::size_t unquiet() const { return unquiet_; }
   // Paths that could not be listed at the last poll.
   const PathFailures& failures() const { return failures_; }

@@ -22,7 +22,8 @@ std::string reason_of(int error) { return std::strerror(error); }
 
 class FileBytes final : public ByteSource {
  public:
-  FileBytes(int fd, std::string path, std::uint64_t length) : fd_(fd), path_(std::move(path)), left_(length) {}
+  FileBytes(int fd, std::string path, std::uint64_t length)
+      : fd_(fd), path_(std::move(path)), left_(length) {}
   ~FileBytes() override { close(fd_); }
   FileBytes(const FileBytes&) = delete;
   FileBytes& operator=(const FileBytes&) = delete;
@@ -47,10 +48,10 @@ class FileBytes final : public ByteSource {
 };
 
 std::optional<ListedFile> stat_file(const std::string& path, std::string key, std::string& why) {
-  struct stat info {};
+  struct stat info{};
   if (stat(path.c_str(), &info) != 0) {
     const int error = errno;
-    struct stat link {};
+    struct stat link{};
     why = lstat(path.c_str(), &link) == 0 && S_ISLNK(link.st_mode) ? "dangling link" : reason_of(error);
     return std::nullopt;
   }
@@ -58,17 +59,15 @@ std::optional<ListedFile> stat_file(const std::string& path, std::string key, st
     why = S_ISDIR(info.st_mode) ? "" : "not a regular file";
     return std::nullopt;
   }
-  return ListedFile{path,
-                    std::move(key),
-                    static_cast<std::uint64_t>(info.st_size),
-                    info.st_dev,
-                    info.st_ino,
-                    info.st_mtim.tv_sec * 1'000'000'000LL + info.st_mtim.tv_nsec};
+  return ListedFile{
+      path,        std::move(key), static_cast<std::uint64_t>(info.st_size),
+      info.st_dev, info.st_ino,    info.st_mtim.tv_sec * 1'000'000'000LL + info.st_mtim.tv_nsec};
 }
 
 // Walks `folder`; links to folders are followed once each.
-void walk(const fs::path& folder, const std::string& prefix, std::set<std::pair<dev_t, ino_t>>& seen, Listing& out) {
-  struct stat info {};
+void walk(const fs::path& folder, const std::string& prefix, std::set<std::pair<dev_t, ino_t>>& seen,
+          Listing& out) {
+  struct stat info{};
   if (stat(folder.c_str(), &info) != 0 || !seen.insert({info.st_dev, info.st_ino}).second) return;
   std::error_code error;
   fs::directory_iterator entries(folder, error);
@@ -105,7 +104,8 @@ Listing list_files(const std::string& argument) {
   Listing listing;
   std::error_code error;
   std::vector<std::string> paths;
-  if (!fs::exists(fs::symlink_status(argument, error)) && argument.find_first_of("*?[") != std::string::npos) {
+  if (!fs::exists(fs::symlink_status(argument, error)) &&
+      argument.find_first_of("*?[") != std::string::npos) {
     glob_t found{};
     if (glob(argument.c_str(), GLOB_NOSORT, nullptr, &found) == 0) {
       for (std::size_t i = 0; i < found.gl_pathc; ++i) paths.emplace_back(found.gl_pathv[i]);
@@ -133,7 +133,8 @@ Listing list_files(const std::string& argument) {
   return listing;
 }
 
-Result<std::unique_ptr<ByteSource>> open_file(const std::string& path, std::uint64_t offset, std::uint64_t length) {
+Result<std::unique_ptr<ByteSource>> open_file(const std::string& path, std::uint64_t offset,
+                                              std::uint64_t length) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return fail(ErrorKind::io, "cannot open: " + reason_of(errno), path);
   auto source = std::make_unique<FileBytes>(fd, path, length);

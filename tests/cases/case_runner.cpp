@@ -56,7 +56,8 @@ std::shared_ptr<const IntelIndex> intel_of(const fs::path& intel_file) {
   for (std::string line; std::getline(lines, line);) {
     if (line.empty() || line.starts_with('#') || line.starts_with("indicator,")) continue;
     const std::vector<std::string> parts = split(line, ',');
-    if (parts.size() != 4) throw std::runtime_error(intel_file.string() + ": needs indicator,category,list,kind: " + line);
+    if (parts.size() != 4)
+      throw std::runtime_error(intel_file.string() + ": needs indicator,category,list,kind: " + line);
     Indicator indicator;
     const auto category = parse_intel_category(parts[1]);
     if (!category) throw std::runtime_error(intel_file.string() + ": no such category: " + parts[1]);
@@ -65,8 +66,10 @@ std::shared_ptr<const IntelIndex> intel_of(const fs::path& intel_file) {
     indicator.trusted = parts[3] == "trusted";
     const auto id = builder.describe(indicator);
     const auto prefix = IpPrefix::parse(parts[0]);
-    const auto refused = prefix ? builder.add_address(*prefix, id) : builder.add_domain(parts[0], DomainMatch::subdomains, id);
-    if (refused) throw std::runtime_error(intel_file.string() + ": " + parts[0] + ": " + std::string(*refused));
+    const auto refused =
+        prefix ? builder.add_address(*prefix, id) : builder.add_domain(parts[0], DomainMatch::subdomains, id);
+    if (refused)
+      throw std::runtime_error(intel_file.string() + ": " + parts[0] + ": " + std::string(*refused));
   }
   return builder.build();
 }
@@ -96,7 +99,8 @@ std::vector<Raised> run(const fs::path& input, const fs::path& intel_file, std::
   std::uint64_t records = 0;
   for (const KindTotals& kind : engine.ledger().kinds) {
     records += kind.processed;
-    for (const auto& [reason, count] : kind.quarantine_reasons) trouble += fmt::format("{} quarantined: {}; ", count, reason);
+    for (const auto& [reason, count] : kind.quarantine_reasons)
+      trouble += fmt::format("{} quarantined: {}; ", count, reason);
   }
   for (const auto& [object, why] : engine.ledger().failures) trouble += object + ": " + why + "; ";
   if (records == 0) trouble += "no record was read; ";
@@ -149,7 +153,8 @@ std::string mismatch(const Raised& raised, const json& expected) {
   for (const auto& [name, value] : expected.items()) {
     const json* actual = raised.view.contains(name) ? &raised.view[name] : at_path(raised.document, name);
     if (actual == nullptr) return fmt::format("{} is absent", name);
-    if (!covers(*actual, value)) return fmt::format("{} is {}, expected {}", name, actual->dump(), value.dump());
+    if (!covers(*actual, value))
+      return fmt::format("{} is {}, expected {}", name, actual->dump(), value.dump());
   }
   return {};
 }
@@ -210,7 +215,8 @@ int main(int argc, char** argv) {
           return why.empty();
         });
         if (found == raised.end()) {
-          problem += fmt::format("\n      missing: {}{}", want.dump(), nearest.empty() ? "" : "\n        (" + nearest + ")");
+          problem += fmt::format("\n      missing: {}{}", want.dump(),
+                                 nearest.empty() ? "" : "\n        (" + nearest + ")");
         } else {
           raised.erase(found);
         }
