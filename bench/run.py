@@ -153,7 +153,7 @@ def write_results(settings, rows, memory, rivals, load):
              'held the core (not the cache they took with it), figures of two cores are wall time.', '',
              f'- {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC, {cpu_name()}, {os.cpu_count()} cores, '
              f'{platform.system()} {platform.release()}, load {load[0]:.1f} at the start and {os.getloadavg()[0]:.1f} at the end',
-             f'- `bench/run.py {" ".join(sys.argv[1:])}`'.rstrip() + f', medians of {settings.rounds} rounds in turn',
+             f'- `bench/run.py --mb {settings.mb:.0f} --rounds {settings.rounds}`, medians of the rounds, the programs in turn',
              f'- {subprocess.run([settings.picket, "version"], capture_output=True, text=True).stdout.strip() or "picket"}, '
              f'every detector on, {detectors(settings)}', '']
     lines += ['## One core', '',

@@ -162,10 +162,13 @@ std::size_t export_stamp(std::string_view line) {
   return parse_time(line.substr(0, blank)) ? blank + 1 : 0;
 }
 
+// A few control characters are damage in a text, and must not hide a log; in binary data they are one byte in nine.
 bool is_text(std::string_view prefix) {
-  return std::ranges::none_of(prefix, [](char c) {
+  constexpr std::size_t one_in = 16;
+  const auto controls = std::ranges::count_if(prefix, [](char c) {
     return static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\r' && c != '\t' && c != '\f';
   });
+  return static_cast<std::size_t>(controls) * one_in <= prefix.size();
 }
 
 Sniffed sniff_text(std::string_view text, unsigned depth);
