@@ -160,6 +160,7 @@ int run_serve(ServeFlags flags) {
   LiveSettings live_settings;
   live_settings.data_dir = flags.data_dir;
   live_settings.retention = config.retention;
+  if (flags.exit_when_done) live_settings.quiet_before_release = 0;  // What is there is all.
   live_settings.snapshot_interval = config.snapshot_interval;
   live_settings.lateness.of = {config.lateness_cloudtrail, config.lateness_vpcflow, config.lateness_dns,
                                config.lateness_k8saudit};
@@ -200,13 +201,8 @@ int run_serve(ServeFlags flags) {
   backend.store = store->get();
   backend.now = wall_clock;
   backend.auto_detectors = config.auto_detectors;
-  backend.first_seen = [&live](std::string_view account, std::string_view region) -> std::optional<TimeMs> {
-    std::optional<TimeMs> first;
-    for (const auto& [place, time] : live.status().seen) {
-      if (place.second != region || (!account.empty() && place.first != account)) continue;
-      first = first ? std::min(*first, time) : time;
-    }
-    return first;
+  backend.first_seen = [&live](std::string_view account, std::string_view region) {
+    return live.first_seen(account, region);
   };
   api::ServiceSettings service_settings;
   service_settings.verifier.skew_ms_max = config.clock_skew;

@@ -134,6 +134,14 @@ void Aggregator::replace(std::uint64_t window, const Detection& detection) {
   touched_.insert(std::move(base));
 }
 
+void Aggregator::withdraw(std::uint64_t window) {
+  const auto at = open_in_.find(window);
+  if (at == open_in_.end()) return;
+  issues_[at->second].open.erase(window);
+  touched_.insert(at->second);
+  open_in_.erase(at);
+}
+
 void Aggregator::settle(std::uint64_t window) {
   const auto at = open_in_.find(window);
   if (at == open_in_.end()) return;

@@ -76,6 +76,8 @@ class Aggregator {
   bool add_copy(const Detection& copy);
   // Of a window that is still open: replaces what the same window said before.
   void replace(std::uint64_t window, const Detection& detection);
+  // The window takes back what it said.
+  void withdraw(std::uint64_t window);
   // The window closed: what it said last stays (or never was anything).
   void settle(std::uint64_t window);
 

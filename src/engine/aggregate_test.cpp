@@ -93,6 +93,18 @@ TEST(Aggregator, AnOpenWindowReplacesWhatItSaidBefore) {
   EXPECT_EQ(changes.updated.size(), 1U);
 }
 
+TEST(Aggregator, AWithdrawnWindowTakesItsFindingAlong) {
+  Aggregator aggregator(detectors);
+  aggregator.replace(42, at(1000));
+  ASSERT_EQ(aggregator.take_changes().updated.size(), 1U);
+  aggregator.withdraw(42);
+  aggregator.withdraw(43);
+  const auto changes = aggregator.take_changes();
+  EXPECT_TRUE(changes.updated.empty());
+  EXPECT_EQ(changes.retracted.size(), 1U);
+  EXPECT_EQ(aggregator.issues(), 0U);
+}
+
 TEST(Aggregator, SavesAndLoads) {
   Aggregator aggregator(detectors);
   aggregator.add(at(0));

@@ -143,10 +143,14 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
   });
   for (PartitionOutput& turn : turns) {
     for (auto& [window, detection] : turn.windows) {
-      if (!admit(detection)) continue;
+      if (!admit(detection)) {
+        aggregator_.withdraw(window);
+        continue;
+      }
       keep_key(detection);
       aggregator_.replace(window, detection);
     }
+    for (const std::uint64_t window : turn.withdrawn) aggregator_.withdraw(window);
     for (const std::uint64_t window : turn.settled) aggregator_.settle(window);
     for (Detection& detection : turn.detections) {
       if (!admit(detection)) continue;

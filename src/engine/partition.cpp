@@ -132,6 +132,8 @@ void Partition::judge_windows(std::span<const Detector* const> detectors, const 
                             open.entry.region,
                             facts};
       logic.judge(*open.entry.state, known ? known->baseline.get() : nullptr, judging, emit);
+      if (open.told && !emit.result) out.withdrawn.push_back(window);
+      open.told = emit.result.has_value();
       if (emit.result) out.windows.emplace_back(window, std::move(*emit.result));
     }
     if (!item.closes) continue;
@@ -279,7 +281,7 @@ void Partition::save(Writer& out) const {
   out(static_cast<std::uint32_t>(keys.size()));
   for (const WindowKey& key : keys) {
     const Open& open = windows_.find(key)->second;
-    out(key, open.entry.account, open.entry.region);
+    out(key, open.told, open.entry.account, open.entry.region);
     open.entry.state->save(out);
   }
   out(static_cast<std::uint32_t>(baselines_.size()));
@@ -310,12 +312,15 @@ void Partition::load(Reader& in, std::span<const Detector* const> detectors) {
   for (std::uint32_t i = 0; i < count && !in.failed(); ++i) {
     WindowKey key;
     WindowEntry entry;
-    in(key, entry.account, entry.region);
+    bool told = false;
+    in(key, told, entry.account, entry.region);
     const WindowLogic* logic = logic_of(key.detector);
     if (logic == nullptr) return;
     entry.state = logic->make_state();
     entry.state->load(in);
-    windows_[key].entry = std::move(entry);
+    Open& open = windows_[key];
+    open.entry = std::move(entry);
+    open.told = told;
   }
   in(count);
   for (std::uint32_t i = 0; i < count && !in.failed(); ++i) {

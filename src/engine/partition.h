@@ -17,6 +17,7 @@ constexpr std::size_t partition_count = 64;  // fixed: entities must not move (D
 struct PartitionOutput {
   std::vector<Detection> detections;                         // of ordered rows
   std::vector<std::pair<std::uint64_t, Detection>> windows;  // of windows, by window
+  std::vector<std::uint64_t> withdrawn;                      // windows that no longer say anything
   std::vector<std::uint64_t> settled;                        // windows that closed
   std::map<std::uint16_t, std::uint64_t> evicted;            // windows and baselines, by detector
   std::uint64_t evicted_rows = 0;
@@ -43,6 +44,7 @@ class Partition {
   struct Open {
     WindowEntry entry;
     bool touched = false;  // since it was last judged
+    bool told = false;     // its last judgement was a detection
   };
   struct Known {      // baseline of one entity
     TimeMs last = 0;  // start of its latest window

@@ -74,6 +74,7 @@ Result<Runner::Recovery> Live::start() {
 // control record holds the time, so a replay needs no clock.
 Result<void> Live::release_silent() {
   const TimeMs now = wall_clock_();
+  release_deferred_ = false;
   std::array<TimeMs, log_kinds.size()> newest{};
   newest.fill(std::numeric_limits<TimeMs>::min() / 2);
   for (const auto& [name, stream] : setup_.engine->streams()) {
@@ -85,6 +86,10 @@ Result<void> Live::release_silent() {
     // A day past the newest event of its kind closes every window; more would only fill the log.
     const TimeMs until = std::min(now - 2 * lateness, newest[static_cast<std::size_t>(stream.kind)] + day_ms);
     if (stream.advanced - lateness >= now - 2 * lateness || stream.released >= until) continue;
+    if (now - last_arrival_ < settings_.quiet_before_release) {
+      release_deferred_ = true;
+      continue;
+    }
     if (auto released = runner_->release(name, until); !released) return released;
   }
   return {};
@@ -92,6 +97,7 @@ Result<void> Live::release_silent() {
 
 Result<bool> Live::turn() {
   std::vector<Manifest> fresh = watcher_.poll(runner_->files(), wall_clock_() * 1'000'000, workers_);
+  if (!fresh.empty()) last_arrival_ = wall_clock_();
   if (auto submitted = runner_->submit(std::move(fresh)); !submitted)
     return std::unexpected(submitted.error());
   const bool worked = !runner_->idle();
@@ -120,7 +126,7 @@ Result<bool> Live::turn() {
     if (auto ran = runner_->run_epoch(); !ran) return std::unexpected(ran.error());
   }
   ++turns_;
-  publish(watcher_.unquiet() == 0);
+  publish(watcher_.unquiet() == 0 && !release_deferred_);
   return worked || old != marks();
 }
 
@@ -172,6 +178,16 @@ void Live::publish(bool caught_up) {
   status_.caught_up = caught_up;
   status_.last_error = writer_.first_rejection();
   for (const auto& [path, why] : watcher_.failures()) status_.last_error = path + ": " + why;
+}
+
+std::optional<TimeMs> Live::first_seen(std::string_view account, std::string_view region) const {
+  const std::lock_guard lock(status_mutex_);
+  std::optional<TimeMs> first;
+  for (const auto& [place, time] : status_.seen) {
+    if (place.second != region || (!account.empty() && place.first != account)) continue;
+    first = first ? std::min(*first, time) : time;
+  }
+  return first;
 }
 
 LiveStatus Live::status() const {

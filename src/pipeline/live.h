@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,9 @@ struct LiveSettings {
   TimeMs poll_interval = 500;
   TimeMs snapshot_interval = 30 * second_ms;  // reliability.md section 4
   TimeMs retention = 90 * day_ms;
+  // How long nothing must have arrived before streams of the past are taken for complete; what comes after
+  // that is late. Long enough for a copy that is under way, short enough for someone who waits.
+  TimeMs quiet_before_release = 5 * second_ms;
   Lateness lateness;
 };
 
@@ -49,6 +53,8 @@ class Live {
   Result<void> run();
   void stop() { stopping_ = true; }
   LiveStatus status() const;
+  // When logs of this account (empty: of any) and Region were first seen.
+  std::optional<TimeMs> first_seen(std::string_view account, std::string_view region) const;
   // Prometheus text of the pipeline.
   std::string metrics() const;
 
@@ -69,6 +75,8 @@ class Live {
   Watcher watcher_;
   std::map<std::pair<std::string, std::string>, TimeMs> seen_;
   std::uint64_t written_ = 0, turns_ = 0;
+  TimeMs last_arrival_ = 0;        // of objects, by the wall clock
+  bool release_deferred_ = false;  // a stream is to be released when it has been quiet long enough
   TimeMs last_snapshot_ = 0, last_expiry_ = 0;
   std::uint64_t snapshot_epoch_ = 0;
   std::atomic<bool> stopping_ = false;
