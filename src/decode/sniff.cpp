@@ -162,7 +162,8 @@ std::size_t export_stamp(std::string_view line) {
   return parse_time(line.substr(0, blank)) ? blank + 1 : 0;
 }
 
-// A few control characters are damage in a text, and must not hide a log; in binary data they are one byte in nine.
+// A few control characters are damage in a text, and must not hide a log; in binary data they are one byte in
+// nine.
 bool is_text(std::string_view prefix) {
   constexpr std::size_t one_in = 16;
   const auto controls = std::ranges::count_if(prefix, [](char c) {
