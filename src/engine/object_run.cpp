@@ -150,20 +150,18 @@ void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t positi
 }
 
 void ObjectRun::sight(const FlowRecord& flow) {
-  if (last_sighting_ == nullptr || last_interface_ != flow.interface_id) {
-    last_interface_ = flow.interface_id;
-    auto at = out_.interfaces.find(flow.interface_id);
-    if (at == out_.interfaces.end()) {
-      InterfaceSighting sighting;
+  if (last_sighting_ == nullptr || last_sighting_->interface_id != flow.interface_id) {
+    const auto [at, fresh] = out_.interfaces.try_emplace(hash64(flow.interface_id));
+    last_sighting_ = &at->second;
+    if (fresh) {
+      InterfaceSighting& sighting = at->second;
       sighting.account = flow.account_id;
       sighting.region = info_.region;
       sighting.interface_id = flow.interface_id;
       sighting.candidates = {std::min(flow.srcaddr, flow.dstaddr), std::max(flow.srcaddr, flow.dstaddr)};
       sighting.first = flow.start_ms();
       sighting.last = flow.end_ms();
-      at = out_.interfaces.emplace(sighting.interface_id, std::move(sighting)).first;
     }
-    last_sighting_ = &at->second;
   }
   InterfaceSighting& sighting = *last_sighting_;
   std::erase_if(sighting.candidates,

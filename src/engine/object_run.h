@@ -75,7 +75,7 @@ struct WorkerOutput {
   std::unordered_map<std::string, Activity> activities;  // of flow and DNS records, merged by issue and day
   WindowTable windows;
   std::vector<FactRow> fact_rows;
-  std::map<std::string, InterfaceSighting, std::less<>> interfaces;
+  std::unordered_map<std::uint64_t, InterfaceSighting> interfaces;  // by hash of the interface id
   void clear();
 };
 
@@ -147,9 +147,7 @@ class ObjectRun final : public EventSink {
   TimeSampler times_;
   std::uint16_t current_detector_ = 0;  // whose window is being filled
   std::string_view current_account_;
-  // The interface of the previous record: flow logs come in runs.
-  std::string last_interface_;
-  InterfaceSighting* last_sighting_ = nullptr;
+  InterfaceSighting* last_sighting_ = nullptr;  // of the previous record: flow logs come in runs
 };
 
 }  // namespace picket

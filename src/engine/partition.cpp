@@ -227,27 +227,32 @@ void Partition::evict_windows(std::span<const Detector* const> detectors, Partit
     const std::size_t limit = detectors[index]->logic.window->options.bytes_max / partition_count;
     if (used <= limit) continue;
     // The account that takes most goes first, its oldest window first.
-    std::map<std::string, std::size_t> by_account;
-    std::vector<std::pair<WindowKey, std::string>> keys;
+    struct Place {
+      std::size_t account_bytes;
+      std::string_view account;
+      WindowKey key;
+      std::size_t bytes;
+    };
+    std::map<std::string_view, std::size_t> by_account;
+    std::vector<Place> places;
     for (const auto& [key, open] : windows_) {
       if (key.detector != index) continue;
-      by_account[open.entry.account] += open.entry.state->bytes() + sizeof(WindowKey) + sizeof(Open);
-      keys.emplace_back(key, open.entry.account);
+      const std::size_t bytes_of = open.entry.state->bytes() + sizeof(WindowKey) + sizeof(Open);
+      by_account[open.entry.account] += bytes_of;
+      places.push_back({0, open.entry.account, key, bytes_of});
     }
-    std::sort(keys.begin(), keys.end(), [&](const auto& a, const auto& b) {
-      const std::size_t used_a = by_account[a.second], used_b = by_account[b.second];
-      if (used_a != used_b) return used_a > used_b;
-      if (a.second != b.second) return a.second < b.second;
-      return std::tie(a.first.start, a.first.entity) < std::tie(b.first.start, b.first.entity);
+    for (Place& place : places) place.account_bytes = by_account[place.account];
+    std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
+      if (a.account_bytes != b.account_bytes) return a.account_bytes > b.account_bytes;
+      return std::tie(a.account, a.key.start, a.key.entity) < std::tie(b.account, b.key.start, b.key.entity);
     });
     std::size_t left = used;
-    for (const auto& [key, account] : keys) {
-      if (left <= limit) break;
-      const auto at = windows_.find(key);
-      left -= std::min(left, at->second.entry.state->bytes() + sizeof(WindowKey) + sizeof(Open));
-      out.settled.push_back(key.hash());
-      windows_.erase(at);
-      ++out.evicted[index];
+    std::size_t gone = 0;
+    for (; gone < places.size() && left > limit; ++gone) left -= std::min(left, places[gone].bytes);
+    out.evicted[index] += gone;
+    for (std::size_t i = 0; i < gone; ++i) {
+      out.settled.push_back(places[i].key.hash());
+      windows_.erase(places[i].key);  // `account` views of the erased are not looked at any more.
     }
   }
 }

@@ -17,7 +17,6 @@ class Flood {
   void add(const FlowRecord& flow, const ProofRecord& record);
   void merge(const Flood& other);
   void judge(const Judging& judging, Emit& emit) const;
-  std::size_t bytes() const { return pair_.bytes(); }
   template <class Ar>
   void io(Ar& ar) {
     ar(pair_, sides_);

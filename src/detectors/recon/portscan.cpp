@@ -49,7 +49,7 @@ void PortsTried::merge(const PortsTried& other) {
   std::set_union(ports_.begin(), ports_.end(), other.ports_.begin(), other.ports_.end(),
                  std::back_inserter(all));
   if (all.size() > scan_ports_kept) all.resize(scan_ports_kept);
-  ports_ = std::move(all);
+  ports_.assign(all.begin(), all.end());
 }
 
 void PortsTried::judge(const Judging& judging, Emit& emit) const {
@@ -81,7 +81,10 @@ extern const Detector portscan = {
     .when = {flows()},
     .issue = {key::host},
     .logic = window<PortsTried>(
-        {.span = scan_span, .reason = "A default scan of a host takes seconds to minutes."}),
+        {.span = scan_span,
+         // 400,000 pairs: some 40 minutes of a busy VPC, for windows wait that long for late records.
+         .bytes_max = 128U << 20,
+         .reason = "A default scan of a host takes seconds to minutes."}),
     .blind_spots =
         "Scans slower than 25 ports in ten minutes, UDP scans, sweeps of one port over many hosts, and "
         "interfaces whose own address the log does not tell.",

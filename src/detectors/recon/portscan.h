@@ -1,6 +1,7 @@
 // The ports one host tried of another in one window. Order-free: add and merge commute.
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <vector>
 
@@ -15,15 +16,18 @@ class PortsTried {
   void add(const FlowRecord& flow, const ProofRecord& record);
   void merge(const PortsTried& other);
   void judge(const Judging& judging, Emit& emit) const;
-  std::size_t bytes() const { return pair_.bytes() + ports_.capacity() * sizeof(std::uint16_t); }
+  std::size_t bytes() const { return ports_.capacity() * sizeof(std::uint16_t); }
   template <class Ar>
   void io(Ar& ar) {
-    ar(pair_, ports_);
+    std::vector<std::uint16_t> ports(ports_.begin(), ports_.end());
+    ar(pair_, ports);
+    ports_.assign(ports.begin(), ports.end());
   }
 
  private:
   FlowPair pair_;
-  std::vector<std::uint16_t> ports_;  // sorted, the lowest threshold::scan_ports_kept
+  // Sorted, the lowest threshold::scan_ports_kept. Nearly every pair has few, so few take no allocation.
+  boost::container::small_vector<std::uint16_t, 8> ports_;
 };
 
 }  // namespace picket::detectors

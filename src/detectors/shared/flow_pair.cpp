@@ -2,7 +2,8 @@
 
 namespace picket::detectors {
 
-void FlowPair::add(const FlowRecord& flow, const ProofRecord& record) {
+void FlowPair::add(const FlowRecord& flow, const ProofRecord& proof) {
+  const FlowStamp record{proof.time, proof.object, proof.position};
   if (records_++ == 0) {
     interface_ = flow.interface_id;
     last_ = record;
@@ -25,7 +26,7 @@ void FlowPair::merge(const FlowPair& other) {
     *this = other;
     return;
   }
-  const ProofRecord last = last_ < other.last_ ? other.last_ : last_;
+  const FlowStamp last = last_ < other.last_ ? other.last_ : last_;
   const std::uint64_t records = records_ + other.records_;
   if (other.first_ < first_) *this = other;
   last_ = last;
@@ -33,7 +34,7 @@ void FlowPair::merge(const FlowPair& other) {
 }
 
 std::optional<IpAddress> FlowPair::local(const Judging& judging) const {
-  const auto known = judging.facts.local_address(interface_, first_.time);
+  const auto known = judging.facts.local_address(interface_.view(), first_.time);
   if (known && (*known == source_ || *known == destination_)) return known;
   if (source_.is_public() == destination_.is_public()) return std::nullopt;
   return source_.is_public() ? destination_ : source_;
@@ -46,7 +47,7 @@ Subject FlowPair::subject(const IpAddress& local, Direction direction) const {
   subject.action = ActionKind::network_connection;
   subject.remote_ip = outward ? destination_ : source_;
   InstanceSubject instance;
-  instance.interface_id = interface_;
+  instance.interface_id = interface_.view();
   instance.local_ip = local;
   subject.instance = std::move(instance);
   subject.connection = NetworkConnection{.direction = direction,

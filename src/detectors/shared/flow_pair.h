@@ -2,13 +2,50 @@
 // the last of them. Kept small: there may be a hundred thousand at a time.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <tuple>
 
 #include "base/hash.h"
 #include "engine/window.h"
 
 namespace picket::detectors {
+
+// A short text in place: an interface id ("eni-" and 8 or 17 digits) needs no allocation. A longer one is
+// cut.
+class ShortText {
+ public:
+  ShortText& operator=(std::string_view text) {
+    size_ = static_cast<std::uint8_t>(std::min(text.size(), text_.size()));
+    std::copy_n(text.data(), size_, text_.data());
+    return *this;
+  }
+  std::string_view view() const { return {text_.data(), size_}; }
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(text_, size_);
+    if (size_ > text_.size()) size_ = 0;  // hostile bytes
+  }
+
+ private:
+  std::array<char, 31> text_{};
+  std::uint8_t size_ = 0;
+};
+
+// A flow record's place in the proof; flow records have no id of their own.
+struct FlowStamp {
+  TimeMs time = 0;
+  std::uint64_t object = 0, position = 0;
+  auto operator<=>(const FlowStamp&) const = default;
+  ProofRecord proof() const { return {time, object, position, {}}; }
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(time, object, position);
+  }
+};
 
 class FlowPair {
  public:
@@ -28,11 +65,10 @@ class FlowPair {
   Subject subject(const IpAddress& local, Direction direction) const;
 
   std::uint64_t records() const { return records_; }
-  const ProofRecord& first() const { return first_; }
-  const ProofRecord& last() const { return last_; }
+  ProofRecord first() const { return first_.proof(); }
+  ProofRecord last() const { return last_.proof(); }
   const IpAddress& source() const { return source_; }  // of the earliest record
   const IpAddress& destination() const { return destination_; }
-  std::size_t bytes() const { return interface_.capacity(); }
 
   template <class Ar>
   void io(Ar& ar) {
@@ -41,13 +77,13 @@ class FlowPair {
   }
 
  private:
-  std::string interface_;
+  ShortText interface_;
   IpAddress source_, destination_;
   std::uint16_t source_port_ = 0, destination_port_ = 0;
   std::uint8_t protocol_ = 0;
   bool rejected_ = false;
   std::uint64_t records_ = 0;
-  ProofRecord first_, last_;
+  FlowStamp first_, last_;
 };
 
 }  // namespace picket::detectors

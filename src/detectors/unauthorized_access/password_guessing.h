@@ -26,7 +26,6 @@ class PasswordGuessing {
   void add(const FlowRecord& flow, const ProofRecord& record);
   void merge(const PasswordGuessing& other);
   void judge(const Judging& judging, const Baseline& usual, Emit& emit) const;
-  std::size_t bytes() const { return pair_.bytes(); }
   template <class Ar>
   void io(Ar& ar) {
     ar(pair_, port_, sessions_, packets_, squares_);
