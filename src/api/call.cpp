@@ -4,10 +4,38 @@
 
 #include <algorithm>
 
+#include "aws/sigv4.h"
 #include "base/json_writer.h"
 #include "finding/detector_id.h"
 
 namespace picket::api {
+
+namespace {
+
+constexpr std::string_view token_setting = "client_token";
+
+std::string token_id(const Call& call, std::string_view token) {
+  return std::string(call.operation.name) + '/' + std::string(token);
+}
+
+// Absent when none was sent, or the operation has none.
+std::optional<std::string> token_of(const Call& call) {
+  if (call.operation.input == no_shape) return std::nullopt;
+  if (std::ranges::find(shapes()[call.operation.input].members, "clientToken", &Member::name) ==
+      shapes()[call.operation.input].members.end())
+    return std::nullopt;
+  auto token = call.text("clientToken");
+  return token && !token->empty() ? std::move(token) : std::nullopt;
+}
+
+// What tells one input from another: the body with its token, and what stands in the path.
+std::string input_hash(const Call& call) {
+  std::string input;
+  for (const auto& [name, value] : call.uri) input += value + '\n';
+  return aws::sha256_hex(input.append(call.body_text));
+}
+
+}  // namespace
 
 std::optional<simdjson::dom::element> Call::member(std::string_view name) const {
   simdjson::dom::element found;
@@ -53,6 +81,64 @@ std::vector<std::string> Call::strings(std::string_view name) const {
   return out;
 }
 
+Answer Call::commit(std::vector<SettingChange> changes, std::string answer) {
+  if (const auto token = token_of(*this)) {
+    std::string kept;
+    JsonWriter json(kept);
+    json.begin_object();
+    json.member("at", now);
+    json.member("input", input_hash(*this));
+    json.member("answer", answer);
+    json.end_object();
+    changes.push_back(
+        {caller.account, region, std::string(token_setting), token_id(*this, *token), std::move(kept)});
+    answer_kept = true;
+  }
+  if (changes.empty()) return answer;
+  if (const auto done = store().change_settings(changes); !done) return store_error(done.error(), "body");
+  return answer;
+}
+
+std::expected<std::optional<std::string>, ApiError> Call::earlier_answer() const {
+  const auto token = token_of(*this);
+  if (!token) return std::nullopt;
+  const auto kept = store().get_setting(caller.account, region, token_setting, token_id(*this, *token));
+  if (!kept) return store_error(kept.error(), "clientToken");
+  if (!*kept) return std::nullopt;
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  std::string_view input, answer;
+  std::int64_t at = 0;
+  if (parser.parse((*kept)->body).get(root) != simdjson::SUCCESS || root["at"].get(at) != simdjson::SUCCESS ||
+      root["input"].get(input) != simdjson::SUCCESS || root["answer"].get(answer) != simdjson::SUCCESS)
+    return store_error(
+        {ErrorKind::internal, "a kept client token cannot be read", token_id(*this, *token), -1},
+        "clientToken");
+  if (at + client_token_kept < now) return std::nullopt;
+  if (input != input_hash(*this))
+    return bad_request(
+        "The request is rejected because the clientToken was used before with other parameters.");
+  return std::string(answer);
+}
+
+Result<void> forget_client_tokens(FindingStore& store, TimeMs now) {
+  const auto all = store.list_settings(std::nullopt, std::nullopt, token_setting);
+  if (!all) return std::unexpected(all.error());
+  std::vector<SettingChange> changes;
+  simdjson::dom::parser parser;
+  for (const Setting& kept : *all) {
+    std::int64_t at = 0;
+    simdjson::dom::element root;
+    const bool readable =
+        parser.parse(kept.body).get(root) == simdjson::SUCCESS && root["at"].get(at) == simdjson::SUCCESS;
+    if (!readable || at + client_token_kept < now)
+      changes.push_back({kept.account, kept.region, kept.kind, kept.id, std::nullopt});
+  }
+  if (changes.empty()) return {};
+  if (const auto done = store.change_settings(changes); !done) return std::unexpected(done.error());
+  return {};
+}
+
 Scope Call::scope() const {
   Scope scope{.accounts = std::nullopt, .region = region};
   if (!caller.administers_all) scope.accounts = {caller.account};
@@ -61,19 +147,25 @@ Scope Call::scope() const {
 
 std::string Call::detector_id() const { return detector_id_of(caller.account, region); }
 
-std::expected<std::optional<DetectorSettings>, ApiError> find_detector(const Call& call) {
-  auto stored = load_detector(call.store(), call.caller.account, call.region);
+std::expected<std::optional<DetectorSettings>, ApiError> detector_of_account(const Call& call,
+                                                                             const std::string& account) {
+  auto stored = load_detector(call.store(), account, call.region);
   if (!stored) return store_error(stored.error(), "detectorId");
   if (*stored) {
     if ((*stored)->status == DetectorStatus::deleted) return std::nullopt;
     return std::move(*stored);
   }
   if (!call.backend.auto_detectors) return std::nullopt;
-  std::optional<TimeMs> seen = call.backend.first_seen(call.caller.account, call.region);
+  std::optional<TimeMs> seen = call.backend.first_seen(account, call.region);
   // The administrator of all accounts needs a detector wherever one of them has logs.
-  if (!seen && call.caller.administers_all) seen = call.backend.first_seen("", call.region);
+  if (!seen && call.caller.administers_all && account == call.caller.account)
+    seen = call.backend.first_seen("", call.region);
   if (!seen) return std::nullopt;
   return default_detector(*seen);
+}
+
+std::expected<std::optional<DetectorSettings>, ApiError> find_detector(const Call& call) {
+  return detector_of_account(call, call.caller.account);
 }
 
 std::expected<DetectorSettings, ApiError> require_detector(const Call& call) {

@@ -13,8 +13,11 @@
 #include "api/validate.h"
 #include "aws/credentials.h"
 #include "store/detector_settings.h"
+#include "store/finding_store.h"
 
 namespace picket::api {
+
+constexpr TimeMs client_token_kept = day_ms;  // longer than any SDK retries
 
 struct Call {
   const Operation& operation;
@@ -26,6 +29,7 @@ struct Call {
   std::string_view body_text;
   TimeMs now = 0;
   Backend& backend;
+  bool answer_kept = false;  // for the same clientToken
 
   FindingStore& store() const { return *backend.store; }
   // A member of the body; absent when missing or null.
@@ -37,10 +41,24 @@ struct Call {
   std::string json(std::string_view name) const;
   std::vector<std::string> strings(std::string_view name) const;
 
+  // Makes the changes durable and hands on the answer. With a clientToken the answer is kept in the same
+  // transaction, so that the same call again changes nothing, a crash in between included. (Answers of
+  // handlers that store in other ways are kept right after.)
+  Answer commit(std::vector<SettingChange> changes, std::string answer);
+  // What the same call with the same clientToken was answered; the token with another input is an error.
+  std::expected<std::optional<std::string>, ApiError> earlier_answer() const;
+
   // Findings the caller may see: its own account's, or every account's for the administrator of all.
   Scope scope() const;
   std::string detector_id() const;  // of the caller's account in this Region
 };
+
+// Removes the tokens whose time is over.
+Result<void> forget_client_tokens(FindingStore& store, TimeMs now);
+
+// An account's detector in the call's Region; absent when there is none (deleted, or never seen).
+std::expected<std::optional<DetectorSettings>, ApiError> detector_of_account(const Call& call,
+                                                                             const std::string& account);
 
 // The caller's detector in this Region; absent when there is none (deleted, or never seen).
 std::expected<std::optional<DetectorSettings>, ApiError> find_detector(const Call& call);

@@ -3,7 +3,6 @@
 #include <array>
 
 #include "api/handlers.h"
-#include "aws/sigv4.h"
 #include "base/json_writer.h"
 #include "finding/detector_id.h"
 
@@ -144,7 +143,7 @@ void write_features(JsonWriter& json, const DetectorSettings& detector) {
   json.end_array();
 }
 
-Answer created(const Call& call) {
+std::string created(const Call& call) {
   std::string out;
   JsonWriter json(out);
   json.begin_object();
@@ -153,10 +152,8 @@ Answer created(const Call& call) {
   return out;
 }
 
-Answer saved(const Call& call, const DetectorSettings& detector, Answer answer) {
-  if (const auto ok = save_detector(call.store(), call.caller.account, call.region, detector); !ok)
-    return store_error(ok.error(), "detectorId");
-  return answer;
+Answer saved(Call& call, const DetectorSettings& detector, std::string answer) {
+  return call.commit({detector_change(call.caller.account, call.region, detector)}, std::move(answer));
 }
 
 }  // namespace
@@ -164,21 +161,13 @@ Answer saved(const Call& call, const DetectorSettings& detector, Answer answer) 
 Answer create_detector(Call& call) {
   const auto stored = load_detector(call.store(), call.caller.account, call.region);
   if (!stored) return store_error(stored.error(), "detectorId");
-  const std::string input = aws::sha256_hex(call.body_text);
-  const std::string token = call.text("clientToken").value_or("");
-  if (*stored && (*stored)->status != DetectorStatus::deleted) {
-    const bool same_call =
-        !token.empty() && (*stored)->client_token == token && (*stored)->client_input == input;
-    if (same_call) return created(call);
+  if (*stored && (*stored)->status != DetectorStatus::deleted)
     return bad_request("The request is rejected because a detector already exists for the current account.");
-  }
   // One that exists by itself and that no API call has touched is adopted: the row written now makes it the
   // caller's.
   DetectorSettings detector = default_detector(call.now);
   if (auto ok = apply_settings(call, detector); !ok) return std::unexpected(ok.error());
   detector.tags = string_map(call.member("tags"));
-  detector.client_token = token;
-  detector.client_input = input;
   return saved(call, detector, created(call));
 }
 

@@ -29,6 +29,26 @@ std::unexpected<ApiError> no_such_resource() {
   return bad_request("The request is rejected since no such resource found.");
 }
 
+std::unexpected<ApiError> resource_not_found() {
+  return std::unexpected(ApiError{.status = 404,
+                                  .type = "ResourceNotFoundException",
+                                  .code = "ResourceNotFoundException",
+                                  .message = "The request is rejected since no such resource found."});
+}
+
+std::unexpected<ApiError> conflict(std::string message) {
+  return std::unexpected(ApiError{.status = 409,
+                                  .type = "ConflictException",
+                                  .code = "ConflictException",
+                                  .message = std::move(message)});
+}
+
+std::unexpected<ApiError> unsupported(std::string message) {
+  auto error = bad_request(std::move(message));
+  error.error().code = "UnsupportedOperationException";
+  return error;
+}
+
 std::unexpected<ApiError> access_denied(std::string message) {
   return std::unexpected(ApiError{.status = 403,
                                   .type = "AccessDeniedException",

@@ -28,6 +28,11 @@ std::unexpected<ApiError> invalid_parameters();
 std::unexpected<ApiError> detector_not_owned();
 // "The request is rejected since no such resource found."
 std::unexpected<ApiError> no_such_resource();
+// 404 and 409, which only malware scans and plans, investigations and custom rules know.
+std::unexpected<ApiError> resource_not_found();
+std::unexpected<ApiError> conflict(std::string message);
+// What a later version will do: recognised and validated, and refused with the reason.
+std::unexpected<ApiError> unsupported(std::string message);
 std::unexpected<ApiError> access_denied(std::string message);
 // A failure of ours; the caller learns no more than that.
 std::unexpected<ApiError> internal_error();

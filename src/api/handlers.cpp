@@ -40,10 +40,8 @@ Handler handler_of(std::string_view operation) {
 }
 
 Answer not_served_yet(Call& call) {
-  auto error = bad_request(fmt::format(
+  return unsupported(fmt::format(
       "The request is rejected because this version of picket does not serve {} yet.", call.operation.name));
-  error.error().code = "UnsupportedOperationException";
-  return error;
 }
 
 }  // namespace picket::api

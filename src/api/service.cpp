@@ -166,7 +166,20 @@ Service::Outcome Service::run(const Route& route, const aws::Credential& caller,
     spdlog::debug("api: {}: {} {}", operation.name, wrong->parameter, wrong->why);
     return {invalid_parameter(wrong->parameter)};
   }
-  return {handlers_.at(operation.name)(call), operation.status};
+  const auto earlier = call.earlier_answer();
+  if (!earlier) return {std::unexpected(earlier.error())};
+  if (*earlier) return {**earlier, operation.status};
+  if (is_changing(operation.name)) forget_tokens(now);
+  Answer answer = handlers_.at(operation.name)(call);
+  if (answer && !call.answer_kept) answer = call.commit({}, std::move(*answer));
+  return {std::move(answer), operation.status};
+}
+
+void Service::forget_tokens(TimeMs now) {
+  if (now - tokens_forgotten_at_ < hour_ms) return;
+  tokens_forgotten_at_ = now;
+  if (const auto done = forget_client_tokens(*backend_.store, now); !done)
+    spdlog::warn("api: old client tokens stay: {}", done.error().message());
 }
 
 void Service::count(std::string_view operation, unsigned status) {

@@ -43,6 +43,7 @@ class Service {
   Outcome run(const Route& route, const aws::Credential& caller, const std::string& region,
               const aws::HttpRequest& request, TimeMs now);
   Response authenticated(const Route& route, const aws::HttpRequest& request, TimeMs now);
+  void forget_tokens(TimeMs now);
   void count(std::string_view operation, unsigned status);
 
   Backend backend_;
@@ -52,7 +53,8 @@ class Service {
   std::map<std::string_view, Handler> handlers_;
   ReplayCache replays_;
   RateLimit rate_limit_;
-  std::mutex changes_;  // one changing call at a time: handlers read settings, then write them
+  std::mutex changes_;              // one changing call at a time: handlers read settings, then write them
+  TimeMs tokens_forgotten_at_ = 0;  // guarded by changes_
   std::mutex counters_mutex_;
   std::map<std::pair<std::string, unsigned>, std::uint64_t> counters_;
 };

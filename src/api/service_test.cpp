@@ -192,7 +192,9 @@ TEST_F(ServiceTest, DetectorExistsByItselfAndIsAdoptedOnce) {
   expect_error(later(admin, "POST", "/detector", R"({"enable": true})"), 400, "BadRequestException",
                "The request is rejected because a detector already exists for the current account.");
   expect_error(later(admin, "POST", "/detector", R"({"enable": false, "clientToken": "t1"})"), 400,
-               "BadRequestException", "already exists");
+               "BadRequestException", "clientToken was used before with other parameters");
+  now += client_token_kept;
+  expect_error(later(admin, "POST", "/detector", body), 400, "BadRequestException", "already exists");
   const auto after = model_checked(send(admin, "GET", at(admin, "")), "GetDetector");
   EXPECT_EQ(std::string_view(after["findingPublishingFrequency"]), "ONE_HOUR");
   EXPECT_EQ(std::string_view(after["tags"]["env"]), "test");

@@ -37,8 +37,6 @@ std::string write(const DetectorSettings& settings) {
   json.begin_object();
   for (const auto& [key, value] : settings.tags) json.member(key, value);
   json.end_object();
-  json.member("client_token", settings.client_token);
-  json.member("client_input", settings.client_input);
   json.end_object();
   return out;
 }
@@ -67,8 +65,6 @@ DetectorSettings read(std::string_view text) {
   }
   for (const auto& [key, value] : simdjson::dom::object(root["tags"]))
     out.tags[std::string(key)] = string(value);
-  out.client_token = string(root["client_token"]);
-  out.client_input = string(root["client_input"]);
   return out;
 }
 
@@ -104,13 +100,15 @@ Result<std::optional<DetectorSettings>> load_detector(FindingStore& store, std::
   }
 }
 
+SettingChange detector_change(std::string_view account, std::string_view region,
+                              const DetectorSettings& settings) {
+  return {std::string(account), std::string(region), std::string(kind), "", write(settings)};
+}
+
 Result<void> save_detector(FindingStore& store, std::string_view account, std::string_view region,
                            const DetectorSettings& settings) {
-  const auto saved = store.put_setting({.account = std::string(account),
-                                        .region = std::string(region),
-                                        .kind = std::string(kind),
-                                        .id = "",
-                                        .body = write(settings)});
+  const SettingChange change = detector_change(account, region, settings);
+  const auto saved = store.change_settings({&change, 1});
   if (!saved) return std::unexpected(saved.error());
   return {};
 }

@@ -29,8 +29,6 @@ struct DetectorSettings {
   std::string finding_publishing_frequency = "SIX_HOURS";
   std::map<std::string, FeatureSetting> features;  // those that can be switched
   std::map<std::string, std::string> tags;
-  // The CreateDetector call that made it, so that the same call again is answered the same way.
-  std::string client_token, client_input;
 };
 
 // A fresh detector: every feature on, but for the two kinds of runtime monitoring, which exclude each other.
@@ -39,6 +37,8 @@ DetectorSettings default_detector(TimeMs created_at);
 // Absent: never touched. A stored row that cannot be read is an error, not a default.
 Result<std::optional<DetectorSettings>> load_detector(FindingStore& store, std::string_view account,
                                                       std::string_view region);
+SettingChange detector_change(std::string_view account, std::string_view region,
+                              const DetectorSettings& settings);
 Result<void> save_detector(FindingStore& store, std::string_view account, std::string_view region,
                            const DetectorSettings& settings);
 

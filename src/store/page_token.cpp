@@ -3,46 +3,15 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/base64.h"
 #include "base/hash.h"
 
 namespace picket {
 
 namespace {
 
-constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr std::size_t token_chars_max = 2048;
 constexpr char form_version = 1;
-
-std::string to_base64url(std::string_view bytes) {
-  std::string out;
-  std::uint32_t bits = 0;
-  unsigned held = 0;
-  for (const char c : bytes) {
-    bits = bits << 8 | static_cast<unsigned char>(c);
-    for (held += 8; held >= 6; held -= 6) out += alphabet[bits >> (held - 6) & 63];
-  }
-  if (held > 0) out += alphabet[bits << (6 - held) & 63];
-  return out;
-}
-
-std::optional<std::string> from_base64url(std::string_view text) {
-  std::string out;
-  std::uint32_t bits = 0;
-  unsigned held = 0;
-  for (const char c : text) {
-    const auto digit = alphabet.find(c);
-    if (digit == std::string_view::npos) return std::nullopt;
-    bits = bits << 6 | static_cast<std::uint32_t>(digit);
-    held += 6;
-    if (held >= 8) {
-      held -= 8;
-      out += static_cast<char>(bits >> held & 255);
-    }
-  }
-  // One text a token: no lone last character, no bits beyond the last byte.
-  if (held >= 6 || (bits & ((1U << held) - 1)) != 0) return std::nullopt;
-  return out;
-}
 
 template <class T>
 void put(std::string& out, const T& value) {
