@@ -16,7 +16,7 @@ import subprocess
 import sys
 
 # A folder includes only from itself and from those above it.
-FOLDERS = ["base", "config", "event", "finding", "aws", "ledger", "log", "source", "decode", "enrich", "state", "models",
+FOLDERS = ["base", "config", "event", "finding", "net", "aws", "ledger", "log", "source", "decode", "enrich", "state", "models",
            "store", "engine", "detectors", "rules", "respond", "pipeline", "api", "cli"]
 # Exceptions, each with its reason.
 ALLOWED = {
