@@ -1,0 +1,61 @@
+// Objects in S3 or an S3-compatible store: names of places, whole objects in and out.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "aws/caller_keys.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "net/http_client.h"
+
+namespace picket::aws {
+
+struct S3Place {
+  std::string bucket, key;
+  std::string region;  // empty: the name does not tell
+  bool operator==(const S3Place&) const = default;
+};
+
+// "s3://BUCKET/KEY", AWS's https URLs with the bucket in the path or in the host, and, when `endpoint` is
+// given (https://HOST[:PORT]), "ENDPOINT/BUCKET/KEY". Keys in https URLs are percent-decoded. Nothing when
+// the text names no object.
+std::optional<S3Place> parse_s3_url(std::string_view url, std::string_view endpoint = {});
+
+struct S3Settings {
+  std::string endpoint;          // "https://minio.example:9000"; empty: AWS, by Region
+  std::optional<CallerKey> key;  // absent: requests are not signed, which public buckets answer
+};
+
+using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
+
+class S3Client {
+ public:
+  // `http` outlives the client. `clock` is the wall clock, for signatures.
+  S3Client(const net::HttpClient& http, S3Settings settings, std::function<TimeMs()> clock)
+      : http_(http), settings_(std::move(settings)), clock_(std::move(clock)) {}
+
+  // `region` is used when the place does not tell one; when the bucket is elsewhere, S3 says where. Errors:
+  // `invalid` when the store refuses (its own code and message are told), `io` when trying again may help.
+  Result<std::string> get(const S3Place& place, std::string_view region, std::size_t bytes_max,
+                          const HttpHeaders& more = {}) const;
+  Result<void> put(const S3Place& place, std::string_view region, std::string_view body,
+                   const HttpHeaders& more = {}) const;
+  const std::string& endpoint() const { return settings_.endpoint; }
+
+ private:
+  Result<net::Response> call(const std::string& method, const S3Place& place, std::string_view region,
+                             std::string_view body, const HttpHeaders& more, std::size_t bytes_max) const;
+  Result<net::Response> call_in(const std::string& method, const S3Place& place, const std::string& region,
+                                std::string_view body, const HttpHeaders& more, std::size_t bytes_max) const;
+
+  const net::HttpClient& http_;
+  const S3Settings settings_;
+  const std::function<TimeMs()> clock_;
+};
+
+}  // namespace picket::aws
