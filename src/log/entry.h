@@ -1,5 +1,5 @@
 // The input log: everything that can change a result, in one numbered order. Objects enter as manifests,
-// what is not data (silence, the end of a scan) as control records, and the log is cut into epochs.
+// what is not data (silence, the end of a scan, settings) as control records, and the log is cut into epochs.
 #pragma once
 
 #include <cstdint>
@@ -60,6 +60,18 @@ struct EpochCut {
   }
 };
 
-using LogEntry = std::variant<Manifest, Release, EpochCut>;
+// What is no data but decides results from the next epoch on: lists, filters, which detectors are on. The
+// body is the whole state of its kind, never a change to it, so that the last record of a kind says
+// everything.
+struct Control {
+  std::string kind;
+  std::string body;  // JSON
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(kind, body);
+  }
+};
+
+using LogEntry = std::variant<Manifest, Release, EpochCut, Control>;
 
 }  // namespace picket

@@ -53,6 +53,9 @@ std::optional<LogEntry> decode(std::string_view body) {
     case 2:
       in(entry.emplace<EpochCut>());
       break;
+    case 3:
+      in(entry.emplace<Control>());
+      break;
     default:
       return std::nullopt;
   }

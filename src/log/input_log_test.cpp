@@ -32,13 +32,15 @@ TEST(FileLog, KeepsEntriesAcrossOpenings) {
   {
     auto log = open_file_log(folder.path);
     ASSERT_TRUE(log);
-    ASSERT_TRUE((*log)->append(std::vector<LogEntry>{manifest(1), Release{"s", 5}, EpochCut{1, {1}}}));
+    ASSERT_TRUE((*log)->append(
+        std::vector<LogEntry>{manifest(1), Release{"s", 5}, EpochCut{1, {1}}, Control{"filters", "[]"}}));
   }
   auto log = open_file_log(folder.path);
   ASSERT_TRUE(log);
   auto entries = (*log)->read(0);
   ASSERT_TRUE(entries);
-  ASSERT_EQ(entries->size(), 3U);
+  ASSERT_EQ(entries->size(), 4U);
+  EXPECT_EQ(std::get<Control>((*entries)[3]).body, "[]");
   EXPECT_EQ(std::get<Manifest>((*entries)[0]).length, 17U);
   EXPECT_EQ(std::get<Release>((*entries)[1]).time, 5);
   EXPECT_EQ(std::get<EpochCut>((*entries)[2]).objects, std::vector<std::uint64_t>{1});

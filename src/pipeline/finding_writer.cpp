@@ -1,9 +1,8 @@
 #include "pipeline/finding_writer.h"
 
-#include <map>
+#include <simdjson.h>
 
 #include "finding/detector_id.h"
-#include "store/detector_settings.h"
 
 namespace picket {
 
@@ -26,20 +25,29 @@ FindingRow row_of(const AggregatedFinding& finding, const Engine& engine, const 
   return row;
 }
 
+Result<void> FindingWriter::use_disabled_detectors(std::string_view body) {
+  simdjson::dom::parser parser;
+  simdjson::dom::array places;
+  std::set<std::pair<std::string, std::string>> disabled;
+  if (parser.parse(body.data(), body.size()).get(places) != simdjson::SUCCESS)
+    return fail(ErrorKind::invalid, "the control record of detectors cannot be read");
+  for (const simdjson::dom::element place : places) {
+    std::string_view account, region;
+    if (place.at(0).get(account) != simdjson::SUCCESS || place.at(1).get(region) != simdjson::SUCCESS)
+      return fail(ErrorKind::invalid, "the control record of detectors cannot be read");
+    disabled.emplace(account, region);
+  }
+  disabled_ = std::move(disabled);
+  return {};
+}
+
 Result<void> FindingWriter::write(std::uint64_t epoch, const EpochResult& result) {
   if (result.updated.empty() && result.retracted.empty()) return {};
   std::vector<FindingRow> rows;
   rows.reserve(result.updated.size());
-  std::map<std::pair<std::string, std::string>, bool> enabled;
   for (const AggregatedFinding& finding : result.updated) {
     const Subject& subject = finding.activity.latest.subject;
-    const auto [place, fresh] = enabled.try_emplace({subject.account, subject.region}, true);
-    if (fresh) {
-      const auto detector = load_detector(store_, subject.account, subject.region);
-      if (!detector) return std::unexpected(detector.error());
-      place->second = !*detector || (*detector)->status == DetectorStatus::enabled;
-    }
-    if (place->second) {
+    if (!disabled_.contains({subject.account, subject.region})) {
       FindingRow row = row_of(finding, engine_, renderer_, epoch);
       // Touched for facts that told nothing new of it: as it is in the store already.
       const std::uint64_t document = hash64(row.document);

@@ -3,7 +3,9 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
+#include <string_view>
 
 #include "pipeline/render.h"
 #include "store/finding_store.h"
@@ -18,6 +20,8 @@ class FindingWriter {
       : store_(store), engine_(engine), renderer_(renderer), now_(std::move(now)) {}
 
   Result<void> write(std::uint64_t epoch, const EpochResult& result);
+  // Control record "detectors" (pipeline/controls.h): their findings are not stored.
+  Result<void> use_disabled_detectors(std::string_view body);
   // Rows the store refused: set aside, counted, the first one told.
   std::uint64_t rejected() const { return rejected_; }
   const std::string& first_rejection() const { return first_rejection_; }
@@ -31,6 +35,7 @@ class FindingWriter {
   const std::function<TimeMs()> now_;
   std::map<std::string, std::uint64_t>
       written_;  // hash of a finding's document as it was last written, by id
+  std::set<std::pair<std::string, std::string>> disabled_;  // account and Region
   std::uint64_t rejected_ = 0, withheld_ = 0;
   std::string first_rejection_;
 };

@@ -35,7 +35,12 @@ Live::Live(LiveSettings settings, Setup& setup, FindingStore& store, Workers& wo
       wall_clock_(std::move(wall_clock)),
       renderer_(*setup.engine, setup.geo),
       writer_(store, *setup.engine, renderer_, wall_clock_),
-      watcher_(settings_.sources) {}
+      watcher_(settings_.sources) {
+  controls_.add(
+      {.name = "detectors",
+       .wanted = [this] { return disabled_detectors(store_); },
+       .take_effect = [this](const std::string& body) { return writer_.use_disabled_detectors(body); }});
+}
 
 Result<Runner::Recovery> Live::start() {
   const std::string folder = settings_.data_dir + "/state";
@@ -48,14 +53,16 @@ Result<Runner::Recovery> Live::start() {
   RunnerSettings runner;
   runner.snapshot_folder = folder;
   runner_ = std::make_unique<Runner>(
-      *setup_.engine, *log_, runner, [this](std::uint64_t epoch, const EpochResult& result) {
+      *setup_.engine, *log_, runner,
+      [this](std::uint64_t epoch, const EpochResult& result) {
         for (const AggregatedFinding& finding : result.updated) {
           const Detection& latest = finding.activity.latest;
           seen_.try_emplace({latest.subject.account, latest.subject.region}, finding.activity.first.time);
         }
         written_ += result.updated.size();
         return writer_.write(epoch, result);
-      });
+      },
+      [this](const Control& control) { return controls_.take_effect(control); });
   auto recovered = runner_->recover();
   if (!recovered) return recovered;
   // Findings of earlier runs tell accounts too.
@@ -98,10 +105,13 @@ Result<void> Live::release_silent() {
 Result<bool> Live::turn() {
   std::vector<Manifest> fresh = watcher_.poll(runner_->files(), wall_clock_() * 1'000'000, workers_);
   if (!fresh.empty()) last_arrival_ = wall_clock_();
+  // After the look at the sources: what was set before an object appeared holds for it.
+  if (auto noted = controls_.note_changes(store_, *runner_); !noted) return std::unexpected(noted.error());
   if (auto submitted = runner_->submit(std::move(fresh)); !submitted)
     return std::unexpected(submitted.error());
   const bool worked = !runner_->idle();
   while (!runner_->idle() && !stopping_) {
+    if (auto noted = controls_.note_changes(store_, *runner_); !noted) return std::unexpected(noted.error());
     if (auto ran = runner_->run_epoch(); !ran) return std::unexpected(ran.error());
     publish(false);
     if (runner_->snapshot_due()) {

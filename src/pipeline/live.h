@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "pipeline/controls.h"
 #include "pipeline/finding_writer.h"
 #include "pipeline/runner.h"
 #include "pipeline/setup.h"
@@ -70,6 +71,7 @@ class Live {
   const std::function<TimeMs()> wall_clock_;
   Renderer renderer_;
   FindingWriter writer_;
+  Controls controls_;
   std::unique_ptr<InputLog> log_;
   std::unique_ptr<Runner> runner_;
   Watcher watcher_;

@@ -83,8 +83,12 @@ Result<std::unique_ptr<ByteSource>> open_as_listed(const Manifest& m) {
 
 }  // namespace
 
-Runner::Runner(Engine& engine, InputLog& log, RunnerSettings settings, EpochSink sink)
-    : engine_(engine), log_(log), settings_(std::move(settings)), sink_(std::move(sink)) {}
+Runner::Runner(Engine& engine, InputLog& log, RunnerSettings settings, EpochSink sink, ControlSink controls)
+    : engine_(engine),
+      log_(log),
+      settings_(std::move(settings)),
+      sink_(std::move(sink)),
+      control_sink_(std::move(controls)) {}
 
 void Runner::take_in(Manifest manifest) {
   next_sequence_ = std::max(next_sequence_, manifest.sequence + 1);
@@ -120,6 +124,17 @@ Result<void> Runner::release(const std::string& stream, TimeMs time) {
   if (auto logged = log_.append({&entry, 1}); !logged) return logged;
   engine_.release(stream, time);
   return {};
+}
+
+Result<void> Runner::control(Control control) {
+  const LogEntry entry = control;
+  if (auto logged = log_.append({&entry, 1}); !logged) return logged;
+  return take_effect(control);
+}
+
+Result<void> Runner::take_effect(const Control& control) {
+  controls_[control.kind] = control.body;
+  return control_sink_ ? control_sink_(control) : Result<void>{};
 }
 
 PendingBounds Runner::bounds() const {
@@ -200,7 +215,8 @@ std::string Runner::save() const {
   std::string body;
   Writer out(body);
   const std::vector<Manifest> pending(pending_.begin(), pending_.end());
-  out(next_sequence_, segment_, previous_segment_, engine_.epoch(), pending, files_, engine_.save());
+  out(next_sequence_, segment_, previous_segment_, engine_.epoch(), pending, files_, controls_,
+      engine_.save());
   std::string bytes;
   Writer head(bytes);
   head(hash64(body));
@@ -218,7 +234,8 @@ Result<std::optional<std::string>> Runner::load(std::string_view bytes) {
   std::vector<Manifest> pending;
   std::string engine;
   std::map<std::string, KnownFile> files;
-  in(next_sequence_, segment_, previous_segment_, epoch, pending, files, engine);
+  std::map<std::string, std::string> controls;
+  in(next_sequence_, segment_, previous_segment_, epoch, pending, files, controls, engine);
   if (in.failed() || !in.at_end()) return fail(ErrorKind::invalid, "the snapshot is damaged");
   std::optional<std::string> warning;
   if (auto loaded = engine_.load(engine); !loaded) {
@@ -229,6 +246,11 @@ Result<std::optional<std::string>> Runner::load(std::string_view bytes) {
   }
   for (Manifest& manifest : pending) take_in(std::move(manifest));
   files_ = std::move(files);
+  for (auto& [kind, body] : controls) {
+    if (auto done = take_effect({kind, std::move(body)}); !done) {
+      warning = fmt::format("{}{}{}", warning.value_or(""), warning ? "; " : "", done.error().message());
+    }
+  }
   return warning;
 }
 
@@ -278,6 +300,8 @@ Result<Runner::Recovery> Runner::recover() {
       if (manifest->sequence >= next_sequence_) take_in(std::move(*manifest));
     } else if (const auto* release = std::get_if<Release>(&entry)) {
       engine_.release(release->stream, release->time);
+    } else if (const auto* control = std::get_if<Control>(&entry)) {
+      if (auto done = take_effect(*control); !done) recovery.warnings.push_back(done.error().message());
     } else if (const auto& cut = std::get<EpochCut>(entry); cut.epoch > engine_.epoch()) {
       std::vector<Manifest> batch;
       for (const std::uint64_t sequence : cut.objects) {

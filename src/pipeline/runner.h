@@ -47,9 +47,13 @@ struct RunnerSettings {
 // before the next epoch or snapshot.
 using EpochSink = std::function<Result<void>(std::uint64_t epoch, const EpochResult& result)>;
 
+// Makes a control record's state the one in effect, from the next epoch on. It may depend on the record
+// alone, and on files that the record names by the hash of their content.
+using ControlSink = std::function<Result<void>(const Control& control)>;
+
 class Runner {
  public:
-  Runner(Engine& engine, InputLog& log, RunnerSettings settings, EpochSink sink);
+  Runner(Engine& engine, InputLog& log, RunnerSettings settings, EpochSink sink, ControlSink controls = {});
 
   struct Recovery {
     std::uint64_t epochs_replayed = 0;
@@ -61,6 +65,9 @@ class Runner {
   // Logs the manifests (in the given order) and the releases; they are processed by run_epoch.
   Result<void> submit(std::vector<Manifest> manifests);
   Result<void> release(const std::string& stream, TimeMs time);
+  Result<void> control(Control control);
+  // The bodies of the control records in effect, by kind.
+  const std::map<std::string, std::string>& controls() const { return controls_; }
   // One epoch over the next objects; without any, only what was released takes effect.
   Result<EpochResult> run_epoch();
   Result<void> save_snapshot();
@@ -73,6 +80,7 @@ class Runner {
 
  private:
   void take_in(Manifest manifest);
+  Result<void> take_effect(const Control& control);
   Result<EpochResult> run(std::vector<Manifest> manifests);
   Result<void> sink_unsaved();
   PendingBounds bounds() const;
@@ -83,14 +91,16 @@ class Runner {
   InputLog& log_;
   const RunnerSettings settings_;
   const EpochSink sink_;
+  const ControlSink control_sink_;
   std::uint64_t next_sequence_ = 1;
   std::deque<Manifest> pending_;
   std::uint64_t bytes_pending_ = 0;
   std::map<std::string, std::multiset<TimeMs>> bounds_;  // of pending objects, by stream
   std::set<std::string> drained_;
   std::map<std::string, KnownFile> files_;  // by path
-  std::uint64_t segment_ = 0;               // of the log, that begins behind the last snapshot
-  std::uint64_t previous_segment_ = 0;      // behind the snapshot before it
+  std::map<std::string, std::string> controls_;
+  std::uint64_t segment_ = 0;           // of the log, that begins behind the last snapshot
+  std::uint64_t previous_segment_ = 0;  // behind the snapshot before it
   std::uint64_t bytes_since_snapshot_ = 0;
   // Of epochs that the sink refused: it gets them again before anything else happens.
   std::optional<EpochResult> unsaved_;

@@ -8,7 +8,6 @@ namespace picket {
 
 namespace {
 
-constexpr std::string_view kind = "detector";
 constexpr std::array<std::string_view, 3> status_names{"ENABLED", "DISABLED", "DELETED"};
 
 std::string write(const DetectorSettings& settings) {
@@ -89,7 +88,7 @@ DetectorSettings default_detector(TimeMs created_at) {
 
 Result<std::optional<DetectorSettings>> load_detector(FindingStore& store, std::string_view account,
                                                       std::string_view region) {
-  const auto setting = store.get_setting(account, region, kind, "");
+  const auto setting = store.get_setting(account, region, detector_setting_kind, "");
   if (!setting) return std::unexpected(setting.error());
   if (!*setting) return std::nullopt;
   try {
@@ -102,7 +101,7 @@ Result<std::optional<DetectorSettings>> load_detector(FindingStore& store, std::
 
 SettingChange detector_change(std::string_view account, std::string_view region,
                               const DetectorSettings& settings) {
-  return {std::string(account), std::string(region), std::string(kind), "", write(settings)};
+  return {std::string(account), std::string(region), std::string(detector_setting_kind), "", write(settings)};
 }
 
 Result<void> save_detector(FindingStore& store, std::string_view account, std::string_view region,

@@ -21,6 +21,8 @@ struct FeatureSetting {
   std::map<std::string, bool> additional;  // additionalConfiguration: name -> enabled
 };
 
+constexpr std::string_view detector_setting_kind = "detector";
+
 enum class DetectorStatus : std::uint8_t { enabled, disabled, deleted };
 
 struct DetectorSettings {
