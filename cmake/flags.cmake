@@ -7,8 +7,8 @@ target_compile_options(picket_flags INTERFACE
   -ftrivial-auto-var-init=zero)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # Designated initialisers of detector literals leave defaults out on purpose.
-  # -Wrestrict and -Warray-bounds misfire on std::string in GCC 12 (bugs 105651, 105329).
-  target_compile_options(picket_flags INTERFACE -Wno-missing-field-initializers -Wno-restrict -Wno-array-bounds -fpch-preprocess)
+  # -Wrestrict misfires on std::string in GCC 12 (bug 105651).
+  target_compile_options(picket_flags INTERFACE -Wno-missing-field-initializers -Wno-restrict -fpch-preprocess)
 else()
   target_compile_options(picket_flags INTERFACE -Wno-missing-field-initializers -Wno-missing-designated-field-initializers)
 endif()
