@@ -8,7 +8,7 @@ target_compile_options(picket_flags INTERFACE
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # Designated initialisers of detector literals leave defaults out on purpose.
   # -Wrestrict misfires on std::string in GCC 12 (bug 105651).
-  target_compile_options(picket_flags INTERFACE -Wno-missing-field-initializers -Wno-restrict -fpch-preprocess)
+  target_compile_options(picket_flags INTERFACE -Wno-missing-field-initializers -Wno-restrict)
 else()
   target_compile_options(picket_flags INTERFACE -Wno-missing-field-initializers -Wno-missing-designated-field-initializers)
 endif()
