@@ -92,7 +92,14 @@ bool IpAddress::is_link_local() const {
 }
 
 std::string IpAddress::to_string() const {
-  if (is_v4()) return fmt::format("{}.{}.{}.{}", bytes_[12], bytes_[13], bytes_[14], bytes_[15]);
+  if (is_v4()) {
+    std::string text;
+    for (std::size_t i = 12; i < 16; ++i) {
+      if (i > 12) text += '.';
+      text += std::to_string(bytes_[i]);
+    }
+    return text;
+  }
   std::array<char, INET6_ADDRSTRLEN> buffer{};
   inet_ntop(AF_INET6, bytes_.data(), buffer.data(), buffer.size());
   return buffer.data();

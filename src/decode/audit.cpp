@@ -121,7 +121,7 @@ AuditReader::Outcome AuditReader::read_object(const JsonIndex& index, std::uint3
   items_ = nested_ = 0;
   const JsonStep after =
       each_json_member(index, i, [&](std::string_view key, std::uint32_t value) -> JsonStep {
-        if (top && (key == "items" || key == "Records") && index.character(value) == '[') {
+        if (top && (is(key, "items") || is(key, "Records")) && index.character(value) == '[') {
           items_ = value;
           return json_bad;
         }
@@ -189,46 +189,46 @@ AuditReader::Outcome AuditReader::judge(std::string_view record, bool test_case,
 JsonStep AuditReader::member(const JsonIndex& index, std::string_view key, std::uint32_t value) {
   switch (key.size()) {
     case 4:
-      if (key == "kind") return text(index, value, 1, kind_);
-      if (key == "verb") return text(index, value, 1, event_.verb);
-      if (key == "user") return read_user(index, value, event_.user, groups_);
+      if (is(key, "kind")) return text(index, value, 1, kind_);
+      if (is(key, "verb")) return text(index, value, 1, event_.verb);
+      if (is(key, "user")) return read_user(index, value, event_.user, groups_);
       break;
     case 5:
-      if (key == "stage") return text(index, value, 1, event_.stage);
-      if (key == "level") return text(index, value, 1, event_.level);
-      if (key == "event" && index.character(value) == '{') nested_ = value;
+      if (is(key, "stage")) return text(index, value, 1, event_.stage);
+      if (is(key, "level")) return text(index, value, 1, event_.level);
+      if (is(key, "event") && index.character(value) == '{') nested_ = value;
       break;
     case 7:
-      if (key == "auditID") return text(index, value, 1, event_.audit_id);
+      if (is(key, "auditID")) return text(index, value, 1, event_.audit_id);
       break;
     case 9:
-      if (key == "userAgent") return text(index, value, 1, event_.user_agent);
-      if (key == "sourceIPs") return source_ips_.read(*this, index, value, 1);
-      if (key == "objectRef") return read_object_ref(index, value);
-      if (key == "timestamp") return text(index, value, 1, timestamp_);
+      if (is(key, "userAgent")) return text(index, value, 1, event_.user_agent);
+      if (is(key, "sourceIPs")) return source_ips_.read(*this, index, value, 1);
+      if (is(key, "objectRef")) return read_object_ref(index, value);
+      if (is(key, "timestamp")) return text(index, value, 1, timestamp_);
       break;
     case 10:
-      if (key == "apiVersion") return text(index, value, 1, api_version_);
-      if (key == "requestURI") return text(index, value, 1, event_.request_uri);
+      if (is(key, "apiVersion")) return text(index, value, 1, api_version_);
+      if (is(key, "requestURI")) return text(index, value, 1, event_.request_uri);
       break;
     case 11:
-      if (key == "annotations") return read_annotations(index, value);
+      if (is(key, "annotations")) return read_annotations(index, value);
       break;
     case 13:
-      if (key == "requestObject") return raw(index, value, 1, event_.request_object);
+      if (is(key, "requestObject")) return raw(index, value, 1, event_.request_object);
       break;
     case 14:
-      if (key == "stageTimestamp") return text(index, value, 1, staged_);
-      if (key == "responseObject") return raw(index, value, 1, event_.response_object);
-      if (key == "responseStatus") return read_response_status(index, value);
+      if (is(key, "stageTimestamp")) return text(index, value, 1, staged_);
+      if (is(key, "responseObject")) return raw(index, value, 1, event_.response_object);
+      if (is(key, "responseStatus")) return read_response_status(index, value);
       break;
     case 16:
-      if (key == "impersonatedUser") {
+      if (is(key, "impersonatedUser")) {
         return read_user(index, value, event_.impersonated_user, impersonated_groups_);
       }
       break;
     case 24:
-      if (key == "requestReceivedTimestamp") return text(index, value, 1, received_);
+      if (is(key, "requestReceivedTimestamp")) return text(index, value, 1, received_);
       break;
     default:
       break;
@@ -239,10 +239,10 @@ JsonStep AuditReader::member(const JsonIndex& index, std::string_view key, std::
 JsonStep AuditReader::read_user(const JsonIndex& index, std::uint32_t value, AuditUser& user, Names& groups) {
   if (index.character(value) != '{') return skip(index, value, 1);
   return each_json_member(index, value, [&](std::string_view key, std::uint32_t inner) -> JsonStep {
-    if (key == "username") return text(index, inner, 2, user.username);
-    if (key == "uid") return text(index, inner, 2, user.uid);
-    if (key == "groups") return groups.read(*this, index, inner, 2);
-    if (key == "extra") return read_extra(index, inner, user);
+    if (is(key, "username")) return text(index, inner, 2, user.username);
+    if (is(key, "uid")) return text(index, inner, 2, user.uid);
+    if (is(key, "groups")) return groups.read(*this, index, inner, 2);
+    if (is(key, "extra")) return read_extra(index, inner, user);
     return skip(index, inner, 2);
   });
 }
@@ -270,12 +270,12 @@ JsonStep AuditReader::read_object_ref(const JsonIndex& index, std::uint32_t valu
   if (index.character(value) != '{') return skip(index, value, 1);
   AuditObject& object = event_.object_ref;
   return each_json_member(index, value, [&](std::string_view key, std::uint32_t inner) -> JsonStep {
-    if (key == "resource") return text(index, inner, 2, object.resource);
-    if (key == "subresource") return text(index, inner, 2, object.subresource);
-    if (key == "namespace") return text(index, inner, 2, object.namespace_name);
-    if (key == "name") return text(index, inner, 2, object.name);
-    if (key == "apiGroup") return text(index, inner, 2, object.api_group);
-    if (key == "apiVersion") return text(index, inner, 2, object.api_version);
+    if (is(key, "resource")) return text(index, inner, 2, object.resource);
+    if (is(key, "subresource")) return text(index, inner, 2, object.subresource);
+    if (is(key, "namespace")) return text(index, inner, 2, object.namespace_name);
+    if (is(key, "name")) return text(index, inner, 2, object.name);
+    if (is(key, "apiGroup")) return text(index, inner, 2, object.api_group);
+    if (is(key, "apiVersion")) return text(index, inner, 2, object.api_version);
     return skip(index, inner, 2);
   });
 }
@@ -283,9 +283,9 @@ JsonStep AuditReader::read_object_ref(const JsonIndex& index, std::uint32_t valu
 JsonStep AuditReader::read_response_status(const JsonIndex& index, std::uint32_t value) {
   if (index.character(value) != '{') return skip(index, value, 1);
   return each_json_member(index, value, [&](std::string_view key, std::uint32_t inner) -> JsonStep {
-    if (key == "code") return text(index, inner, 2, response_code_);
-    if (key == "reason") return text(index, inner, 2, event_.response_reason);
-    if (key == "message") return text(index, inner, 2, event_.response_message);
+    if (is(key, "code")) return text(index, inner, 2, response_code_);
+    if (is(key, "reason")) return text(index, inner, 2, event_.response_reason);
+    if (is(key, "message")) return text(index, inner, 2, event_.response_message);
     return skip(index, inner, 2);
   });
 }
@@ -294,8 +294,8 @@ JsonStep AuditReader::read_annotations(const JsonIndex& index, std::uint32_t val
   const JsonStep end = raw(index, value, 1, event_.annotations);
   if (end < 0 || index.character(value) != '{') return end;
   return each_json_member(index, value, [&](std::string_view key, std::uint32_t inner) -> JsonStep {
-    if (key == "authorization.k8s.io/decision") return text(index, inner, 2, event_.authorization_decision);
-    if (key == "authorization.k8s.io/reason") return text(index, inner, 2, event_.authorization_reason);
+    if (is(key, "authorization.k8s.io/decision")) return text(index, inner, 2, event_.authorization_decision);
+    if (is(key, "authorization.k8s.io/reason")) return text(index, inner, 2, event_.authorization_reason);
     return skip(index, inner, 2);
   });
 }

@@ -9,12 +9,6 @@ namespace picket {
 
 namespace {
 
-// `length` is the literal's own; the caller has switched on it.
-template <std::size_t N>
-bool is(std::string_view key, const char (&literal)[N]) {
-  return key.size() == N - 1 && std::memcmp(key.data(), literal, N - 1) == 0;
-}
-
 // Members whose repetition would let two parsers see two different records.
 enum Member : std::uint64_t {
   m_event_time = 1U << 0,
@@ -101,12 +95,6 @@ std::string_view canonical_name(std::string_view lower) {
   return lower;
 }
 
-// Tables exported through SQL write "2023-01-10 21:04:02.000"; CloudTrail's times are UTC.
-std::optional<TimeMs> time_of(std::string_view text) {
-  const auto time = parse_time(text);
-  return time || text.size() > 40 ? time : parse_time(std::string(text) + 'Z');
-}
-
 RecordStatus failure(JsonStep step) {
   if (step == json_too_deep) return RecordStatus::too_deep;
   return step == json_incomplete ? RecordStatus::incomplete : RecordStatus::bad_json;
@@ -146,7 +134,7 @@ JsonStep CloudTrailRecordReader::each_member(const JsonIndex& index, std::uint32
     std::string_view key;
     if (!string_at(index, i, key)) return wrong(i);
     if (index.character(i + 1) != ':') return wrong(i + 1);
-    if (has_escape(key) && !plain(index, key, key)) return json_bad;
+    if (is_escaped(key) && !plain(index, key, key)) return json_bad;
     const JsonStep after = on_member(key, i + 2);
     if (after < 0) return after;
     i = static_cast<std::uint32_t>(after);
@@ -174,7 +162,7 @@ JsonStep CloudTrailRecordReader::text(const JsonIndex& index, std::uint32_t i, u
   switch (index.character(i)) {
     case '"':
       if (!string_at(index, i, out)) return i + 1 >= index.count() ? json_incomplete : json_bad;
-      if (has_escape(out) && !plain(index, out, out)) {
+      if (is_escaped(out) && !plain(index, out, out)) {
         bad_escape_ = true;
         out = {};
       }
@@ -325,6 +313,7 @@ RecordStatus CloudTrailRecordReader::walk(const JsonIndex& index, std::uint32_t 
   eventbridge_ = duplicate_ = bad_escape_ = digest_ = false;
   event_time_ = timestamp_ = {};
   unescaped_size_ = 0;
+  escape_ = index.first_escape(index.at(i));
   std::uint32_t array = 0;  // first element of a wrapper's array
   const auto once = [&](std::uint64_t member) {
     duplicate_ |= (std::exchange(seen_, seen_ | member) & member) != 0;
@@ -475,7 +464,8 @@ RecordStatus CloudTrailRecordReader::read_object(const JsonIndex& index, std::ui
   }
   status = judge();
   if (status != RecordStatus::event) return status;
-  const auto time = time_of(event_time_.empty() ? timestamp_ : event_time_);
+  // Tables exported through SQL write "2023-01-10 21:04:02.000"; CloudTrail's times are UTC.
+  const auto time = times_.read(event_time_.empty() ? timestamp_ : event_time_);
   if (!time) return RecordStatus::bad_event_time;
   event_.event_time = *time;
   if (!event_.source_ip_address.empty()) event_.source_ip = IpAddress::parse(event_.source_ip_address);
@@ -516,6 +506,7 @@ RecordStatus CloudTrailRecordReader::read_row(const JsonIndex& index, std::uint3
   next_ = static_cast<std::uint32_t>(end);
   event_ = CloudTrailEvent{};
   unescaped_size_ = 0;
+  escape_ = index.first_escape(index.at(i));
   // A row is an array of objects with one member each, the column's name and value.
   for (++i; index.character(i) == '{';) {
     std::string_view column, value;

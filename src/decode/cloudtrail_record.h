@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "decode/json_index.h"
+#include "decode/json_text.h"
 #include "event/cloudtrail_event.h"
 
 namespace picket {
@@ -59,6 +60,9 @@ class CloudTrailRecordReader {
     return skip_value(index, i, depth, depth_max_);
   }
   bool plain(const JsonIndex& index, std::string_view escaped, std::string_view& out);
+  bool is_escaped(std::string_view text) const {
+    return text.data() + text.size() > escape_ && has_escape(text);
+  }
 
   unsigned depth_max_;
   CloudTrailEvent event_;
@@ -68,6 +72,8 @@ class CloudTrailRecordReader {
   bool eventbridge_ = false;
   bool duplicate_ = false, bad_escape_ = false, digest_ = false;
   std::string_view event_time_, timestamp_;
+  TimeReader times_;
+  const char* escape_ = nullptr;  // no text of the record that ends before it has an escape
   std::vector<char> unescaped_;
   std::size_t unescaped_size_ = 0;
   // For records that are strings in another record (lookup-events, Lake).

@@ -56,7 +56,7 @@ DnsReader::Outcome DnsReader::read_object(const JsonIndex& index, std::uint32_t 
   wrapped_ = event_ = 0;
   const JsonStep after =
       each_json_member(index, i, [&](std::string_view key, std::uint32_t value) -> JsonStep {
-        if (top && key == "Records" && index.character(value) == '[') {
+        if (top && is(key, "Records") && index.character(value) == '[') {
           wrapped_ = value;
           return json_bad;
         }
@@ -104,42 +104,42 @@ DnsReader::Outcome DnsReader::read_object(const JsonIndex& index, std::uint32_t 
 JsonStep DnsReader::member(const JsonIndex& index, std::string_view key, std::uint32_t value) {
   switch (key.size()) {
     case 5:
-      if (key == "rcode") return text(index, value, 1, query_.rcode);
-      if (key == "event" && index.character(value) == '{') event_ = value;
+      if (is(key, "rcode")) return text(index, value, 1, query_.rcode);
+      if (is(key, "event") && index.character(value) == '{') event_ = value;
       break;
     case 6:
-      if (key == "vpc_id") return text(index, value, 1, query_.vpc_id);
-      if (key == "region") return text(index, value, 1, query_.region);
-      if (key == "srcids") return read_srcids(index, value);
+      if (is(key, "vpc_id")) return text(index, value, 1, query_.vpc_id);
+      if (is(key, "region")) return text(index, value, 1, query_.region);
+      if (is(key, "srcids")) return read_srcids(index, value);
       break;
     case 7:
-      if (key == "srcaddr") return text(index, value, 1, srcaddr_);
-      if (key == "srcport") return text(index, value, 1, srcport_);
-      if (key == "version") return text(index, value, 1, query_.version);
-      if (key == "answers") return read_answers(index, value);
+      if (is(key, "srcaddr")) return text(index, value, 1, srcaddr_);
+      if (is(key, "srcport")) return text(index, value, 1, srcport_);
+      if (is(key, "version")) return text(index, value, 1, query_.version);
+      if (is(key, "answers")) return read_answers(index, value);
       break;
     case 9:
-      if (key == "transport") return text(index, value, 1, query_.transport);
+      if (is(key, "transport")) return text(index, value, 1, query_.transport);
       break;
     case 10:
-      if (key == "query_name") return text(index, value, 1, query_.query_name);
-      if (key == "query_type") return text(index, value, 1, query_.query_type);
-      if (key == "account_id") return text(index, value, 1, query_.account_id);
+      if (is(key, "query_name")) return text(index, value, 1, query_.query_name);
+      if (is(key, "query_type")) return text(index, value, 1, query_.query_type);
+      if (is(key, "account_id")) return text(index, value, 1, query_.account_id);
       break;
     case 11:
-      if (key == "query_class") return text(index, value, 1, query_.query_class);
+      if (is(key, "query_class")) return text(index, value, 1, query_.query_class);
       break;
     case 15:
-      if (key == "query_timestamp") return text(index, value, 1, timestamp_);
+      if (is(key, "query_timestamp")) return text(index, value, 1, timestamp_);
       break;
     case 20:
-      if (key == "firewall_rule_action") return text(index, value, 1, query_.firewall_rule_action);
+      if (is(key, "firewall_rule_action")) return text(index, value, 1, query_.firewall_rule_action);
       break;
     case 22:
-      if (key == "firewall_rule_group_id") return text(index, value, 1, query_.firewall_rule_group_id);
+      if (is(key, "firewall_rule_group_id")) return text(index, value, 1, query_.firewall_rule_group_id);
       break;
     case 23:
-      if (key == "firewall_domain_list_id") return text(index, value, 1, query_.firewall_domain_list_id);
+      if (is(key, "firewall_domain_list_id")) return text(index, value, 1, query_.firewall_domain_list_id);
       break;
     default:
       break;
@@ -150,9 +150,10 @@ JsonStep DnsReader::member(const JsonIndex& index, std::string_view key, std::ui
 JsonStep DnsReader::read_srcids(const JsonIndex& index, std::uint32_t value) {
   if (index.character(value) != '{') return skip_value(index, value, 1, depth_max_);
   return each_json_member(index, value, [&](std::string_view key, std::uint32_t inner) -> JsonStep {
-    if (key == "instance") return text(index, inner, 2, query_.instance);
-    if (key == "resolver_endpoint") return text(index, inner, 2, query_.resolver_endpoint);
-    if (key == "resolver_network_interface") return text(index, inner, 2, query_.resolver_network_interface);
+    if (is(key, "instance")) return text(index, inner, 2, query_.instance);
+    if (is(key, "resolver_endpoint")) return text(index, inner, 2, query_.resolver_endpoint);
+    if (is(key, "resolver_network_interface"))
+      return text(index, inner, 2, query_.resolver_network_interface);
     return skip_value(index, inner, 2, depth_max_);
   });
 }
@@ -170,9 +171,9 @@ JsonStep DnsReader::read_answer(const JsonIndex& index, std::uint32_t value, uns
   DnsAnswer answer;
   const JsonStep after =
       each_json_member(index, value, [&](std::string_view key, std::uint32_t inner) -> JsonStep {
-        if (key == "Rdata") return text(index, inner, depth, answer.rdata);
-        if (key == "Type") return text(index, inner, depth, answer.type);
-        if (key == "Class") return text(index, inner, depth, answer.answer_class);
+        if (is(key, "Rdata")) return text(index, inner, depth, answer.rdata);
+        if (is(key, "Type")) return text(index, inner, depth, answer.type);
+        if (is(key, "Class")) return text(index, inner, depth, answer.answer_class);
         return skip_value(index, inner, depth, depth_max_);
       });
   if (after >= 0) answers_.push_back(answer);

@@ -10,7 +10,7 @@ namespace picket {
 
 namespace {
 
-constexpr std::size_t input_bytes = 64 << 10;
+constexpr std::size_t input_bytes = 8 << 10;
 constexpr std::size_t stamp_bytes_max = 30;
 constexpr std::size_t depth_max = 16;
 
@@ -27,33 +27,50 @@ void EnvelopeSource::take(std::string_view text) {
   if (container_ == Container::subscription) {
     for (const char c : text) take_json(c);
   } else {
-    for (const char c : text) take_line(c);
+    const std::size_t begin = output_.size();
+    output_ += text;
+    output_.resize(begin + strip_stamps(output_.data() + begin, text.size()));
   }
 }
 
-void EnvelopeSource::take_line(char c) {
-  if (c == '\n') {
-    if (!stamp_done_) output_ += stamp_;
-    output_ += '\n';
-    stamp_.clear();
-    stamp_done_ = false;
-    return;
+// Where the line that begins at `at` goes on behind its timestamp: `at` itself when it has none, nothing when
+// that cannot be told before more is read.
+std::optional<std::size_t> EnvelopeSource::behind_stamp(std::string_view text, std::size_t at) {
+  const std::string_view head = text.substr(at, stamp_bytes_max + 1);
+  for (std::size_t i = 0; i < head.size(); ++i) {
+    if (head[i] == '\n') return at;
+    if (head[i] != ' ') continue;
+    const std::string_view stamp = head.substr(0, i);
+    // With a zone; the reader of times would do without.
+    if (stamp.ends_with('Z') ? times_.read(stamp) : parse_time(stamp)) return at + i + 1;
   }
-  if (stamp_done_) {
-    output_ += c;
-    return;
+  if (head.size() > stamp_bytes_max || ended_) return at;  // the rest of a broken message
+  return std::nullopt;
+}
+
+// Takes the timestamps out of the text in place and answers what is left of its size. The beginning of a line
+// that may be one is kept for the next text.
+std::size_t EnvelopeSource::strip_stamps(char* text, std::size_t size) {
+  const std::string_view whole(text, size);
+  std::size_t at = 0, kept = 0;
+  while (at < size) {
+    if (line_start_) {
+      const auto behind = behind_stamp(whole, at);
+      if (!behind) {
+        carry_ = whole.substr(at);
+        break;
+      }
+      at = *behind;
+      line_start_ = false;
+      if (at == size) break;
+    }
+    const std::size_t end = std::min(whole.find('\n', at), size - 1) + 1;
+    std::memmove(text + kept, text + at, end - at);
+    kept += end - at;
+    line_start_ = text[kept - 1] == '\n';
+    at = end;
   }
-  if (c == ' ' && parse_time(stamp_)) {
-    stamp_done_ = true;
-    stamp_.clear();
-    return;
-  }
-  stamp_ += c;
-  if (stamp_.size() > stamp_bytes_max) {  // a line without a timestamp: the rest of a broken message
-    output_ += stamp_;
-    stamp_.clear();
-    stamp_done_ = true;
-  }
+  return kept;
 }
 
 void EnvelopeSource::end_string() {
@@ -130,20 +147,36 @@ void EnvelopeSource::take_json(char c) {
 }
 
 Result<std::size_t> EnvelopeSource::read(std::span<char> into) {
+  if (container_ == Container::export_lines && output_at_ == output_.size() && into.size() >= input_bytes) {
+    return read_lines(into);
+  }
   while (output_at_ == output_.size() && !ended_) {
     output_.clear();
     output_at_ = 0;
-    const auto got = decoded_.read(input_);
+    const std::size_t carried = carry_.copy(input_.data(), carry_.size());
+    carry_.clear();
+    const auto got = decoded_.read(std::span(input_).subspan(carried));
     if (!got) return got;
-    if (*got == 0) {
-      ended_ = true;
-      if (container_ == Container::export_lines && !stamp_.empty()) output_ += stamp_;
-    }
-    take({input_.data(), *got});
+    ended_ = *got == 0;
+    take({input_.data(), carried + *got});
   }
   const std::size_t size = std::min(into.size(), output_.size() - output_at_);
   std::memcpy(into.data(), output_.data() + output_at_, size);
   output_at_ += size;
+  return size;
+}
+
+// Straight into the caller's room: lines only get shorter.
+Result<std::size_t> EnvelopeSource::read_lines(std::span<char> into) {
+  std::size_t size = 0;
+  while (size == 0 && !ended_) {
+    const std::size_t carried = carry_.copy(into.data(), carry_.size());
+    carry_.clear();
+    const auto got = decoded_.read(into.subspan(carried));
+    if (!got) return got;
+    ended_ = *got == 0;
+    size = strip_stamps(into.data(), carried + *got);
+  }
   return size;
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 
 #include "base/result.h"
 #include "decode/decoder.h"
+#include "decode/json_text.h"
 #include "decode/sniff.h"
 
 namespace picket {
@@ -32,8 +34,10 @@ class EnvelopeSource final : public ByteSource {
  private:
   void take(std::string_view text);
   void take_json(char c);
-  void take_line(char c);
   void end_string();
+  std::optional<std::size_t> behind_stamp(std::string_view text, std::size_t at);
+  std::size_t strip_stamps(char* text, std::size_t size);
+  Result<std::size_t> read_lines(std::span<char> into);
 
   ByteSource& decoded_;
   const Container container_;
@@ -51,9 +55,10 @@ class EnvelopeSource final : public ByteSource {
   bool in_string_ = false, escaped_ = false, value_ = false;
   bool control_ = false;    // in a CONTROL_MESSAGE, which carries no record
   std::size_t deeper_ = 0;  // open containers beyond those kept
-  // Of the export line being read.
-  std::string stamp_;
-  bool stamp_done_ = false;
+  // Of export lines.
+  std::string carry_;  // the beginning of a line whose timestamp was not whole
+  bool line_start_ = true;
+  TimeReader times_;
 };
 
 }  // namespace picket

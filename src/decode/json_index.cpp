@@ -7,6 +7,7 @@ namespace picket {
 
 bool JsonIndex::build(char* text, std::size_t size) {
   text_ = nullptr;
+  escape_ = nullptr;
   count_ = 0;
   if (size == 0 || size >= UINT32_MAX) return false;
   if (size > capacity_) {
@@ -186,11 +187,11 @@ char* put_utf8(char* out, std::uint32_t code) {
 std::ptrdiff_t unescape_json(std::string_view text, char* out) {
   char* const begin = out;
   std::size_t at = 0;
-  while (at < text.size()) {
-    if (text[at] != '\\') {
-      *out++ = text[at++];
-      continue;
-    }
+  while (true) {
+    const std::size_t backslash = std::min(text.find('\\', at), text.size());
+    out += text.copy(out, backslash - at, at);
+    at = backslash;
+    if (at == text.size()) return out - begin;
     if (at + 1 >= text.size()) return -1;
     const char escape = text[at + 1];
     at += 2;
@@ -236,7 +237,6 @@ std::ptrdiff_t unescape_json(std::string_view text, char* out) {
         return -1;
     }
   }
-  return out - begin;
 }
 
 }  // namespace picket

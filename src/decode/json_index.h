@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string_view>
 
@@ -33,6 +34,17 @@ class JsonIndex {
   // Offset of structural number `i`; those of the two after the last are the size of the text.
   std::uint32_t at(std::uint32_t i) const { return positions_[i]; }
   char character(std::uint32_t i) const { return text_[positions_[i]]; }
+  // The first backslash at or behind `offset`; the end of the text when there is none. Most records have
+  // none, so that what ends before it needs no look. With rising offsets the text is searched once in all.
+  const char* first_escape(std::uint32_t offset) const {
+    const char* const from = text_ + offset;
+    if (escape_ == nullptr || from > escape_ || from < escape_from_) {
+      const void* const found = std::memchr(from, '\\', size_ - offset);
+      escape_ = found == nullptr ? text_ + size_ : static_cast<const char*>(found);
+      escape_from_ = from;
+    }
+    return escape_;
+  }
 
  private:
   std::unique_ptr<simdjson::internal::dom_parser_implementation> parser_;
@@ -41,6 +53,7 @@ class JsonIndex {
   std::size_t size_ = 0, capacity_ = 0;
   std::uint32_t count_ = 0;
   char saved_ = 0;
+  mutable const char *escape_ = nullptr, *escape_from_ = nullptr;
 };
 
 // Where a walk ended: the structural after what was walked, or one of the failures.
@@ -59,10 +72,12 @@ inline bool string_at(const JsonIndex& index, std::uint32_t i, std::string_view&
   const char* const text = index.text();
   const std::uint32_t start = index.at(i);
   std::uint32_t end = index.at(i + 1);
-  // Only blanks lie between a string and the next structural character.
-  while (end > start &&
-         (text[end - 1] == ' ' || text[end - 1] == '\n' || text[end - 1] == '\r' || text[end - 1] == '\t'))
-    --end;
+  // Only blanks lie between a string and the next structural character, in logs mostly none.
+  if (text[end - 1] != '"') {
+    while (end > start &&
+           (text[end - 1] == ' ' || text[end - 1] == '\n' || text[end - 1] == '\r' || text[end - 1] == '\t'))
+      --end;
+  }
   if (end < start + 2 || text[end - 1] != '"' || text[start] != '"') return false;
   out = {text + start + 1, end - start - 2};
   return true;

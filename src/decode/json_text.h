@@ -13,6 +13,12 @@
 
 namespace picket {
 
+// Comparison with a length that the compiler knows: quick behind a switch over the length.
+template <std::size_t N>
+bool is(std::string_view key, const char (&literal)[N]) {
+  return key.size() == N - 1 && std::memcmp(key.data(), literal, N - 1) == 0;
+}
+
 // Strings of one record: views into the record, or into a buffer of its own where an escape had to be undone.
 class JsonTexts {
  public:
@@ -22,6 +28,7 @@ class JsonTexts {
     bad_escape_ = false;
     // What the undone escapes of one record need is at most its size; room is made once, so that views stay.
     room_ = index.size() - index.at(i);
+    escape_ = index.first_escape(index.at(i));
   }
   // A scalar as text, an empty view for null and for objects and arrays. The value lies `depth` containers
   // deep. Answers the structural after it, or a failure.
@@ -30,7 +37,7 @@ class JsonTexts {
     const char c = index.character(value);
     if (c == '"') {
       if (!string_at(index, value, out)) return value + 1 >= index.count() ? json_incomplete : json_bad;
-      if (has_escape(out)) undo(out);
+      if (out.data() + out.size() > escape_ && has_escape(out)) undo(out);
       return value + 1;
     }
     if (c != '{' && c != '[' && c != 'n') out = scalar_at(index, value);
@@ -49,18 +56,20 @@ class JsonTexts {
 
   std::vector<char> unescaped_;
   std::size_t unescaped_size_ = 0, room_ = 0;
+  const char* escape_ = nullptr;  // no text of the record that ends before it has an escape
   bool bad_escape_ = false;
 };
 
-// parse_time, quick for the times of one log, which mostly share their date. A missing zone means UTC.
+// parse_time, quick for the times of one log in UTC, which mostly share their date. A missing zone means UTC.
 class TimeReader {
  public:
   std::optional<TimeMs> read(std::string_view text) {
-    if (text.size() == form_.size() && std::memcmp(text.data(), date_.data(), date_.size()) == 0 &&
-        text[13] == ':' && text[16] == ':' && text[19] == 'Z') {
+    if (text.size() >= form_.size() && text.back() == 'Z' &&
+        std::memcmp(text.data(), date_.data(), date_.size()) == 0 && text[13] == ':' && text[16] == ':') {
       const unsigned hour = two(text, 11), minute = two(text, 14), second = two(text, 17);
-      if (hour < 24 && minute < 60 && second < 60) {
-        return midnight_ + hour * hour_ms + minute * minute_ms + second * second_ms;
+      const int fraction = milliseconds(text.substr(19, text.size() - form_.size()));
+      if (hour < 24 && minute < 60 && second < 60 && fraction >= 0) {
+        return midnight_ + hour * hour_ms + minute * minute_ms + second * second_ms + fraction;
       }
     }
     auto time = parse_time(text);
@@ -70,7 +79,7 @@ class TimeReader {
       with_zone[text.size()] = 'Z';
       return parse_time({with_zone.data(), text.size() + 1});
     }
-    if (time && text.size() == form_.size() && text[10] == 'T' && text[19] == 'Z') {
+    if (time && text.size() >= form_.size() && text[10] == 'T' && text.back() == 'Z') {
       text.copy(date_.data(), date_.size());
       midnight_ = *time - (*time % day_ms + day_ms) % day_ms;
       // A leap second belongs to the day before its midnight.
@@ -85,6 +94,19 @@ class TimeReader {
     const unsigned tens = static_cast<unsigned char>(text[at]) - unsigned{'0'};
     const unsigned ones = static_cast<unsigned char>(text[at + 1]) - unsigned{'0'};
     return tens > 9 || ones > 9 ? 99 : tens * 10 + ones;
+  }
+  // Of "" or ".123456": up to nine digits. -1 when it is something else.
+  static int milliseconds(std::string_view fraction) {
+    if (fraction.empty()) return 0;
+    if (fraction.size() < 2 || fraction.size() > 10 || fraction[0] != '.') return -1;
+    int value = 0;
+    for (std::size_t i = 1; i < fraction.size(); ++i) {
+      const unsigned digit = static_cast<unsigned char>(fraction[i]) - unsigned{'0'};
+      if (digit > 9) return -1;
+      if (i <= 3) value = value * 10 + static_cast<int>(digit);
+    }
+    for (std::size_t i = fraction.size(); i <= 3; ++i) value *= 10;
+    return value;
   }
   std::array<char, 11> date_{};  // "2026-11-24T"
   TimeMs midnight_ = 0;
