@@ -317,6 +317,7 @@ constexpr std::string_view everyone_group = "http://acs.amazonaws.com/groups/glo
 struct Facts::Impl {
   StringPool pool;
   std::map<std::string, Entity, std::less<>> entities;
+  std::pair<const std::string, Entity>* newest = nullptr;  // claimed of last: claims of one come together
   std::map<std::string, Sighting, std::less<>> sightings;  // by interface
   std::size_t bytes = 0, bytes_max = std::size_t{512} << 20;
   std::uint64_t evicted = 0, dropped = 0;
@@ -344,10 +345,17 @@ struct Facts::Impl {
     return sizeof(Claim) + pool.text(claim.key).size() + pool.text(claim.value).size();
   }
 
+  Entity& entity_of(const std::string& id) {
+    if (newest == nullptr || newest->first != id) {
+      const auto [place, fresh] = entities.try_emplace(id);
+      if (fresh) bytes += entity_bytes + id.size();
+      newest = &*place;
+    }
+    return newest->second;
+  }
+
   void insert(const std::string& id, const Claim& claim) {
-    auto [place, fresh] = entities.try_emplace(id);
-    Entity& entity = place->second;
-    if (fresh) bytes += entity_bytes + id.size();
+    Entity& entity = entity_of(id);
     const auto less = [this](const Claim& a, const Claim& b) { return compare(a, b) < 0; };
     const auto at = std::lower_bound(entity.claims.begin(), entity.claims.end(), claim, less);
     if (at != entity.claims.end() && compare(*at, claim) == 0) return;
@@ -1676,6 +1684,7 @@ std::size_t Facts::evict() {
       if (candidate.sighting) {
         facts.sightings.erase(candidate.id);
       } else {
+        facts.newest = nullptr;
         facts.entities.erase(candidate.id);
       }
       facts.bytes -= candidate.bytes;
