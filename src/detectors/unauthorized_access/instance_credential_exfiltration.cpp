@@ -51,6 +51,7 @@ bool people(const UserIdentity& identity) {
 
 // The instances a call names: SendCommand a list, StartSession a target, the others one id.
 std::string instances_of(const RawJson& request) {
+  if (!request.mentions("\"i-")) return {};
   const JsonDocument document = request.parse();
   std::string text;
   const auto add = [&](const dom::element& element) {
@@ -110,9 +111,11 @@ std::optional<Evidence> select(const CloudTrailEvent& call, const Context&) {
   const bool foreign_endpoint = !endpoint_account.empty() && endpoint_account != account;
   if (!foreign_endpoint && !has_outside_address(call)) return std::nullopt;
 
-  Evidence evidence{{instance_name, std::string(instance)},
-                    {account_name, std::string(account)},
-                    {"api", std::string(call.event_name)}};
+  Evidence evidence{};
+  evidence.values.reserve(4);
+  evidence.add(instance_name, std::string(instance));
+  evidence.add(account_name, std::string(account));
+  evidence.add("api", std::string(call.event_name));
   if (foreign_endpoint) {
     evidence.add(endpoint_name, std::string(endpoint_account));
     evidence.add("vpc_endpoint", std::string(call.vpc_endpoint_id));
@@ -171,10 +174,10 @@ class InstanceSessions {
     if (!row.subject.remote_ip) return std::nullopt;
     const IpAddress& address = *row.subject.remote_ip;
     const std::optional<IpAddress> elsewhere = other_address(row, address, now);
-    const std::vector<IpAddress> own = facts.public_addresses_of_instance(*instance, now);
-    if (std::find(own.begin(), own.end(), address) != own.end()) return std::nullopt;
     const std::optional<std::string> owner = facts.owner_of_public_ip(address, now);
     if (owner == account) return std::nullopt;
+    const std::vector<IpAddress> own = facts.public_addresses_of_instance(*instance, now);
+    if (std::find(own.begin(), own.end(), address) != own.end()) return std::nullopt;
 
     Place& place = use(address.to_string(), *instance, now);
     if (egress(place)) return std::nullopt;
