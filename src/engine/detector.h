@@ -141,8 +141,8 @@ constexpr IssueKey evidence(std::string_view name) { return {IssueKind::evidence
 
 // ---- logic: the order classes -------------------------------------------------------------------
 
-// A row of an ordered detector: the detection as it would be raised, waiting for its judgement at the
-// watermark.
+// A row as its state sees it: evidence, time, id, account, Region, remote address, access key id, API, user
+// agent (of audit events the whole subject). The rest is filled in when it is raised: few are.
 using Candidate = Detection;
 
 // State of one entity of an ordered detector; rows come by (event time, record id).

@@ -3,6 +3,7 @@
 #include <zstd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <limits>
 
 #include "engine/subject.h"
@@ -12,7 +13,7 @@ namespace picket {
 namespace {
 
 constexpr std::size_t recent_keys_max = 100'000;
-constexpr std::uint32_t snapshot_version = 1;
+constexpr std::uint32_t snapshot_version = 2;
 constexpr std::string_view snapshot_magic = "picketS1";
 
 // Which build of detectors wrote a snapshot: state of other detectors or in another order cannot be read.
@@ -42,6 +43,7 @@ Engine::Engine(std::span<const Detector* const> detectors, std::shared_ptr<const
       workers_(threads),
       outputs_(workers_.threads()),
       partitions_(partition_count),
+      spill_folder_(std::getenv("TMPDIR") == nullptr ? "/var/tmp" : std::getenv("TMPDIR")),
       aggregator_(detectors) {
   watermark_.fill(std::numeric_limits<TimeMs>::min() / 2);
 }
@@ -74,13 +76,8 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
   });
 
   std::vector<std::vector<std::uint64_t>> duplicates(objects.size());
-  find_duplicates(object_outputs, duplicates);
-
   // Facts first: what is judged below may look at them.
-  for (WorkerOutput& output : outputs_) {
-    for (const FactRow& row : output.fact_rows) facts_.learn(row);
-    for (const auto& [name, sighting] : output.interfaces) facts_.learn(sighting);
-  }
+  find_duplicates(object_outputs, duplicates, [this] { learn_facts(); });
 
   // Facts learned now hold from the watermark on, or they were late.
   const TimeMs facts_since = watermark_[static_cast<std::size_t>(LogKind::cloudtrail)];
@@ -97,16 +94,7 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
         // object.
         if (item.detection->first.event_id.empty()) continue;
         item.detection->count = 0;
-        if (!item.ordered) {
-          copies.push_back(std::move(*item.detection));
-          continue;
-        }
-      }
-      if (item.ordered) {
-        const Detector& detector = *detectors_[item.detection->detector];
-        const std::string entity =
-            issue_value(item.detection->subject, item.detection->evidence, detector.entity);
-        partitions_[partition_of(hash64(entity))].add_row(std::move(*item.detection));
+        copies.push_back(std::move(*item.detection));
       } else if (admit(*item.detection)) {
         keep_key(*item.detection);
         aggregator_.add(*item.detection);
@@ -125,12 +113,23 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
   }
 
   PartitionTime time{watermark_, lateness_.of};
-  // First every worker's windows are dealt out, then each partition takes its own.
+  if (spill_failed_) time.rows_early = early_rows(time);
+  // First every worker's windows and rows are dealt out, then each partition takes its own.
   using Dealt = std::array<std::vector<std::pair<WindowKey, WindowEntry*>>, partition_count>;
+  using DealtRows = std::array<std::vector<OrderedRow*>, partition_count>;
   std::vector<Dealt> dealt(outputs_.size());
+  std::vector<DealtRows> dealt_rows(outputs_.size());
   workers_.parallel_for(outputs_.size(), [&](unsigned, std::size_t number) {
     for (auto& [key, entry] : outputs_[number].windows) {
       dealt[number][partition_of(hash_mix(key.entity, key.detector))].emplace_back(key, &entry);
+    }
+    for (PendingRow& item : outputs_[number].rows) {
+      const auto& twice = duplicates[item.object_index];
+      if (std::binary_search(twice.begin(), twice.end(), item.position)) {
+        if (item.row.event_id().empty()) continue;
+        item.row.set_records(0);
+      }
+      dealt_rows[number][partition_of(hash64(item.row.entity()))].push_back(&item.row);
     }
   });
   std::vector<PartitionOutput> turns(partition_count);
@@ -139,7 +138,10 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
     for (const Dealt& from : dealt) {
       for (const auto& [key, entry] : from[number]) partition.add_window(key, std::move(*entry));
     }
-    turns[number] = partition.turn(detectors_, facts_, time, limits_.ordered_bytes_max);
+    for (const DealtRows& from : dealt_rows) {
+      for (OrderedRow* row : from[number]) partition.add_row(std::move(*row));
+    }
+    turns[number] = partition.turn(detectors_, facts_, time);
   });
   for (PartitionOutput& turn : turns) {
     for (auto& [window, detection] : turn.windows) {
@@ -162,6 +164,7 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
       evictions_.windows[std::string(detectors_[detector]->name)] += count;
   }
 
+  spill_rows();
   evictions_.facts += facts_.evict();
   claims_.forget(watermark_[static_cast<std::size_t>(LogKind::vpcflow)]);
 
@@ -184,6 +187,49 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
   return result;
 }
 
+void Engine::spill_rows() {
+  std::size_t bytes = 0;
+  for (const Partition& partition : partitions_) {
+    for (const OrderedRow& row : partition.rows()) bytes += row.bytes();
+  }
+  spill_failed_ = false;
+  if (bytes <= limits_.ordered_bytes_max) return;
+  const auto file = SpillFile::create(spill_folder_);
+  spill_failed_ = !file;
+  for (std::size_t i = 0; i < partitions_.size() && !spill_failed_; ++i) {
+    spill_failed_ = !partitions_[i].spill(*file);
+  }
+}
+
+// Until when rows are judged before the watermark comes to them, because they can wait neither in memory nor
+// on disk: the oldest of all.
+TimeMs Engine::early_rows(const PartitionTime& time) const {
+  std::size_t bytes = 0;
+  const auto each_waiting = [&](auto visit) {
+    const auto see = [&](const OrderedRow& row) {
+      if (!time.due(row, *detectors_[row.detector()])) visit(row);
+    };
+    for (const Partition& partition : partitions_) {
+      for (const OrderedRow& row : partition.rows()) see(row);
+    }
+    for (const WorkerOutput& output : outputs_) {
+      for (const PendingRow& item : output.rows) see(item.row);
+    }
+  };
+  each_waiting([&](const OrderedRow& row) { bytes += row.bytes(); });
+  constexpr TimeMs none = std::numeric_limits<TimeMs>::min();
+  if (bytes <= limits_.ordered_bytes_max) return none;
+  std::map<TimeMs, std::size_t> by_time;
+  each_waiting([&](const OrderedRow& row) { by_time[row.time()] += row.bytes(); });
+  TimeMs until = none;
+  for (const auto& [at, size] : by_time) {
+    if (bytes <= limits_.ordered_bytes_max) break;
+    bytes -= size;
+    until = at;
+  }
+  return until;
+}
+
 void Engine::claim_minutes(std::span<const EpochObject> objects) {
   std::vector<std::size_t> overlapping;
   for (std::size_t i = 0; i < objects.size(); ++i) {
@@ -203,13 +249,23 @@ void Engine::claim_minutes(std::span<const EpochObject> objects) {
   claims_.settle();
 }
 
+void Engine::learn_facts() {
+  for (WorkerOutput& output : outputs_) {
+    for (const FactRow& row : output.fact_rows) facts_.learn(row);
+    for (const auto& [name, sighting] : output.interfaces) facts_.learn(sighting);
+  }
+}
+
 void Engine::find_duplicates(std::vector<ObjectOutput>& objects,
-                             std::vector<std::vector<std::uint64_t>>& duplicates) {
+                             std::vector<std::vector<std::uint64_t>>& duplicates,
+                             const std::function<void()>& beside) {
   std::vector<std::vector<std::vector<std::uint64_t>>> by_shard(identity_shards);
   std::vector<std::uint64_t> evicted(identity_shards);
   const TimeMs forget_before = std::min(watermark_[static_cast<std::size_t>(LogKind::cloudtrail)],
                                         watermark_[static_cast<std::size_t>(LogKind::k8saudit)]);
-  workers_.parallel_for(identity_shards, [&](unsigned, std::size_t number) {
+  workers_.parallel_for(identity_shards + 1, [&](unsigned, std::size_t task) {
+    if (task == 0) return beside();
+    const std::size_t number = task - 1;
     auto& found = by_shard[number];
     found.resize(objects.size());
     for (std::size_t i = 0; i < objects.size(); ++i) {

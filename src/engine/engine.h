@@ -33,8 +33,8 @@
 namespace picket {
 
 struct EngineLimits {
-  std::size_t identities_max = 64U << 20;  // record ids kept for finding duplicates (about 16 bytes each)
-  std::size_t ordered_bytes_max = 256U << 20;
+  std::size_t identities_max = 64U << 20;      // record ids kept for finding duplicates (about 16 bytes each)
+  std::size_t ordered_bytes_max = 256U << 20;  // of waiting rows in memory; more wait on disk
   DecodeLimits decode;
   RecordFilter filter;
 };
@@ -110,6 +110,8 @@ class Engine {
   void release(const std::string& stream, TimeMs time);
   // Control record: other indicators from the next epoch on.
   void use_intel(std::shared_ptr<const IntelIndex> intel);
+  // Where rows wait that memory has no room for; otherwise the system's folder for large temporary files.
+  void spill_to(std::string folder) { spill_folder_ = std::move(folder); }
   Facts& facts() { return facts_; }
   const Facts& facts() const { return facts_; }
 
@@ -135,8 +137,13 @@ class Engine {
 
  private:
   void claim_minutes(std::span<const EpochObject> objects);
+  void learn_facts();
+  // `beside` runs on one of the threads meanwhile.
   void find_duplicates(std::vector<ObjectOutput>& objects,
-                       std::vector<std::vector<std::uint64_t>>& duplicates);
+                       std::vector<std::vector<std::uint64_t>>& duplicates,
+                       const std::function<void()>& beside);
+  TimeMs early_rows(const PartitionTime& time) const;
+  void spill_rows();
   void move_watermarks(std::span<const EpochObject> objects, const std::vector<ObjectOutput>& outputs,
                        const PendingBounds& pending);
   void remember_keys(std::span<const EpochObject> objects);
@@ -154,6 +161,8 @@ class Engine {
   std::vector<WorkerOutput> outputs_;  // by worker
   std::array<IdentityShard, identity_shards> identities_;
   std::vector<Partition> partitions_;
+  std::string spill_folder_;
+  bool spill_failed_ = false;  // rows that should wait on disk are judged early
   Aggregator aggregator_;
   FlowClaims claims_;
   Facts facts_;

@@ -145,8 +145,8 @@ std::shared_ptr<const IntelIndex> trusting(std::string_view address) {
 }
 
 struct Job {
-  explicit Job(unsigned threads = 1, std::string_view trusted = "")
-      : engine(all, trusting(trusted), Lateness{}, EngineLimits{}, threads) {}
+  explicit Job(unsigned threads = 1, std::string_view trusted = "", EngineLimits limits = {})
+      : engine(all, trusting(trusted), Lateness{}, limits, threads) {}
   EpochResult epoch(std::vector<EpochObject> objects) {
     EpochResult result = engine.run_epoch(objects, {});
     for (const std::string& id : result.retracted) findings.erase(id);
@@ -289,6 +289,38 @@ TEST(Engine, ARestartFromSavedStateDoesNotShow) {
     after.finish();
     EXPECT_EQ(after.text(), whole.text()) << "restart after epoch " << cut;
   }
+}
+
+TEST(Engine, RowsThatWaitOnDiskDoNotShow) {
+  Job whole;
+  for (auto& objects : epochs()) whole.epoch(objects);
+  whole.finish();
+  EngineLimits limits;
+  for (const std::size_t bytes : {0, 6000}) {
+    limits.ordered_bytes_max = bytes;
+    Job before(2, "", limits), after(2, "", limits);
+    before.engine.spill_to(testing::TempDir());
+    after.engine.spill_to(testing::TempDir());
+    const auto all_epochs = epochs();
+    for (std::size_t e = 0; e < 6; ++e) before.epoch(all_epochs[e]);
+    const std::string state = before.engine.save();
+    ASSERT_TRUE(after.engine.load(state));
+    EXPECT_EQ(after.engine.save(), state);
+    after.findings = before.findings;
+    for (std::size_t e = 6; e < 10; ++e) after.epoch(all_epochs[e]);
+    after.finish();
+    EXPECT_EQ(after.text(), whole.text()) << bytes;
+    EXPECT_EQ(after.engine.evictions().ordered_rows, 0U);
+  }
+}
+
+TEST(Engine, RowsThatCanWaitNowhereAreJudgedEarlyAndCounted) {
+  EngineLimits limits;
+  limits.ordered_bytes_max = 1000;
+  Job run(1, "", limits);
+  run.engine.spill_to(testing::TempDir() + "/no such folder");
+  for (auto& objects : epochs()) run.epoch(objects);
+  EXPECT_GT(run.engine.evictions().ordered_rows, 0U);
 }
 
 TEST(Engine, RefusesDamagedState) {

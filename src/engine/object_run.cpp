@@ -18,6 +18,7 @@ std::size_t index_of(LogKind kind) { return static_cast<std::size_t>(kind); }
 
 void WorkerOutput::clear() {
   pending.clear();
+  rows.clear();
   activities.clear();
   windows.clear();
   fact_rows.clear();
@@ -79,11 +80,7 @@ Detection ObjectRun::make_detection(std::uint16_t detector, Evidence evidence, S
   if (subject.region.empty()) subject.region = info_.region;
   detection.subject = std::move(subject);
   detection.evidence = std::move(evidence.values);
-  for (const IntelHit& hit : hits) {
-    detection.intel.push_back({std::string(hit.entry), hit.indicator->list,
-                               std::string(to_string(hit.indicator->category)), hit.indicator->threat,
-                               hit.indicator->category == IntelCategory::custom});
-  }
+  detection.intel = intel_evidence(hits);
   detection.issue = issue_of(detection.subject, detection.evidence, literal.issue);
   detection.first = detection.last = record;
   return detection;
@@ -127,10 +124,15 @@ void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t positi
     if (!evidence) return;
     const ProofRecord record{event.event_time, object_, records_before_ + position,
                              std::string(event.event_id)};
+    if (detector.logic.ordered != nullptr) {
+      out_.rows.push_back({OrderedRow(index, detector, std::move(*evidence), event, record, hits, info_),
+                           object_index_, position});
+      return;
+    }
     Subject subject = subject_of(event, ResourceKind::access_key);
     out_.pending.push_back({std::make_unique<Detection>(make_detection(index, std::move(*evidence),
                                                                        std::move(subject), record, hits)),
-                            object_index_, position, detector.logic.ordered != nullptr});
+                            object_index_, position});
   };
 
   Context context{.account = event.recipient_account_id, .region = event.aws_region};
@@ -312,21 +314,30 @@ void ObjectRun::on_audit(const AuditEvent& event, std::uint64_t position) {
   identify(id, time, position);
   Context context{.account = info_.account, .region = info_.region};
   if (event.source_ip && event.source_ip->is_public()) context.hits = tables_.intel->match(*event.source_ip);
-  for (const auto& audit : tables_.triggers->audits()) {
-    if (!TriggerIndex::wants(*audit.trigger, event)) continue;
+  const auto run = [&](const TriggerIndex::Audit& audit) {
     if (audit.trigger->listed) {
       bool listed = audit.trigger->categories.empty() && !context.hits.empty();
       for (const std::string_view category : audit.trigger->categories) listed |= context.listed(category);
-      if (!listed) continue;
+      if (!listed) return;
     }
     const Detector& detector = *tables_.detectors[audit.detector];
     std::optional<Evidence> evidence = detector.logic.audit(event, context);
-    if (!evidence) continue;
+    if (!evidence) return;
     const ProofRecord record{time, object_, records_before_ + position, std::string(event.audit_id)};
-    out_.pending.push_back({std::make_unique<Detection>(make_detection(
-                                audit.detector, std::move(*evidence), subject_of(event), record,
-                                audit.trigger->listed ? context.hits : std::span<const IntelHit>{})),
-                            object_index_, position, detector.logic.ordered != nullptr});
+    const auto hits = audit.trigger->listed ? context.hits : std::span<const IntelHit>{};
+    if (detector.logic.ordered != nullptr) {
+      out_.rows.push_back(
+          {OrderedRow(audit.detector, detector, std::move(*evidence), event, record, hits, info_),
+           object_index_, position});
+      return;
+    }
+    out_.pending.push_back({std::make_unique<Detection>(make_detection(audit.detector, std::move(*evidence),
+                                                                       subject_of(event), record, hits)),
+                            object_index_, position});
+  };
+  for (const auto& audit : tables_.triggers->audits(event)) run(audit);
+  for (const auto& audit : tables_.triggers->open_audits()) {
+    if (TriggerIndex::wants(*audit.trigger, event)) run(audit);
   }
 }
 

@@ -15,6 +15,7 @@
 #include "engine/aggregate.h"
 #include "engine/detector.h"
 #include "engine/flow_claims.h"
+#include "engine/ordered_row.h"
 #include "engine/trigger_index.h"
 #include "enrich/intel.h"
 #include "ledger/object_ledger.h"
@@ -46,13 +47,17 @@ struct WindowEntry {
 };
 using WindowTable = boost::unordered_flat_map<WindowKey, WindowEntry, WindowKeyHash>;
 
-// A detection of a log whose records may come twice, or a row of an ordered detector: kept with its record
+// A detection of a log whose records may come twice, and a row of an ordered detector: kept with their record
 // until the duplicates of the epoch are known.
 struct PendingDetection {
   std::unique_ptr<Detection> detection;  // a kilobyte: moved about by pointer
   std::uint32_t object_index = 0;
   std::uint64_t position = 0;
-  bool ordered = false;
+};
+struct PendingRow {
+  OrderedRow row;
+  std::uint32_t object_index = 0;
+  std::uint64_t position = 0;
 };
 
 // The identity of a record that S3 or two trails may deliver twice.
@@ -72,6 +77,7 @@ struct ObjectOutput {
 // What one worker collected in an epoch.
 struct WorkerOutput {
   std::vector<PendingDetection> pending;
+  std::vector<PendingRow> rows;
   std::unordered_map<std::string, Activity> activities;  // of flow and DNS records, merged by issue and day
   WindowTable windows;
   std::vector<FactRow> fact_rows;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "engine/subject.h"
 
@@ -42,15 +43,6 @@ class WindowEmit final : public Emit {
   const WindowEntry& entry_;
 };
 
-// By time and record; deliveries of one record for one detector stand together.
-bool row_before(const Candidate& a, const Candidate& b) {
-  return std::tie(a.first.time, a.first.event_id, a.detector, a.first.object, a.first.position) <
-         std::tie(b.first.time, b.first.event_id, b.detector, b.first.object, b.first.position);
-}
-
-// A row is a Detection with its strings: about this much besides its own size.
-constexpr std::size_t row_bytes = sizeof(Candidate) + 900;
-
 }  // namespace
 
 void Partition::add_window(const WindowKey& key, WindowEntry entry) {
@@ -67,10 +59,10 @@ void Partition::add_window(const WindowKey& key, WindowEntry entry) {
 }
 
 PartitionOutput Partition::turn(std::span<const Detector* const> detectors, const Facts& facts,
-                                const PartitionTime& time, std::size_t ordered_bytes_max) {
+                                const PartitionTime& time) {
   PartitionOutput out;
   judge_windows(detectors, facts, time, out);
-  judge_rows(detectors, facts, time, ordered_bytes_max, out);
+  judge_rows(detectors, facts, time, out);
   evict_windows(detectors, out);
   evict_baselines(detectors, out);
   return out;
@@ -155,19 +147,15 @@ void Partition::judge_windows(std::span<const Detector* const> detectors, const 
 void Partition::fold_copies() {
   std::size_t kept = 0;
   for (std::size_t i = 0, end = 0; i < rows_.size(); i = end) {
-    const auto same = [&](const Candidate& row) {
-      return row.detector == rows_[i].detector && row.first.time == rows_[i].first.time &&
-             row.first.event_id == rows_[i].first.event_id;
-    };
     bool copies = false;
-    std::uint64_t records = 0;
-    for (end = i; end < rows_.size() && same(rows_[end]); ++end) {
-      copies |= rows_[end].count == 0;
-      records += rows_[end].count;
+    std::uint32_t records = 0;
+    for (end = i; end < rows_.size() && OrderedRow::same_record(rows_[end], rows_[i]); ++end) {
+      copies |= rows_[end].records() == 0;
+      records += rows_[end].records();
     }
     for (std::size_t j = i; j < end; ++j) {
       if (copies && (j > i || records == 0)) break;
-      if (copies) rows_[j].count = records;
+      if (copies) rows_[j].set_records(records);
       if (kept != j) rows_[kept] = std::move(rows_[j]);
       ++kept;
     }
@@ -175,48 +163,54 @@ void Partition::fold_copies() {
   rows_.resize(kept);
 }
 
-// Rows are large (more than a kilobyte), so their places are sorted and each row is moved once.
+// Brings back from disk what the watermark has reached.
+void Partition::load_rows(const PartitionTime& time, PartitionOutput& out) {
+  const TimeMs until = std::max(*std::ranges::max_element(time.watermark), time.rows_early);
+  for (RowRun& run : runs_) {
+    if (!run.take(until, rows_)) out.evicted_rows += std::exchange(run, {}).rows_left();
+  }
+  std::erase_if(runs_, [](const RowRun& run) { return run.empty(); });
+}
+
+Result<void> Partition::spill(const std::shared_ptr<SpillFile>& file) {
+  if (rows_.empty()) return {};
+  auto run = RowRun::write(file, rows_);
+  if (!run) return std::unexpected(run.error());
+  runs_.push_back(std::move(*run));
+  rows_ = {};
+  rows_sorted_ = 0;
+  return {};
+}
+
+// Those of earlier epochs are in order already.
 void Partition::sort_rows() {
-  if (std::is_sorted(rows_.begin(), rows_.end(), row_before)) return;
-  std::vector<Candidate*> places;
-  places.reserve(rows_.size());
-  for (Candidate& row : rows_) places.push_back(&row);
-  std::sort(places.begin(), places.end(),
-            [](const Candidate* a, const Candidate* b) { return row_before(*a, *b); });
-  std::vector<Candidate> sorted;
-  sorted.reserve(rows_.size());
-  for (Candidate* row : places) sorted.push_back(std::move(*row));
-  rows_ = std::move(sorted);
+  const auto fresh = rows_.begin() + static_cast<std::ptrdiff_t>(rows_sorted_);
+  std::sort(fresh, rows_.end(), OrderedRow::before);
+  std::inplace_merge(rows_.begin(), fresh, rows_.end(), OrderedRow::before);
 }
 
 void Partition::judge_rows(std::span<const Detector* const> detectors, const Facts& facts,
-                           const PartitionTime& time, std::size_t ordered_bytes_max, PartitionOutput& out) {
+                           const PartitionTime& time, PartitionOutput& out) {
+  load_rows(time, out);
   if (rows_.empty()) return;
   sort_rows();
   fold_copies();
-  const auto is_due = [&](const Candidate& row) {
-    return row.first.time <=
-           time.watermark[static_cast<std::size_t>(detectors[row.detector]->when.front().log)];
-  };
-  std::size_t due = 0;
-  while (due < rows_.size() && is_due(rows_[due])) ++due;
-  const std::size_t rows_max = std::max<std::size_t>(1, ordered_bytes_max / partition_count / row_bytes);
-  if (rows_.size() - due > rows_max) {
-    // Over the budget: the oldest are judged before their time, and counted.
-    out.evicted_rows = rows_.size() - rows_max - due;
-    due = rows_.size() - rows_max;
-  }
-  for (std::size_t i = 0; i < due; ++i) {
-    const Candidate& row = rows_[i];
-    const Detector& detector = *detectors[row.detector];
-    auto& state = ordered_[{row.detector, issue_value(row.subject, row.evidence, detector.entity)}];
+  std::size_t judged = 0;
+  for (; judged < rows_.size(); ++judged) {
+    const OrderedRow& row = rows_[judged];
+    const Detector& detector = *detectors[row.detector()];
+    if (!time.due(row, detector)) {
+      if (row.time() > time.rows_early) break;
+      ++out.evicted_rows;
+    }
+    auto& state = ordered_[{row.detector(), row.entity()}];
     if (!state) state = detector.logic.ordered();
-    if (std::optional<Candidate> raised = state->step(row, facts)) {
-      raised->issue = issue_of(raised->subject, raised->evidence, detector.issue);
-      out.detections.push_back(std::move(*raised));
+    if (std::optional<Candidate> raised = state->step(row.candidate(detector), facts)) {
+      out.detections.push_back(row.raised(std::move(*raised), detector));
     }
   }
-  rows_.erase(rows_.begin(), rows_.begin() + static_cast<std::ptrdiff_t>(due));
+  rows_.erase(rows_.begin(), rows_.begin() + static_cast<std::ptrdiff_t>(judged));
+  rows_sorted_ = rows_.size();
 }
 
 void Partition::evict_windows(std::span<const Detector* const> detectors, PartitionOutput& out) {
@@ -299,7 +293,13 @@ void Partition::save(Writer& out) const {
       state->save(out);
     }
   }
-  out(rows_);
+  std::vector<OrderedRow> rows = rows_;
+  for (RowRun run : runs_) {
+    // What cannot be read is told when its time comes.
+    static_cast<void>(run.take(std::numeric_limits<TimeMs>::max(), rows));
+  }
+  std::sort(rows.begin(), rows.end(), OrderedRow::before);
+  out(rows);
   out(static_cast<std::uint32_t>(ordered_.size()));
   for (const auto& [key, state] : ordered_) {
     out(key.first, key.second);
@@ -349,10 +349,12 @@ void Partition::load(Reader& in, std::span<const Detector* const> detectors) {
     }
   }
   in(rows_);
-  for (const Candidate& row : rows_) {
-    if (row.detector >= detectors.size() || detectors[row.detector]->logic.ordered == nullptr)
+  for (const OrderedRow& row : rows_) {
+    if (row.detector() >= detectors.size() || detectors[row.detector()]->logic.ordered == nullptr ||
+        !row.whole(*detectors[row.detector()]))
       return in.fail();
   }
+  rows_sorted_ = rows_.size();
   in(count);
   for (std::uint32_t i = 0; i < count && !in.failed(); ++i) {
     std::pair<std::uint16_t, std::string> key;

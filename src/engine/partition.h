@@ -2,12 +2,16 @@
 // works on it at a time, between epochs, so its state needs no locks.
 #pragma once
 
+#include <limits>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "engine/object_run.h"
+#include "engine/ordered_row.h"
+#include "engine/row_spill.h"
 
 namespace picket {
 
@@ -26,16 +30,24 @@ struct PartitionOutput {
 struct PartitionTime {
   std::array<TimeMs, log_kinds.size()> watermark{};
   std::array<TimeMs, log_kinds.size()> lateness{};
+  // Rows up to here are judged before the watermark comes to them, because too many wait.
+  TimeMs rows_early = std::numeric_limits<TimeMs>::min();
+
+  bool due(const OrderedRow& row, const Detector& detector) const {
+    return row.time() <= watermark[static_cast<std::size_t>(detector.when.front().log)];
+  }
 };
 
 class Partition {
  public:
   void add_window(const WindowKey& key, WindowEntry entry);
-  // A row that stands for no record (count 0) is a copy of one that came in another object.
-  void add_row(Candidate row) { rows_.push_back(std::move(row)); }
+  void add_row(OrderedRow row) { rows_.push_back(std::move(row)); }
+  std::span<const OrderedRow> rows() const { return rows_; }  // in memory
+  // After a turn: moves the waiting rows to the file.
+  Result<void> spill(const std::shared_ptr<SpillFile>& file);
   // Judges what changed, closes what the watermark has passed, keeps within the budgets.
   PartitionOutput turn(std::span<const Detector* const> detectors, const Facts& facts,
-                       const PartitionTime& time, std::size_t ordered_bytes_max);
+                       const PartitionTime& time);
   std::size_t open_windows() const { return windows_.size(); }
   void save(Writer& out) const;
   void load(Reader& in, std::span<const Detector* const> detectors);
@@ -53,9 +65,10 @@ class Partition {
   };
   void judge_windows(std::span<const Detector* const> detectors, const Facts& facts,
                      const PartitionTime& time, PartitionOutput& out);
+  void load_rows(const PartitionTime& time, PartitionOutput& out);
   void sort_rows();
   void judge_rows(std::span<const Detector* const> detectors, const Facts& facts, const PartitionTime& time,
-                  std::size_t ordered_bytes_max, PartitionOutput& out);
+                  PartitionOutput& out);
   void fold_copies();
   void evict_windows(std::span<const Detector* const> detectors, PartitionOutput& out);
   void evict_baselines(std::span<const Detector* const> detectors, PartitionOutput& out);
@@ -63,7 +76,9 @@ class Partition {
   boost::unordered_flat_map<WindowKey, Open, WindowKeyHash> windows_;
   std::vector<WindowKey> touched_;
   std::map<std::pair<std::uint16_t, std::uint64_t>, Known> baselines_;
-  std::vector<Candidate> rows_;
+  std::vector<OrderedRow> rows_;
+  std::size_t rows_sorted_ = 0;  // of them the first so many
+  std::vector<RowRun> runs_;     // rows on disk
   std::map<std::pair<std::uint16_t, std::string>, std::unique_ptr<OrderedState>> ordered_;
 };
 

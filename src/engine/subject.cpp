@@ -172,6 +172,16 @@ Subject subject_of(const AuditEvent& event) {
   return subject;
 }
 
+std::vector<IntelEvidence> intel_evidence(std::span<const IntelHit> hits) {
+  std::vector<IntelEvidence> copies;
+  for (const IntelHit& hit : hits) {
+    copies.push_back({std::string(hit.entry), hit.indicator->list,
+                      std::string(to_string(hit.indicator->category)), hit.indicator->threat,
+                      hit.indicator->category == IntelCategory::custom});
+  }
+  return copies;
+}
+
 std::string issue_value(const Subject& subject, const NamedValues& evidence, const IssueKey& key) {
   const auto text = [](const std::optional<IpAddress>& ip) { return ip ? ip->to_string() : std::string(); };
   switch (key.kind) {

@@ -20,6 +20,9 @@ Subject subject_of(const AuditEvent& event);
 // flags: 0 the source, 1 the destination, nothing when it cannot be told.
 std::optional<int> initiator_of(const FlowRecord& flow);
 
+// The hits, copied: lists may change while findings stay.
+std::vector<IntelEvidence> intel_evidence(std::span<const IntelHit> hits);
+
 // The detection's identity: the values of its issue keys.
 std::string issue_of(const Subject& subject, const NamedValues& evidence, std::span<const IssueKey> keys);
 std::string issue_value(const Subject& subject, const NamedValues& evidence, const IssueKey& key);

@@ -20,6 +20,13 @@ std::uint32_t categories_of(const Trigger& trigger, std::string_view type) {
   return bits;
 }
 
+// "pods/exec" -> "pods", "exec"
+std::pair<std::string_view, std::string_view> split_resource(std::string_view resource) {
+  const std::size_t slash = resource.find('/');
+  if (slash == std::string_view::npos) return {resource, {}};
+  return {resource.substr(0, slash), resource.substr(slash + 1)};
+}
+
 }  // namespace
 
 TriggerIndex::TriggerIndex(std::span<const Detector* const> detectors) {
@@ -33,7 +40,13 @@ TriggerIndex::TriggerIndex(std::span<const Detector* const> detectors) {
       } else if (trigger.objects) {
         objects_.push_back(index);
       } else if (trigger.log == LogKind::k8saudit) {
-        audits_.push_back({index, &trigger});
+        if (trigger.verbs.empty() || trigger.resources.empty()) audits_.push_back({index, &trigger});
+        for (const std::string_view verb : trigger.verbs) {
+          for (const std::string_view resource : trigger.resources) {
+            const auto [name, subresource] = split_resource(resource);
+            audits_named_[audit_hash(verb, name, subresource)].push_back({index, &trigger});
+          }
+        }
       } else if (trigger.listed) {
         listed_[log].push_back({index, categories_of(trigger, detector.types.front().name)});
       } else if (trigger.log != LogKind::cloudtrail) {
@@ -57,11 +70,8 @@ bool TriggerIndex::wants(const Trigger& trigger, const AuditEvent& event) {
   }
   if (trigger.resources.empty()) return true;
   for (const std::string_view resource : trigger.resources) {
-    const std::size_t slash = resource.find('/');
-    if (resource.substr(0, slash) != event.object_ref.resource) continue;
-    const std::string_view subresource =
-        slash == std::string_view::npos ? std::string_view{} : resource.substr(slash + 1);
-    if (subresource == event.object_ref.subresource) return true;
+    const auto [name, subresource] = split_resource(resource);
+    if (name == event.object_ref.resource && subresource == event.object_ref.subresource) return true;
   }
   return false;
 }

@@ -44,7 +44,14 @@ class TriggerIndex {
     std::uint16_t detector = 0;
     const Trigger* trigger = nullptr;
   };
-  std::span<const Audit> audits() const { return audits_; }
+  // Audit triggers that name this verb on this resource, and those that leave one of the two open and want
+  // to be asked.
+  std::span<const Audit> audits(const AuditEvent& event) const {
+    const AuditObject& object = event.object_ref;
+    const auto at = audits_named_.find(audit_hash(event.verb, object.resource, object.subresource));
+    return at == audits_named_.end() ? std::span<const Audit>{} : at->second;
+  }
+  std::span<const Audit> open_audits() const { return audits_; }
   static bool wants(const Trigger& trigger, const AuditEvent& event);
   static std::uint32_t bit(IntelCategory category) { return 1U << static_cast<unsigned>(category); }
 
@@ -52,7 +59,12 @@ class TriggerIndex {
   static std::uint64_t call_hash(std::string_view source, std::string_view name) {
     return hash_mix(hash64(source), hash64(name));
   }
+  static std::uint64_t audit_hash(std::string_view verb, std::string_view resource,
+                                  std::string_view subresource) {
+    return hash_mix(call_hash(verb, resource), hash64(subresource));
+  }
   boost::unordered_flat_map<std::uint64_t, CallEntry> calls_;
+  boost::unordered_flat_map<std::uint64_t, std::vector<Audit>> audits_named_;
   std::vector<std::uint16_t> every_call_, objects_;
   std::vector<std::uint16_t> every_[log_kinds.size()];
   std::vector<Listed> listed_[log_kinds.size()];

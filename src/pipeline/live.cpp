@@ -52,6 +52,7 @@ Result<Runner::Recovery> Live::start() {
   log_ = std::move(*log);
   RunnerSettings runner;
   runner.snapshot_folder = folder;
+  setup_.engine->spill_to(folder);
   runner_ = std::make_unique<Runner>(
       *setup_.engine, *log_, runner,
       [this](std::uint64_t epoch, const EpochResult& result) {

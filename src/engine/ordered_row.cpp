@@ -1,0 +1,225 @@
+#include "engine/ordered_row.h"
+
+#include <tuple>
+
+#include "engine/subject.h"
+#include "event/principal.h"
+
+namespace picket {
+
+namespace {
+
+// A length below 255 takes a byte, others five.
+void put(Writer& out, std::string_view text) {
+  constexpr std::uint8_t longer = 255;
+  if (text.size() < longer) {
+    out(static_cast<std::uint8_t>(text.size()));
+  } else {
+    out(longer, static_cast<std::uint32_t>(text.size()));
+  }
+  out.bytes(text.data(), text.size());
+}
+
+// The text stays where it is: valid as long as the packed bytes.
+std::string_view get(Reader& in) {
+  std::uint8_t shorter = 0;
+  in(shorter);
+  std::uint32_t size = shorter;
+  if (shorter == 255) in(size);
+  return in.bytes(size);
+}
+
+// The texts of a call that its subject is made of (subject_of, principal_of): first those the state sees.
+template <class Event, class Visit>
+void each_text_seen(Event& event, Visit visit) {
+  for (auto* text : {&event.event_name, &event.user_agent, &event.user_identity.access_key_id}) visit(*text);
+}
+template <class Event, class Visit>
+void each_other_text(Event& event, Visit visit) {
+  auto& identity = event.user_identity;
+  for (auto* text :
+       {&event.event_source, &event.event_type, &event.aws_region, &event.source_ip_address,
+        &event.error_code, &event.recipient_account_id, &identity.type, &identity.principal_id, &identity.arn,
+        &identity.account_id, &identity.user_name, &identity.invoked_by, &identity.identity_provider,
+        &identity.on_behalf_of_user_id, &identity.credential_id, &identity.federated_provider,
+        &identity.session_issuer.arn, &identity.session_issuer.user_name}) {
+    visit(*text);
+  }
+}
+
+void put(Writer& out, const CloudTrailEvent& event) {
+  const auto put_text = [&](std::string_view text) { put(out, text); };
+  out(event.source_ip);
+  each_text_seen(event, put_text);
+  each_other_text(event, put_text);
+  put(out, event.resources.text());
+  // Parameters are long; subject_of looks for the bucket in those of S3.
+  put(out, event.event_source == "s3.amazonaws.com" ? event.request_parameters.text() : std::string_view{});
+  out(event.read_only);
+}
+
+CloudTrailEvent get_seen(Reader& in) {
+  CloudTrailEvent event;
+  in(event.source_ip);
+  each_text_seen(event, [&](std::string_view& text) { text = get(in); });
+  return event;
+}
+
+CloudTrailEvent get_call(Reader& in) {
+  CloudTrailEvent event = get_seen(in);
+  each_other_text(event, [&](std::string_view& text) { text = get(in); });
+  event.resources = RawJson(get(in));
+  event.request_parameters = RawJson(get(in));
+  in(event.read_only);
+  return event;
+}
+
+// What comes before the record's members.
+struct Head {
+  std::string_view event_id, entity, account, region;
+  std::uint8_t type = 0;
+  std::optional<double> severity;
+  NamedValues evidence;
+  std::vector<IntelEvidence> intel;
+  LogKind log = LogKind::cloudtrail;
+};
+
+Head get_head(Reader& in) {
+  Head head;
+  head.event_id = get(in);
+  head.entity = get(in);
+  head.account = get(in);
+  head.region = get(in);
+  in(head.type, head.severity, head.evidence, head.intel, head.log);
+  return head;
+}
+
+std::string pack(const Head& head, const auto& put_record) {
+  thread_local std::string packed;
+  packed.clear();
+  Writer out(packed);
+  put(out, head.event_id);
+  put(out, head.entity);
+  put(out, head.account);
+  put(out, head.region);
+  out(head.type, head.severity, head.evidence, head.intel, head.log);
+  put_record(out);
+  return packed;  // a copy without the room that growing left
+}
+
+std::string entity_of(const CloudTrailEvent& event, const NamedValues& evidence, const IssueKey& key) {
+  if (key.kind == IssueKind::principal) return principal_of(event).key;
+  if (key.kind != IssueKind::evidence)
+    return issue_value(subject_of(event, ResourceKind::access_key), evidence, key);
+  for (const auto& [name, value] : evidence) {
+    if (name == key.name) return value;
+  }
+  return {};
+}
+
+std::string_view or_else(std::string_view text, std::string_view other) {
+  return text.empty() ? other : text;
+}
+
+}  // namespace
+
+OrderedRow::OrderedRow(std::uint16_t index, const Detector& detector, Evidence evidence,
+                       const CloudTrailEvent& event, const ProofRecord& record,
+                       std::span<const IntelHit> hits, const ObjectInfo& object)
+    : time_(record.time), object_(record.object), position_(record.position), detector_(index) {
+  const std::string entity = entity_of(event, evidence.values, detector.entity);
+  const std::string_view account = or_else(event.recipient_account_id, event.user_identity.account_id);
+  packed_ = pack({record.event_id, entity, or_else(account, object.account),
+                  or_else(event.aws_region, object.region), evidence.type, evidence.severity,
+                  std::move(evidence.values), intel_evidence(hits), LogKind::cloudtrail},
+                 [&](Writer& out) { put(out, event); });
+}
+
+OrderedRow::OrderedRow(std::uint16_t index, const Detector& detector, Evidence evidence,
+                       const AuditEvent& event, const ProofRecord& record, std::span<const IntelHit> hits,
+                       const ObjectInfo& object)
+    : time_(record.time), object_(record.object), position_(record.position), detector_(index) {
+  const Subject subject = subject_of(event);
+  const std::string entity = issue_value(subject, evidence.values, detector.entity);
+  packed_ = pack({record.event_id, entity, object.account, object.region, evidence.type, evidence.severity,
+                  std::move(evidence.values), intel_evidence(hits), LogKind::k8saudit},
+                 [&](Writer& out) { out(subject); });
+}
+
+std::string OrderedRow::entity() const {
+  Reader in(packed_);
+  get(in);
+  return std::string(get(in));
+}
+
+std::string_view OrderedRow::event_id() const {
+  Reader in(packed_);
+  return get(in);
+}
+
+bool OrderedRow::before(const OrderedRow& a, const OrderedRow& b) {
+  if (a.time_ != b.time_) return a.time_ < b.time_;
+  if (const int order = a.event_id().compare(b.event_id()); order != 0) return order < 0;
+  return std::tie(a.detector_, a.object_, a.position_) < std::tie(b.detector_, b.object_, b.position_);
+}
+
+bool OrderedRow::same_record(const OrderedRow& a, const OrderedRow& b) {
+  return a.time_ == b.time_ && a.detector_ == b.detector_ && a.event_id() == b.event_id();
+}
+
+bool OrderedRow::whole(const Detector& detector) const {
+  Reader in(packed_);
+  const Head head = get_head(in);
+  Subject subject;
+  if (head.log == LogKind::cloudtrail) {
+    get_call(in);
+  } else {
+    in(subject);
+  }
+  return in.at_end() && !in.failed() && head.type < detector.types.size();
+}
+
+Candidate OrderedRow::candidate(const Detector& detector) const {
+  Reader in(packed_);
+  Head head = get_head(in);
+  Candidate row;
+  row.detector = detector_;
+  row.type = head.type;
+  row.severity = head.severity.value_or(number_of(detector.types[head.type].severity));
+  row.evidence = std::move(head.evidence);
+  row.intel = std::move(head.intel);
+  row.count = records_;
+  row.first = row.last = {time_, object_, position_, std::string(head.event_id)};
+  if (head.log == LogKind::cloudtrail) {
+    const CloudTrailEvent event = get_seen(in);
+    if (event.source_ip && event.source_ip->is_public()) row.subject.remote_ip = event.source_ip;
+    row.subject.access_key =
+        AccessKeySubject{.access_key_id = std::string(event.user_identity.access_key_id)};
+    row.subject.api_call =
+        ApiCall{.api = std::string(api_name(event.event_name)), .user_agent = std::string(event.user_agent)};
+  } else {
+    in(row.subject);
+  }
+  row.subject.account = head.account;
+  row.subject.region = head.region;
+  return row;
+}
+
+Detection OrderedRow::raised(Candidate candidate, const Detector& detector) const {
+  Reader in(packed_);
+  if (get_head(in).log == LogKind::cloudtrail) {
+    Subject whole = subject_of(get_call(in), ResourceKind::access_key);
+    whole.account = std::move(candidate.subject.account);
+    whole.region = std::move(candidate.subject.region);
+    whole.api_call->remote_account_id = std::move(candidate.subject.api_call->remote_account_id);
+    whole.api_call->remote_account_affiliated = candidate.subject.api_call->remote_account_affiliated;
+    candidate.subject = std::move(whole);
+  }
+  const FindingType& type = detector.types[candidate.type];
+  candidate.subject.role = type.role;
+  if (type.resource) candidate.subject.resource = *type.resource;
+  candidate.issue = issue_of(candidate.subject, candidate.evidence, detector.issue);
+  return candidate;
+}
+
+}  // namespace picket

@@ -1,0 +1,65 @@
+// Rows of ordered detectors: selected records that wait, in order of time, for their judgement at the
+// watermark. Very many may wait and few are raised, so a row holds its evidence and its record's members
+// packed in one piece of memory; the state sees the part it may look at, and only a raised row becomes a
+// whole Detection.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "decode/decoder.h"
+#include "engine/detector.h"
+#include "event/audit_event.h"
+#include "event/cloudtrail_event.h"
+#include "finding/subject.h"
+
+namespace picket {
+
+class OrderedRow {
+ public:
+  OrderedRow() = default;
+  // `index` is the detector's in the catalog; account and Region of the object stand where the record has
+  // none.
+  OrderedRow(std::uint16_t index, const Detector& detector, Evidence evidence, const CloudTrailEvent& event,
+             const ProofRecord& record, std::span<const IntelHit> hits, const ObjectInfo& object);
+  OrderedRow(std::uint16_t index, const Detector& detector, Evidence evidence, const AuditEvent& event,
+             const ProofRecord& record, std::span<const IntelHit> hits, const ObjectInfo& object);
+
+  TimeMs time() const { return time_; }
+  std::uint16_t detector() const { return detector_; }
+  std::string_view event_id() const;  // empty when the record has none
+  // Value of the detector's entity key: whose state judges the row.
+  std::string entity() const;
+  std::size_t bytes() const { return sizeof *this + packed_.size(); }
+
+  // How many deliveries of the record the row stands for; 0 for a copy of one that came in another object.
+  std::uint32_t records() const { return records_; }
+  void set_records(std::uint32_t records) { records_ = records; }
+
+  // By time and record; deliveries of one record for one detector stand together.
+  static bool before(const OrderedRow& a, const OrderedRow& b);
+  static bool same_record(const OrderedRow& a, const OrderedRow& b);
+
+  // False when bytes that no row wrote were read into it.
+  bool whole(const Detector& detector) const;
+  // What the state may look at (see OrderedState).
+  Candidate candidate(const Detector& detector) const;
+  // A candidate of this row that the state raised, with all that a finding needs.
+  Detection raised(Candidate candidate, const Detector& detector) const;
+
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(time_, object_, position_, records_, detector_, packed_);
+  }
+
+ private:
+  TimeMs time_ = 0;
+  std::uint64_t object_ = 0, position_ = 0;
+  std::uint32_t records_ = 1;
+  std::uint16_t detector_ = 0;
+  std::string packed_;
+};
+
+}  // namespace picket
