@@ -4,11 +4,14 @@ target_compile_options(picket_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Werror
   -ffp-contract=off  # Findings must not depend on which machine fuses multiply and add.
   -fPIE -fstack-protector-strong -fstack-clash-protection
-  -ftrivial-auto-var-init=zero)
+  -ftrivial-auto-var-init=zero
+  -pthread)  # as some libraries demand: a precompiled header serves only files compiled alike
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # Designated initialisers of detector literals leave defaults out on purpose.
-  # -Wrestrict misfires on std::string in GCC 12 (bug 105651).
-  target_compile_options(picket_flags INTERFACE -Wno-missing-field-initializers -Wno-restrict)
+  # -Wrestrict, -Warray-bounds and -Wstringop-overflow misfire on std::string in GCC 12 (bugs 105651, 105329), and
+  # what comes out of a precompiled header is not excused as a system header.
+  target_compile_options(picket_flags INTERFACE -Wno-missing-field-initializers -Wno-restrict -Wno-array-bounds
+                         -Wno-stringop-overflow -Wno-stringop-overread -fpch-preprocess)
 else()
   target_compile_options(picket_flags INTERFACE -Wno-missing-field-initializers -Wno-missing-designated-field-initializers)
 endif()
