@@ -23,8 +23,6 @@ std::uint64_t detectors_hash(std::span<const Detector* const> detectors) {
   return hash;
 }
 
-std::size_t partition_of(std::uint64_t hash) { return (hash >> 32U) % partition_count; }
-
 }  // namespace
 
 std::uint64_t EvictionCounts::total() const {
@@ -114,15 +112,10 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
 
   PartitionTime time{watermark_, lateness_.of};
   if (spill_failed_) time.rows_early = early_rows(time);
-  // First every worker's windows and rows are dealt out, then each partition takes its own.
-  using Dealt = std::array<std::vector<std::pair<WindowKey, WindowEntry*>>, partition_count>;
+  // First every worker's rows are dealt out, then each partition takes its own, and its windows.
   using DealtRows = std::array<std::vector<OrderedRow*>, partition_count>;
-  std::vector<Dealt> dealt(outputs_.size());
   std::vector<DealtRows> dealt_rows(outputs_.size());
   workers_.parallel_for(outputs_.size(), [&](unsigned, std::size_t number) {
-    for (auto& [key, entry] : outputs_[number].windows) {
-      dealt[number][partition_of(hash_mix(key.entity, key.detector))].emplace_back(key, &entry);
-    }
     for (PendingRow& item : outputs_[number].rows) {
       const auto& twice = duplicates[item.object_index];
       if (std::binary_search(twice.begin(), twice.end(), item.position)) {
@@ -135,8 +128,9 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
   std::vector<PartitionOutput> turns(partition_count);
   workers_.parallel_for(partition_count, [&](unsigned, std::size_t number) {
     Partition& partition = partitions_[number];
-    for (const Dealt& from : dealt) {
-      for (const auto& [key, entry] : from[number]) partition.add_window(key, std::move(*entry));
+    for (WorkerOutput& output : outputs_) {
+      for (auto& [key, entry] : output.windows[number])
+        partition.add_window(detectors_, key, std::move(entry));
     }
     for (const DealtRows& from : dealt_rows) {
       for (OrderedRow* row : from[number]) partition.add_row(std::move(*row));

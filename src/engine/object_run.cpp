@@ -10,7 +10,7 @@ namespace picket {
 namespace {
 
 // Interfaces are learned from the first records of each batch and from every record a window takes.
-constexpr std::size_t sighted_per_batch = 64;
+constexpr std::size_t sighted_per_batch = 16;
 
 std::size_t index_of(LogKind kind) { return static_cast<std::size_t>(kind); }
 
@@ -20,7 +20,7 @@ void WorkerOutput::clear() {
   pending.clear();
   rows.clear();
   activities.clear();
-  windows.clear();
+  for (WindowTable& table : windows) table.clear();
   fact_rows.clear();
   interfaces.clear();
 }
@@ -181,12 +181,17 @@ WindowState& ObjectRun::window_state(void* self, const WindowLogic& logic, std::
                                      TimeMs start) {
   ObjectRun& run = *static_cast<ObjectRun*>(self);
   const WindowKey key{run.current_detector_, entity, start};
-  WindowEntry& entry = run.out_.windows[key];
+  WindowEntry& entry = run.out_.windows[partition_of(hash_mix(entity, run.current_detector_))][key];
   if (!entry.state) {
     entry.state = logic.make_state();
-    entry.account = run.current_account_.empty() ? run.info_.account : run.current_account_;
-    entry.region = run.info_.region;
+    const std::string_view account =
+        run.current_account_.empty() ? std::string_view(run.info_.account) : run.current_account_;
+    if (!run.place_ || run.place_->account != account) {
+      run.place_ = std::make_shared<const Place>(Place{std::string(account), run.info_.region});
+    }
+    entry.place = run.place_;
   }
+  ++entry.records;
   return *entry.state;
 }
 

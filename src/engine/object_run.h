@@ -41,11 +41,19 @@ struct WindowKeyHash {
   using is_avalanching = void;
   std::size_t operator()(const WindowKey& key) const { return key.hash(); }
 };
-struct WindowEntry {
-  std::unique_ptr<WindowState> state;
+// Where a window's records came from; shared by all windows of a run of records.
+struct Place {
   std::string account, region;
 };
+struct WindowEntry {
+  std::unique_ptr<WindowState> state;
+  std::shared_ptr<const Place> place;
+  std::uint32_t records = 0;  // added to the state
+};
 using WindowTable = boost::unordered_flat_map<WindowKey, WindowEntry, WindowKeyHash>;
+
+constexpr std::size_t partition_count = 64;  // fixed: entities must not move (DESIGN section 3)
+constexpr std::size_t partition_of(std::uint64_t hash) { return (hash >> 32U) % partition_count; }
 
 // A detection of a log whose records may come twice, and a row of an ordered detector: kept with their record
 // until the duplicates of the epoch are known.
@@ -79,7 +87,7 @@ struct WorkerOutput {
   std::vector<PendingDetection> pending;
   std::vector<PendingRow> rows;
   std::unordered_map<std::string, Activity> activities;  // of flow and DNS records, merged by issue and day
-  WindowTable windows;
+  std::array<WindowTable, partition_count> windows;
   std::vector<FactRow> fact_rows;
   std::unordered_map<std::uint64_t, InterfaceSighting> interfaces;  // by hash of the interface id
   void clear();
@@ -153,6 +161,7 @@ class ObjectRun final : public EventSink {
   TimeSampler times_;
   std::uint16_t current_detector_ = 0;  // whose window is being filled
   std::string_view current_account_;
+  std::shared_ptr<const Place> place_;          // of the latest window
   InterfaceSighting* last_sighting_ = nullptr;  // of the previous record: flow logs come in runs
 };
 

@@ -1,6 +1,8 @@
 #include "engine/partition.h"
 
 #include <algorithm>
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <limits>
 #include <tuple>
 #include <utility>
 
@@ -24,8 +26,8 @@ class WindowEmit final : public Emit {
     made.severity = evidence.severity.value_or(number_of(type.severity));
     subject.role = type.role;
     if (type.resource) subject.resource = *type.resource;
-    if (subject.account.empty()) subject.account = entry_.account;
-    if (subject.region.empty()) subject.region = entry_.region;
+    if (subject.account.empty()) subject.account = entry_.place->account;
+    if (subject.region.empty()) subject.region = entry_.place->region;
     made.subject = std::move(subject);
     made.evidence = std::move(evidence.values);
     made.issue = issue_of(made.subject, made.evidence, detector_.issue);
@@ -45,17 +47,43 @@ class WindowEmit final : public Emit {
 
 }  // namespace
 
-void Partition::add_window(const WindowKey& key, WindowEntry entry) {
+void Partition::add_window(std::span<const Detector* const> detectors, const WindowKey& key,
+                           WindowEntry entry) {
+  const Detector& detector = *detectors[key.detector];
+  const WindowLogic& logic = *detector.logic.window;
   Open& open = windows_[key];
   if (!open.entry.state) {
     open.entry = std::move(entry);
+    note_closing(detector, key);
   } else {
     open.entry.state->merge(*entry.state);
+    open.entry.records += entry.records;
   }
-  if (!open.touched) {
+  count_bytes(logic, key, open);
+  if (!open.touched && open.entry.records >= logic.options.records_min) {
     open.touched = true;
     touched_.push_back(key);
   }
+}
+
+void Partition::note_closing(const Detector& detector, const WindowKey& key) {
+  closing_[{detector.when.front().log, key.start + detector.logic.window->options.span}].push_back(key);
+}
+
+// What a state allocates is looked up only when it is large enough to be judged: its memory is cold
+// otherwise.
+void Partition::count_bytes(const WindowLogic& logic, const WindowKey& key, Open& open) {
+  const std::size_t state =
+      open.entry.records >= logic.options.records_min ? open.entry.state->bytes() : logic.state_bytes();
+  const std::size_t bytes = state + sizeof(WindowKey) + sizeof(Open);
+  if (bytes_.size() <= key.detector) bytes_.resize(key.detector + std::size_t{1});
+  bytes_[key.detector] += bytes - open.bytes;
+  open.bytes = static_cast<std::uint32_t>(bytes);
+}
+
+void Partition::drop_window(const WindowKey& key, const Open& open) {
+  bytes_[key.detector] -= open.bytes;
+  windows_.erase(key);
 }
 
 PartitionOutput Partition::turn(std::span<const Detector* const> detectors, const Facts& facts,
@@ -68,45 +96,60 @@ PartitionOutput Partition::turn(std::span<const Detector* const> detectors, cons
   return out;
 }
 
+void Partition::judge_window(const Detector& detector, const WindowKey& key, Open& open,
+                             const BaselineState* baseline, const Facts& facts, PartitionOutput& out) {
+  const WindowLogic& logic = *detector.logic.window;
+  open.touched = false;
+  if (open.entry.records < logic.options.records_min) return;
+  WindowEmit emit(detector, key.detector, open.entry);
+  const Judging judging{{key.start, key.start + logic.options.span},
+                        open.entry.place->account,
+                        open.entry.place->region,
+                        facts};
+  logic.judge(*open.entry.state, baseline, judging, emit);
+  if (open.told && !emit.result) out.withdrawn.push_back(key.hash());
+  open.told = emit.result.has_value();
+  if (emit.result) out.windows.emplace_back(key.hash(), std::move(*emit.result));
+}
+
 void Partition::judge_windows(std::span<const Detector* const> detectors, const Facts& facts,
                               const PartitionTime& time, PartitionOutput& out) {
-  struct Due {
-    WindowKey key;
-    Open* open = nullptr;
-    bool closes = false;
+  std::vector<WindowKey> due, in_order;  // in_order: those with a baseline, which folds in the order of time
+  boost::unordered_flat_set<WindowKey, WindowKeyHash> closes;
+  const auto list = [&](const WindowKey& key) {
+    (detectors[key.detector]->logic.window->has_baseline() ? in_order : due).push_back(key);
   };
-  std::vector<Due> due, in_order;  // in_order: those with a baseline, which folds in the order of time
-  const auto closes = [&](const WindowKey& key) {
-    const Detector& detector = *detectors[key.detector];
-    const TimeMs watermark = time.watermark[static_cast<std::size_t>(detector.when.front().log)];
-    return key.start + detector.logic.window->options.span <= watermark;
-  };
-  const auto list = [&](const WindowKey& key, Open& open, bool closing) {
-    (detectors[key.detector]->logic.window->has_baseline() ? in_order : due).push_back({key, &open, closing});
-  };
+  for (auto at = closing_.begin(); at != closing_.end();) {
+    const auto& [log, end] = at->first;
+    if (end > time.watermark[static_cast<std::size_t>(log)]) {
+      at = closing_.lower_bound(
+          {static_cast<LogKind>(static_cast<int>(log) + 1), std::numeric_limits<TimeMs>::min()});
+      continue;
+    }
+    for (const WindowKey& key : at->second) {
+      if (windows_.contains(key) && closes.insert(key).second) list(key);
+    }
+    at = closing_.erase(at);
+  }
   for (const WindowKey& key : touched_) {
-    if (!closes(key)) list(key, windows_.find(key)->second, false);
+    if (!closes.contains(key)) list(key);
   }
   touched_.clear();
-  for (auto& [key, open] : windows_) {
-    if (closes(key)) list(key, open, true);
-  }
-  std::sort(in_order.begin(), in_order.end(), [](const Due& a, const Due& b) { return a.key < b.key; });
+  std::sort(in_order.begin(), in_order.end());
   due.insert(due.end(), in_order.begin(), in_order.end());
-  // Nothing is added meanwhile and erasing moves nothing, so the pointers hold.
-  for (const Due& item : due) {
-    Open& open = *item.open;
-    const Detector& detector = *detectors[item.key.detector];
+  for (const WindowKey& key : due) {
+    Open& open = windows_.find(key)->second;
+    const Detector& detector = *detectors[key.detector];
     const WindowLogic& logic = *detector.logic.window;
-    const auto log = static_cast<std::size_t>(detector.when.front().log);
+    const bool closing = closes.contains(key);
     Known* known = nullptr;
     if (logic.has_baseline()) {
-      known = &baselines_[{item.key.detector, item.key.entity}];
+      known = &baselines_[{key.detector, key.entity}];
       if (!known->baseline) known->baseline = logic.make_baseline();
-      known->last = std::max(known->last, item.key.start);
-      if (item.closes) {
+      known->last = std::max(known->last, key.start);
+      if (closing) {
         // Only what ended at least the lateness before this window began may judge it.
-        const TimeMs frozen = item.key.start - time.lateness[log];
+        const TimeMs frozen = key.start - time.lateness[static_cast<std::size_t>(detector.when.front().log)];
         auto& waiting = known->waiting;
         while (!waiting.empty() && waiting.begin()->first + logic.options.span <= frozen) {
           logic.fold(*known->baseline, *waiting.begin()->second);
@@ -114,31 +157,19 @@ void Partition::judge_windows(std::span<const Detector* const> detectors, const 
         }
       }
     }
-    const std::uint64_t window = item.key.hash();
     // At its close once more: facts may have been learned since it was last judged.
-    if (open.touched || item.closes) {
-      open.touched = false;
-      WindowEmit emit(detector, item.key.detector, open.entry);
-      const Judging judging{{item.key.start, item.key.start + logic.options.span},
-                            open.entry.account,
-                            open.entry.region,
-                            facts};
-      logic.judge(*open.entry.state, known ? known->baseline.get() : nullptr, judging, emit);
-      if (open.told && !emit.result) out.withdrawn.push_back(window);
-      open.told = emit.result.has_value();
-      if (emit.result) out.windows.emplace_back(window, std::move(*emit.result));
-    }
-    if (!item.closes) continue;
-    out.settled.push_back(window);
+    judge_window(detector, key, open, known ? known->baseline.get() : nullptr, facts, out);
+    if (!closing) continue;
+    if (open.told) out.settled.push_back(key.hash());
     if (known != nullptr) {
-      auto& slot = known->waiting[item.key.start];
+      auto& slot = known->waiting[key.start];
       if (slot) {
         slot->merge(*open.entry.state);
       } else {
         slot = std::move(open.entry.state);
       }
     }
-    windows_.erase(item.key);
+    drop_window(key, open);
   }
 }
 
@@ -214,39 +245,34 @@ void Partition::judge_rows(std::span<const Detector* const> detectors, const Fac
 }
 
 void Partition::evict_windows(std::span<const Detector* const> detectors, PartitionOutput& out) {
-  std::map<std::uint16_t, std::size_t> bytes;
-  for (const auto& [key, open] : windows_)
-    bytes[key.detector] += open.entry.state->bytes() + sizeof(WindowKey) + sizeof(Open);
-  for (const auto& [index, used] : bytes) {
+  for (std::uint16_t index = 0; index < bytes_.size(); ++index) {
+    if (bytes_[index] == 0) continue;
     const std::size_t limit = detectors[index]->logic.window->options.bytes_max / partition_count;
-    if (used <= limit) continue;
+    if (bytes_[index] <= limit) continue;
     // The account that takes most goes first, its oldest window first.
-    struct Place {
+    struct Candidate {
       std::size_t account_bytes;
       std::string_view account;
       WindowKey key;
-      std::size_t bytes;
     };
     std::map<std::string_view, std::size_t> by_account;
-    std::vector<Place> places;
+    std::vector<Candidate> candidates;
     for (const auto& [key, open] : windows_) {
       if (key.detector != index) continue;
-      const std::size_t bytes_of = open.entry.state->bytes() + sizeof(WindowKey) + sizeof(Open);
-      by_account[open.entry.account] += bytes_of;
-      places.push_back({0, open.entry.account, key, bytes_of});
+      by_account[open.entry.place->account] += open.bytes;
+      candidates.push_back({0, open.entry.place->account, key});
     }
-    for (Place& place : places) place.account_bytes = by_account[place.account];
-    std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
+    for (Candidate& candidate : candidates) candidate.account_bytes = by_account[candidate.account];
+    std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
       if (a.account_bytes != b.account_bytes) return a.account_bytes > b.account_bytes;
       return std::tie(a.account, a.key.start, a.key.entity) < std::tie(b.account, b.key.start, b.key.entity);
     });
-    std::size_t left = used;
-    std::size_t gone = 0;
-    for (; gone < places.size() && left > limit; ++gone) left -= std::min(left, places[gone].bytes);
-    out.evicted[index] += gone;
-    for (std::size_t i = 0; i < gone; ++i) {
-      out.settled.push_back(places[i].key.hash());
-      windows_.erase(places[i].key);  // `account` views of the erased are not looked at any more.
+    for (const Candidate& candidate : candidates) {
+      if (bytes_[index] <= limit) break;
+      const Open& open = windows_.find(candidate.key)->second;
+      if (open.told) out.settled.push_back(candidate.key.hash());
+      ++out.evicted[index];
+      drop_window(candidate.key, open);
     }
   }
 }
@@ -280,7 +306,7 @@ void Partition::save(Writer& out) const {
   out(static_cast<std::uint32_t>(keys.size()));
   for (const WindowKey& key : keys) {
     const Open& open = windows_.find(key)->second;
-    out(key, open.told, open.entry.account, open.entry.region);
+    out(key, open.told, open.entry.place->account, open.entry.place->region, open.entry.records);
     open.entry.state->save(out);
   }
   out(static_cast<std::uint32_t>(baselines_.size()));
@@ -312,20 +338,28 @@ void Partition::load(Reader& in, std::span<const Detector* const> detectors) {
     if (index >= detectors.size() || !detectors[index]->logic.window) in.fail();
     return in.failed() ? nullptr : detectors[index]->logic.window.get();
   };
+  std::map<std::pair<std::string, std::string>, std::shared_ptr<const Place>> places;
   std::uint32_t count = 0;
   in(count);
   for (std::uint32_t i = 0; i < count && !in.failed(); ++i) {
     WindowKey key;
     WindowEntry entry;
+    Place place;
     bool told = false;
-    in(key, told, entry.account, entry.region);
+    in(key, told, place.account, place.region, entry.records);
     const WindowLogic* logic = logic_of(key.detector);
     if (logic == nullptr) return;
+    auto& kept = places[{place.account, place.region}];
+    if (!kept) kept = std::make_shared<const Place>(std::move(place));
+    entry.place = kept;
     entry.state = logic->make_state();
     entry.state->load(in);
     Open& open = windows_[key];
+    if (open.entry.state) return in.fail();
     open.entry = std::move(entry);
     open.told = told;
+    count_bytes(*logic, key, open);
+    note_closing(*detectors[key.detector], key);
   }
   in(count);
   for (std::uint32_t i = 0; i < count && !in.failed(); ++i) {

@@ -15,14 +15,12 @@
 
 namespace picket {
 
-constexpr std::size_t partition_count = 64;  // fixed: entities must not move (DESIGN section 3)
-
 // What a partition hands to the aggregator after an epoch, in an order that does not matter.
 struct PartitionOutput {
   std::vector<Detection> detections;                         // of ordered rows
   std::vector<std::pair<std::uint64_t, Detection>> windows;  // of windows, by window
   std::vector<std::uint64_t> withdrawn;                      // windows that no longer say anything
-  std::vector<std::uint64_t> settled;                        // windows that closed
+  std::vector<std::uint64_t> settled;                        // windows that closed with something said
   std::map<std::uint16_t, std::uint64_t> evicted;            // windows and baselines, by detector
   std::uint64_t evicted_rows = 0;
 };
@@ -40,7 +38,7 @@ struct PartitionTime {
 
 class Partition {
  public:
-  void add_window(const WindowKey& key, WindowEntry entry);
+  void add_window(std::span<const Detector* const> detectors, const WindowKey& key, WindowEntry entry);
   void add_row(OrderedRow row) { rows_.push_back(std::move(row)); }
   std::span<const OrderedRow> rows() const { return rows_; }  // in memory
   // After a turn: moves the waiting rows to the file.
@@ -55,8 +53,9 @@ class Partition {
  private:
   struct Open {
     WindowEntry entry;
-    bool touched = false;  // since it was last judged
-    bool told = false;     // its last judgement was a detection
+    std::uint32_t bytes = 0;  // as counted in bytes_
+    bool touched = false;     // since it was last judged
+    bool told = false;        // its last judgement was a detection
   };
   struct Known {      // baseline of one entity
     TimeMs last = 0;  // start of its latest window
@@ -66,6 +65,11 @@ class Partition {
   void judge_windows(std::span<const Detector* const> detectors, const Facts& facts,
                      const PartitionTime& time, PartitionOutput& out);
   void load_rows(const PartitionTime& time, PartitionOutput& out);
+  void judge_window(const Detector& detector, const WindowKey& key, Open& open, const BaselineState* baseline,
+                    const Facts& facts, PartitionOutput& out);
+  void count_bytes(const WindowLogic& logic, const WindowKey& key, Open& open);
+  void note_closing(const Detector& detector, const WindowKey& key);
+  void drop_window(const WindowKey& key, const Open& open);
   void sort_rows();
   void judge_rows(std::span<const Detector* const> detectors, const Facts& facts, const PartitionTime& time,
                   PartitionOutput& out);
@@ -75,6 +79,9 @@ class Partition {
 
   boost::unordered_flat_map<WindowKey, Open, WindowKeyHash> windows_;
   std::vector<WindowKey> touched_;
+  // Windows by log and the time they end; a key may stay behind when its window was evicted.
+  std::map<std::pair<LogKind, TimeMs>, std::vector<WindowKey>> closing_;
+  std::vector<std::size_t> bytes_;  // of the windows of each detector
   std::map<std::pair<std::uint16_t, std::uint64_t>, Known> baselines_;
   std::vector<OrderedRow> rows_;
   std::size_t rows_sorted_ = 0;  // of them the first so many

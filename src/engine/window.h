@@ -75,6 +75,8 @@ struct WindowOptions {
   TimeMs span = 10 * minute_ms;       // windows are [n*span, (n+1)*span)
   std::size_t bytes_max = 64U << 20;  // of all entities' states together; beyond it, eviction
   std::string_view reason = {};       // where the span comes from
+  // A window of fewer records says nothing, so it is not judged: most windows stay below.
+  std::uint32_t records_min = 1;
 };
 
 class WindowLogic {
@@ -82,6 +84,7 @@ class WindowLogic {
   explicit WindowLogic(WindowOptions options) : options(options) {}
   virtual ~WindowLogic() = default;
   virtual std::unique_ptr<WindowState> make_state() const = 0;
+  virtual std::size_t state_bytes() const = 0;  // of a state without what it allocates
   virtual bool has_baseline() const = 0;
   virtual std::unique_ptr<BaselineState> make_baseline() const = 0;  // nullptr: no baseline
   virtual void judge(const WindowState& state, const BaselineState* baseline, const Judging& judging,
@@ -145,6 +148,7 @@ class Logic final : public WindowLogic {
  public:
   using WindowLogic::WindowLogic;
   std::unique_ptr<WindowState> make_state() const override { return std::make_unique<Holder<S>>(); }
+  std::size_t state_bytes() const override { return sizeof(Holder<S>); }
   bool has_baseline() const override { return HasBaseline<S>; }
   std::unique_ptr<BaselineState> make_baseline() const override {
     if constexpr (HasBaseline<S>) {

@@ -84,7 +84,8 @@ extern const Detector portscan = {
         {.span = scan_span,
          // 400,000 pairs: some 40 minutes of a busy VPC, for windows wait that long for late records.
          .bytes_max = 128U << 20,
-         .reason = "A default scan of a host takes seconds to minutes."}),
+         .reason = "A default scan of a host takes seconds to minutes.",
+         .records_min = scan_ports_min}),
     .blind_spots =
         "Scans slower than 25 ports in ten minutes, UDP scans, sweeps of one port over many hosts, and "
         "interfaces whose own address the log does not tell.",

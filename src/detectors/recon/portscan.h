@@ -16,7 +16,7 @@ class PortsTried {
   void add(const FlowRecord& flow, const ProofRecord& record);
   void merge(const PortsTried& other);
   void judge(const Judging& judging, Emit& emit) const;
-  std::size_t bytes() const { return ports_.capacity() * sizeof(std::uint16_t); }
+  std::size_t bytes() const { return ports_.size() * sizeof(std::uint16_t); }
   template <class Ar>
   void io(Ar& ar) {
     std::vector<std::uint16_t> ports(ports_.begin(), ports_.end());

@@ -105,7 +105,9 @@ extern const Detector password_guessing = {
         "to.",
     .when = {flows()},
     .issue = {key::host, key::evidence("direction")},
-    .logic = bucket<PasswordGuessing>({.span = guess_bucket, .reason = "Automation repeats by the hour."}),
+    .logic = bucket<PasswordGuessing>({.span = guess_bucket,
+                                       .reason = "Automation repeats by the hour.",
+                                       .records_min = guess_sessions_min}),
     .blind_spots =
         "Guesses slower than 15 sessions in ten minutes or spread over many sources, other ports than 22 and "
         "3389, and sources that always did so.",
