@@ -1,5 +1,4 @@
 # Tables of api/tables.h, generated from data/api into the build directory, and what the module needs besides.
-pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET GLOBAL re2)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 set(api_tables ${CMAKE_CURRENT_BINARY_DIR}/api_tables.cpp)
 set(api_data ${PROJECT_SOURCE_DIR}/data/api)

@@ -28,7 +28,7 @@ void write_type(JsonWriter& json, const Detector& detector, const FindingType& t
   json.begin_object();
   json.member("type", type.name);
   json.member("detector", detector.name);
-  json.member("origin", type.origin == Origin::picket ? "picket" : "guardduty");
+  json.member("origin", name_of(type.origin));
   json.member("severity", number_of(type.severity));
   json.key("logs");
   json.begin_array();

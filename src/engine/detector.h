@@ -25,8 +25,11 @@ struct Mitre {
   std::string_view tactic, technique;  // ATT&CK ids: "TA0005", "T1562.008"
 };
 
-// Whose finding type it is: GuardDuty's, or one that only picket raises.
-enum class Origin : std::uint8_t { guardduty, picket };
+// Whose finding type it is: GuardDuty's, one that only picket raises, or that of a user's rule.
+enum class Origin : std::uint8_t { guardduty, picket, rule };
+constexpr std::string_view name_of(Origin origin) {
+  return origin == Origin::guardduty ? "guardduty" : origin == Origin::picket ? "picket" : "rule";
+}
 
 struct FindingType {
   std::string_view name;  // "Stealth:IAMUser/CloudTrailLoggingDisabled"
@@ -59,6 +62,8 @@ struct Trigger {
   std::vector<std::string_view> verbs, resources;
   // Whole objects instead of records.
   bool objects = false;
+  // A rule: the engine's RecordMatcher tells which records.
+  bool matched = false;
 };
 
 // What is known of an object when it was read to its end.
@@ -151,6 +156,8 @@ class OrderedState {
   virtual ~OrderedState() = default;
   // Raises `row`, possibly changed, by returning it. Facts are as of any time up to the watermark.
   virtual std::optional<Candidate> step(const Candidate& row, const Facts& facts) = 0;
+  // Nothing before `watermark` matters any more: the engine forgets the state.
+  virtual bool is_spent(TimeMs /*watermark*/) const { return false; }
   virtual void save(Writer& out) = 0;
   virtual void load(Reader& in) = 0;
 };
@@ -165,7 +172,7 @@ struct Logic {
   // window and bucket
   std::shared_ptr<const WindowLogic> window;
   // ordered: the function above selects, this makes the state that judges.
-  std::unique_ptr<OrderedState> (*ordered)() = nullptr;
+  std::function<std::unique_ptr<OrderedState>()> ordered;
 };
 
 inline Logic each(std::optional<Evidence> (*judge)(const CloudTrailEvent&, const Context&)) {
@@ -212,8 +219,7 @@ struct OrderedHolder final : OrderedState {
 template <class State, class Event>
 Logic ordered(std::optional<Evidence> (*select)(const Event&, const Context&)) {
   Logic logic = each(select);
-  logic.ordered =
-      +[]() -> std::unique_ptr<OrderedState> { return std::make_unique<detail::OrderedHolder<State>>(); };
+  logic.ordered = [] { return std::make_unique<detail::OrderedHolder<State>>(); };
   return logic;
 }
 
@@ -228,6 +234,8 @@ struct Detector {
   Logic logic;
   // What it cannot see, a sentence for the reference.
   std::string_view blind_spots = {};
+  // Of a rule: hash of what it says. State of another version cannot be read.
+  std::uint64_t version = 0;
 };
 
 }  // namespace picket

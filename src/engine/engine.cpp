@@ -19,7 +19,7 @@ constexpr std::string_view snapshot_magic = "picketS1";
 // Which build of detectors wrote a snapshot: state of other detectors or in another order cannot be read.
 std::uint64_t detectors_hash(std::span<const Detector* const> detectors) {
   std::uint64_t hash = snapshot_version;
-  for (const Detector* detector : detectors) hash = hash_mix(hash, hash64(detector->name));
+  for (const Detector* detector : detectors) hash = hash_mix(hash, hash64(detector->name, detector->version));
   return hash;
 }
 
@@ -32,9 +32,11 @@ std::uint64_t EvictionCounts::total() const {
 }
 
 Engine::Engine(std::span<const Detector* const> detectors, std::shared_ptr<const IntelIndex> intel,
-               Lateness lateness, EngineLimits limits, unsigned threads)
+               Lateness lateness, EngineLimits limits, unsigned threads,
+               std::shared_ptr<const RecordMatcher> rules)
     : detectors_(detectors),
       intel_(std::move(intel)),
+      rules_(std::move(rules)),
       lateness_(lateness),
       limits_(limits),
       triggers_(detectors),
@@ -54,7 +56,8 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
   ++epoch_;
   remember_keys(objects);
   claim_minutes(objects);
-  const EpochTables tables{detectors_, &triggers_, intel_.get(), watermark_, limits_.filter, &claims_};
+  const EpochTables tables{detectors_,     &triggers_, intel_.get(), watermark_,
+                           limits_.filter, &claims_,   rules_.get()};
   std::vector<ObjectOutput> object_outputs(objects.size());
   for (WorkerOutput& output : outputs_) output.clear();
 

@@ -99,8 +99,10 @@ struct LeftOut {
 
 class Engine {
  public:
+  // `rules`, if any, answers with indexes of `detectors`.
   Engine(std::span<const Detector* const> detectors, std::shared_ptr<const IntelIndex> intel,
-         Lateness lateness, EngineLimits limits, unsigned threads);
+         Lateness lateness, EngineLimits limits, unsigned threads,
+         std::shared_ptr<const RecordMatcher> rules = nullptr);
   ~Engine();
 
   EpochResult run_epoch(std::span<const EpochObject> objects, const PendingBounds& pending);
@@ -154,6 +156,7 @@ class Engine {
 
   std::span<const Detector* const> detectors_;
   std::shared_ptr<const IntelIndex> intel_;
+  const std::shared_ptr<const RecordMatcher> rules_;
   const Lateness lateness_;
   const EngineLimits limits_;
   TriggerIndex triggers_;

@@ -105,6 +105,73 @@ void ObjectRun::fold(Detection detection) {
   }
 }
 
+bool ObjectRun::is_ordered(std::uint16_t detector) const {
+  return tables_.detectors[detector]->logic.ordered != nullptr;
+}
+
+void ObjectRun::raise(const CloudTrailEvent& event, std::uint64_t position, std::uint16_t detector,
+                      Evidence evidence, std::span<const IntelHit> hits) {
+  const ProofRecord record{event.event_time, object_, records_before_ + position,
+                           std::string(event.event_id)};
+  if (is_ordered(detector)) {
+    out_.rows.push_back(
+        {OrderedRow(detector, *tables_.detectors[detector], std::move(evidence), event, record, hits, info_),
+         object_index_, position});
+    return;
+  }
+  out_.pending.push_back(
+      {std::make_unique<Detection>(make_detection(detector, std::move(evidence),
+                                                  subject_of(event, ResourceKind::access_key), record, hits)),
+       object_index_, position});
+}
+
+void ObjectRun::raise(const AuditEvent& event, std::uint64_t position, std::uint16_t detector,
+                      Evidence evidence, std::span<const IntelHit> hits) {
+  const ProofRecord record{event.request_received_timestamp, object_, records_before_ + position,
+                           std::string(event.audit_id)};
+  if (is_ordered(detector)) {
+    out_.rows.push_back({OrderedRow(detector, *tables_.detectors[detector], std::move(evidence),
+                                    subject_of(event), record, hits, info_),
+                         object_index_, position});
+    return;
+  }
+  out_.pending.push_back({std::make_unique<Detection>(
+                              make_detection(detector, std::move(evidence), subject_of(event), record, hits)),
+                          object_index_, position});
+}
+
+// Flow and DNS records: rows of ordered detectors wait for the watermark, everything else is merged at once.
+void ObjectRun::keep(std::uint16_t detector, Evidence evidence, Subject subject, const ProofRecord& record,
+                     std::uint64_t position, std::span<const IntelHit> hits) {
+  if (is_ordered(detector)) {
+    out_.rows.push_back({OrderedRow(detector, *tables_.detectors[detector], std::move(evidence),
+                                    std::move(subject), record, hits, info_),
+                         object_index_, position});
+  } else {
+    fold(make_detection(detector, std::move(evidence), std::move(subject), record, hits));
+  }
+}
+
+void ObjectRun::raise(const FlowRecord& flow, std::uint16_t detector, Evidence evidence) {
+  sight(flow);
+  const bool remote_is_source = flow.srcaddr.is_public() && !flow.dstaddr.is_public();
+  keep(detector, std::move(evidence), subject_of(flow, remote_is_source),
+       {flow.start_ms(), object_, records_before_ + flow.position, {}}, flow.position, {});
+}
+
+void ObjectRun::raise(const DnsQuery& query, std::uint64_t position, std::uint16_t detector,
+                      Evidence evidence, std::span<const IntelHit> hits) {
+  keep(detector, std::move(evidence), subject_of(query),
+       {query.query_timestamp, object_, records_before_ + position, {}}, position, hits);
+}
+
+template <class Event>
+std::span<RuleHit> ObjectRun::rule_hits(LogKind log, const Event& event) {
+  hits_.clear();
+  if (tables_.rules != nullptr && tables_.rules->wants(log)) tables_.rules->match(event, hits_);
+  return hits_;
+}
+
 void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t position) {
   if (left_out(event.event_time, event.recipient_account_id)) return;
   saw(LogKind::cloudtrail, event.event_time);
@@ -121,18 +188,7 @@ void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t positi
   const auto run = [&](std::uint16_t index, const Context& context, std::span<const IntelHit> hits) {
     const Detector& detector = *tables_.detectors[index];
     std::optional<Evidence> evidence = detector.logic.cloudtrail(event, context);
-    if (!evidence) return;
-    const ProofRecord record{event.event_time, object_, records_before_ + position,
-                             std::string(event.event_id)};
-    if (detector.logic.ordered != nullptr) {
-      out_.rows.push_back({OrderedRow(index, detector, std::move(*evidence), event, record, hits, info_),
-                           object_index_, position});
-      return;
-    }
-    Subject subject = subject_of(event, ResourceKind::access_key);
-    out_.pending.push_back({std::make_unique<Detection>(make_detection(index, std::move(*evidence),
-                                                                       std::move(subject), record, hits)),
-                            object_index_, position});
+    if (evidence) raise(event, position, index, std::move(*evidence), hits);
   };
 
   Context context{.account = event.recipient_account_id, .region = event.aws_region};
@@ -149,6 +205,8 @@ void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t positi
       if (any_listed(context.hits, listed.categories)) run(listed.detector, context, context.hits);
     }
   }
+  for (RuleHit& hit : rule_hits(LogKind::cloudtrail, event))
+    raise(event, position, hit.detector, std::move(hit.evidence), {});
 }
 
 void ObjectRun::sight(const FlowRecord& flow) {
@@ -264,12 +322,12 @@ void ObjectRun::take_flows(std::span<const FlowRecord> records) {
     for (const FlowRecord& flow : records) {
       const Context context{.account = flow.account_id, .region = info_.region};
       std::optional<Evidence> evidence = tables_.detectors[index]->logic.flow(flow, context);
-      if (!evidence) continue;
-      sight(flow);
-      const bool remote_is_source = flow.srcaddr.is_public() && !flow.dstaddr.is_public();
-      fold(make_detection(index, std::move(*evidence), subject_of(flow, remote_is_source),
-                          {flow.start_ms(), object_, records_before_ + flow.position, {}}, {}));
+      if (evidence) raise(flow, index, std::move(*evidence));
     }
+  }
+  if (tables_.rules == nullptr || !tables_.rules->wants(LogKind::vpcflow)) return;
+  for (const FlowRecord& flow : records) {
+    for (RuleHit& hit : rule_hits(LogKind::vpcflow, flow)) raise(flow, hit.detector, std::move(hit.evidence));
   }
 }
 
@@ -288,9 +346,7 @@ void ObjectRun::on_dns(const DnsQuery& query, std::uint64_t position) {
   context.hits = tables_.intel->match_domain(query.query_name);
   const auto run = [&](std::uint16_t index, std::span<const IntelHit> hits) {
     std::optional<Evidence> evidence = tables_.detectors[index]->logic.dns(query, context);
-    if (!evidence) return;
-    fold(make_detection(index, std::move(*evidence), subject_of(query),
-                        {query.query_timestamp, object_, records_before_ + position, {}}, hits));
+    if (evidence) raise(query, position, index, std::move(*evidence), hits);
   };
   if (!context.hits.empty()) {
     for (const auto& listed : tables_.triggers->listed(LogKind::dns)) {
@@ -304,6 +360,8 @@ void ObjectRun::on_dns(const DnsQuery& query, std::uint64_t position) {
     window.logic->add_dns(query, {query.query_timestamp, object_, records_before_ + position, {}}, this,
                           &window_state);
   }
+  for (RuleHit& hit : rule_hits(LogKind::dns, query))
+    raise(query, position, hit.detector, std::move(hit.evidence), {});
 }
 
 void ObjectRun::on_audit(const AuditEvent& event, std::uint64_t position) {
@@ -325,25 +383,17 @@ void ObjectRun::on_audit(const AuditEvent& event, std::uint64_t position) {
       for (const std::string_view category : audit.trigger->categories) listed |= context.listed(category);
       if (!listed) return;
     }
-    const Detector& detector = *tables_.detectors[audit.detector];
-    std::optional<Evidence> evidence = detector.logic.audit(event, context);
+    std::optional<Evidence> evidence = tables_.detectors[audit.detector]->logic.audit(event, context);
     if (!evidence) return;
-    const ProofRecord record{time, object_, records_before_ + position, std::string(event.audit_id)};
-    const auto hits = audit.trigger->listed ? context.hits : std::span<const IntelHit>{};
-    if (detector.logic.ordered != nullptr) {
-      out_.rows.push_back(
-          {OrderedRow(audit.detector, detector, std::move(*evidence), event, record, hits, info_),
-           object_index_, position});
-      return;
-    }
-    out_.pending.push_back({std::make_unique<Detection>(make_detection(audit.detector, std::move(*evidence),
-                                                                       subject_of(event), record, hits)),
-                            object_index_, position});
+    raise(event, position, audit.detector, std::move(*evidence),
+          audit.trigger->listed ? context.hits : std::span<const IntelHit>{});
   };
   for (const auto& audit : tables_.triggers->audits(event)) run(audit);
   for (const auto& audit : tables_.triggers->open_audits()) {
     if (TriggerIndex::wants(*audit.trigger, event)) run(audit);
   }
+  for (RuleHit& hit : rule_hits(LogKind::k8saudit, event))
+    raise(event, position, hit.detector, std::move(hit.evidence), {});
 }
 
 void ObjectRun::on_filtered(LogKind, std::uint64_t, std::string_view reason) {

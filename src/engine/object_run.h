@@ -16,6 +16,7 @@
 #include "engine/detector.h"
 #include "engine/flow_claims.h"
 #include "engine/ordered_row.h"
+#include "engine/record_matcher.h"
 #include "engine/trigger_index.h"
 #include "enrich/intel.h"
 #include "ledger/object_ledger.h"
@@ -114,6 +115,7 @@ struct EpochTables {
   std::array<TimeMs, log_kinds.size()> watermark{};  // of each kind at the epoch's start
   RecordFilter filter;
   const FlowClaims* claims = nullptr;
+  const RecordMatcher* rules = nullptr;  // may be absent
 };
 
 class ObjectRun final : public EventSink {
@@ -144,6 +146,19 @@ class ObjectRun final : public EventSink {
   Detection make_detection(std::uint16_t detector, Evidence evidence, Subject subject,
                            const ProofRecord& record, std::span<const IntelHit> hits) const;
   void fold(Detection detection);
+  void raise(const CloudTrailEvent& event, std::uint64_t position, std::uint16_t detector, Evidence evidence,
+             std::span<const IntelHit> hits);
+  void raise(const AuditEvent& event, std::uint64_t position, std::uint16_t detector, Evidence evidence,
+             std::span<const IntelHit> hits);
+  void raise(const FlowRecord& flow, std::uint16_t detector, Evidence evidence);
+  void raise(const DnsQuery& query, std::uint64_t position, std::uint16_t detector, Evidence evidence,
+             std::span<const IntelHit> hits);
+  bool is_ordered(std::uint16_t detector) const;
+  void keep(std::uint16_t detector, Evidence evidence, Subject subject, const ProofRecord& record,
+            std::uint64_t position, std::span<const IntelHit> hits);
+  // What the rules say of a record, in hits_.
+  template <class Event>
+  std::span<RuleHit> rule_hits(LogKind log, const Event& event);
   void sight(const FlowRecord& flow);
   void on_listed_flow(const FlowRecord& flow, bool source);
   static WindowState& window_state(void* self, const WindowLogic& logic, std::uint64_t entity, TimeMs start);
@@ -159,6 +174,7 @@ class ObjectRun final : public EventSink {
   // Set when another flow log may tell the same: the id of this object's own.
   std::string_view overlapping_flow_log_;
   TimeSampler times_;
+  std::vector<RuleHit> hits_;
   std::uint16_t current_detector_ = 0;  // whose window is being filled
   std::string_view current_account_;
   std::shared_ptr<const Place> place_;          // of the latest window

@@ -136,13 +136,13 @@ OrderedRow::OrderedRow(std::uint16_t index, const Detector& detector, Evidence e
 }
 
 OrderedRow::OrderedRow(std::uint16_t index, const Detector& detector, Evidence evidence,
-                       const AuditEvent& event, const ProofRecord& record, std::span<const IntelHit> hits,
+                       const Subject& subject, const ProofRecord& record, std::span<const IntelHit> hits,
                        const ObjectInfo& object)
     : time_(record.time), object_(record.object), position_(record.position), detector_(index) {
-  const Subject subject = subject_of(event);
   const std::string entity = issue_value(subject, evidence.values, detector.entity);
-  packed_ = pack({record.event_id, entity, object.account, object.region, evidence.type, evidence.severity,
-                  std::move(evidence.values), intel_evidence(hits), LogKind::k8saudit},
+  packed_ = pack({record.event_id, entity, or_else(subject.account, object.account),
+                  or_else(subject.region, object.region), evidence.type, evidence.severity,
+                  std::move(evidence.values), intel_evidence(hits), detector.when.front().log},
                  [&](Writer& out) { out(subject); });
 }
 

@@ -11,7 +11,6 @@
 
 #include "decode/decoder.h"
 #include "engine/detector.h"
-#include "event/audit_event.h"
 #include "event/cloudtrail_event.h"
 #include "finding/subject.h"
 
@@ -24,7 +23,8 @@ class OrderedRow {
   // none.
   OrderedRow(std::uint16_t index, const Detector& detector, Evidence evidence, const CloudTrailEvent& event,
              const ProofRecord& record, std::span<const IntelHit> hits, const ObjectInfo& object);
-  OrderedRow(std::uint16_t index, const Detector& detector, Evidence evidence, const AuditEvent& event,
+  // Of a record of another kind, by its subject.
+  OrderedRow(std::uint16_t index, const Detector& detector, Evidence evidence, const Subject& subject,
              const ProofRecord& record, std::span<const IntelHit> hits, const ObjectInfo& object);
 
   TimeMs time() const { return time_; }

@@ -242,6 +242,10 @@ void Partition::judge_rows(std::span<const Detector* const> detectors, const Fac
   }
   rows_.erase(rows_.begin(), rows_.begin() + static_cast<std::ptrdiff_t>(judged));
   rows_sorted_ = rows_.size();
+  std::erase_if(ordered_, [&](const auto& item) {
+    const LogKind log = detectors[item.first.first]->when.front().log;
+    return item.second->is_spent(time.watermark[static_cast<std::size_t>(log)]);
+  });
 }
 
 void Partition::evict_windows(std::span<const Detector* const> detectors, PartitionOutput& out) {

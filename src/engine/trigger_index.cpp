@@ -34,6 +34,7 @@ TriggerIndex::TriggerIndex(std::span<const Detector* const> detectors) {
     const Detector& detector = *detectors[i];
     const auto index = static_cast<std::uint16_t>(i);
     for (const Trigger& trigger : detector.when) {
+      if (trigger.matched) continue;
       const auto log = static_cast<std::size_t>(trigger.log);
       if (detector.logic.window) {
         windows_[log].push_back({index, detector.logic.window.get()});

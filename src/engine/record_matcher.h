@@ -1,0 +1,34 @@
+// Rules beside the detectors: many predicates compiled together, asked once for a record. src/rules
+// implements it.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/evidence.h"
+#include "event/audit_event.h"
+#include "event/cloudtrail_event.h"
+#include "event/dns_query.h"
+#include "event/flow_record.h"
+#include "event/kind.h"
+
+namespace picket {
+
+struct RuleHit {
+  std::uint16_t detector = 0;  // of the engine's, whose trigger is `matched`
+  Evidence evidence{};
+};
+
+class RecordMatcher {
+ public:
+  virtual ~RecordMatcher() = default;
+  // Whether there are rules for this kind of log at all.
+  virtual bool wants(LogKind log) const = 0;
+  // Adds what the record raises. Called by several threads at once.
+  virtual void match(const CloudTrailEvent& event, std::vector<RuleHit>& hits) const = 0;
+  virtual void match(const AuditEvent& event, std::vector<RuleHit>& hits) const = 0;
+  virtual void match(const FlowRecord& flow, std::vector<RuleHit>& hits) const = 0;
+  virtual void match(const DnsQuery& query, std::vector<RuleHit>& hits) const = 0;
+};
+
+}  // namespace picket

@@ -1,0 +1,239 @@
+#include "rules/rule_set.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/hash.h"
+#include "rules/correlation.h"
+
+namespace picket::rules {
+
+namespace {
+
+constexpr std::size_t evidence_items_max = 20;
+constexpr std::size_t evidence_bytes_max = 300;
+// Distinct values of one record that a correlation counts.
+constexpr std::size_t values_max = 100;
+
+std::string clipped(std::string_view text) {
+  if (text.size() <= evidence_bytes_max) return std::string(text);
+  std::size_t end = evidence_bytes_max;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // not inside a character
+  return std::string(text.substr(0, end)) + "…";
+}
+
+std::uint64_t version_of(const Predicate& predicate) {
+  std::uint64_t hash = hash_mix(static_cast<std::uint64_t>(predicate.op), predicate.parts.size());
+  if (predicate.op == Predicate::Op::test) {
+    const FieldTest& test = predicate.test;
+    hash = hash_mix(hash, hash64(test.field, static_cast<std::uint64_t>(test.kind)));
+    hash = hash_mix(hash, (test.cased ? 1U : 0U) | (test.of_fields ? 2U : 0U));
+    for (const std::string& value : test.values) hash = hash_mix(hash, hash64(value));
+  }
+  for (const Predicate& part : predicate.parts) hash = hash_mix(hash, version_of(part));
+  return hash;
+}
+
+// What a rule says, so that state of another wording is not read.
+std::uint64_t version_of(const Rule& rule) {
+  std::uint64_t hash = hash_mix(hash64(rule.type), version_of(rule.when));
+  if (!rule.correlation) return hash;
+  const Correlation& correlation = *rule.correlation;
+  hash = hash_mix(hash, static_cast<std::uint64_t>(correlation.type));
+  hash = hash_mix(hash, static_cast<std::uint64_t>(correlation.timespan));
+  hash = hash_mix(hash, correlation.at_least);
+  hash = hash_mix(hash, correlation.at_most.value_or(0));
+  for (const Correlation::Reference& reference : correlation.rules) {
+    hash = hash_mix(hash, hash64(reference.rule));
+    for (const std::string& field : reference.group_by) hash = hash_mix(hash, hash64(field));
+    hash = hash_mix(hash, hash64(reference.field));
+  }
+  return hash;
+}
+
+CompiledPredicates::Scratch& scratch_of_thread(LogKind log) {
+  thread_local std::array<CompiledPredicates::Scratch, log_kinds.size()> scratch;
+  return scratch[static_cast<std::size_t>(log)];
+}
+
+}  // namespace
+
+RuleSet::RuleSet(std::vector<Rule> rules, std::span<const Detector* const> builtin)
+    : rules_(std::move(rules)),
+      titles_(rules_.size()),
+      detectors_(builtin.begin(), builtin.end()),
+      detector_of_(rules_.size(), none),
+      rule_of_detector_(builtin.size(), none),
+      matches_(rules_.size()) {
+  for (std::uint32_t i = 0; i < rules_.size(); ++i) {
+    const Rule& rule = rules_[i];
+    if (rule.correlation) {
+      for (const Correlation::Reference& reference : rule.correlation->rules) {
+        for (const Rule& other : rules_) {
+          if (other.id == reference.rule) titles_[i].push_back(other.title);
+        }
+      }
+    }
+    if (!rule.raises) continue;
+    detector_of_[i] = static_cast<std::uint32_t>(detectors_.size());
+    rule_of_detector_.push_back(i);
+    add_detector(rule);
+  }
+  for (const LogKind log : log_kinds) compile(log);
+}
+
+void RuleSet::add_detector(const Rule& rule) {
+  const auto number = static_cast<std::size_t>(&rule - rules_.data());
+  Detector detector;
+  detector.name = rule.name;
+  detector.types = {{.name = rule.type,
+                     .severity = severity_of(rule.severity),
+                     .mitre = {rule.tactic, rule.technique},
+                     .resource = rule.resource,
+                     .origin = rule.origin,
+                     .title = rule.title,
+                     .description = rule.description.empty() ? rule.title : rule.description}};
+  detector.summary = rule.title;
+  detector.when = {{.log = rule.log, .matched = true}};
+  detector.issue = rule.issue;
+  detector.version = version_of(rule);
+  if (rule.correlation) {
+    detector.entity = key::evidence(row_evidence::group);
+    detector.logic.ordered = [&rule, &titles = titles_[number]] {
+      return make_correlation_state(*rule.correlation, titles);
+    };
+  }
+  own_detectors_.push_back(std::move(detector));
+  detectors_.push_back(&own_detectors_.back());
+}
+
+void RuleSet::compile(LogKind log) {
+  Log& compiled = logs_[static_cast<std::size_t>(log)];
+  std::vector<const Predicate*> predicates;
+  for (std::uint32_t i = 0; i < rules_.size(); ++i) {
+    if (rules_[i].log != log || rules_[i].correlation) continue;
+    predicates.push_back(&rules_[i].when);
+    compiled.rules.push_back({i, detector_of_[i], {}, {}});
+  }
+  compiled.predicates = std::make_unique<CompiledPredicates>(log, predicates);
+  for (Matched& matched : compiled.rules) {
+    for (const std::string& field : rules_[matched.rule].fields)
+      matched.shown.push_back(compiled.predicates->field(field));
+    for (std::uint32_t i = 0; i < rules_.size(); ++i) {
+      if (!rules_[i].correlation || rules_[i].log != log) continue;
+      const std::vector<Correlation::Reference>& references = rules_[i].correlation->rules;
+      for (std::uint32_t number = 0; number < references.size(); ++number) {
+        if (references[number].rule != rules_[matched.rule].id) continue;
+        Use use{i, number, {}, none};
+        for (const std::string& field : references[number].group_by)
+          use.group_by.push_back(compiled.predicates->field(field));
+        if (!references[number].field.empty())
+          use.value = compiled.predicates->field(references[number].field);
+        matched.uses.push_back(std::move(use));
+      }
+    }
+  }
+}
+
+const Rule* RuleSet::rule_of(std::size_t detector) const {
+  const std::uint32_t rule = rule_of_detector_[detector];
+  return rule == none ? nullptr : &rules_[rule];
+}
+
+void RuleSet::match(const CloudTrailEvent& event, std::vector<RuleHit>& hits) const {
+  match(LogKind::cloudtrail, {.cloudtrail = &event},
+        event.recipient_account_id.empty() ? event.user_identity.account_id : event.recipient_account_id,
+        hits);
+}
+void RuleSet::match(const AuditEvent& event, std::vector<RuleHit>& hits) const {
+  match(LogKind::k8saudit, {.audit = &event}, event.cluster_name, hits);
+}
+void RuleSet::match(const FlowRecord& flow, std::vector<RuleHit>& hits) const {
+  match(LogKind::vpcflow, {.flow = &flow}, flow.account_id, hits);
+}
+void RuleSet::match(const DnsQuery& query, std::vector<RuleHit>& hits) const {
+  match(LogKind::dns, {.dns = &query}, query.account_id, hits);
+}
+
+void RuleSet::match(LogKind kind, const RecordView& record, std::string_view account,
+                    std::vector<RuleHit>& hits) const {
+  const Log& log = of_log(kind);
+  CompiledPredicates::Scratch& scratch = scratch_of_thread(kind);
+  thread_local std::vector<std::uint32_t> matched;
+  log.predicates->match(record, scratch, matched);
+  if (matched.empty()) return;
+
+  // One row for a record, a correlation and a group, whichever of the correlation's rules matched.
+  struct Row {
+    std::uint32_t correlation;
+    std::string group, rules;
+    std::uint32_t value;
+  };
+  std::vector<Row> rows;
+  for (const std::uint32_t predicate : matched) {
+    const Matched& rule = log.rules[predicate];
+    matches_[rule.rule].fetch_add(1, std::memory_order_relaxed);
+    if (rule.detector != none)
+      hits.push_back({static_cast<std::uint16_t>(rule.detector), evidence_of(log, predicate, scratch)});
+    for (const Use& use : rule.uses) {
+      Row row{use.correlation, std::string(account), std::to_string(use.number), use.value};
+      const std::vector<std::string>& names = rules_[use.correlation].correlation->group_by;
+      bool whole = true;
+      for (std::size_t i = 0; i < use.group_by.size(); ++i) {
+        const std::vector<FieldValue>& values = scratch.fields.values(use.group_by[i]);
+        if (values.empty()) {
+          whole = false;  // An event without the field belongs to no group.
+          break;
+        }
+        row.group +=
+            fmt::format("{}{}={}", row.group.empty() ? "" : ", ", names[i], clipped(values.front().text));
+      }
+      if (!whole) continue;
+      const auto same = std::find_if(rows.begin(), rows.end(), [&](const Row& other) {
+        return other.correlation == row.correlation && other.group == row.group;
+      });
+      if (same == rows.end()) {
+        rows.push_back(std::move(row));
+      } else {
+        same->rules += ',' + row.rules;
+      }
+    }
+  }
+  for (const Row& row : rows) {
+    const Rule& rule = rules_[row.correlation];
+    Evidence evidence{
+        {"rule", rule.title}, {row_evidence::group, row.group}, {row_evidence::rules, row.rules}};
+    evidence.severity = rule.severity;
+    if (row.value != none) {
+      std::vector<FieldValue>& values = scratch.fields.values(row.value);
+      for (std::size_t i = 0; i < std::min(values.size(), values_max); ++i)
+        evidence.add(row_evidence::value, clipped(values[i].text));
+    }
+    hits.push_back({static_cast<std::uint16_t>(detector_of_[row.correlation]), std::move(evidence)});
+  }
+}
+
+Evidence RuleSet::evidence_of(const Log& log, std::uint32_t predicate,
+                              CompiledPredicates::Scratch& scratch) const {
+  const Matched& matched = log.rules[predicate];
+  const Rule& rule = rules_[matched.rule];
+  Evidence evidence{{"rule", rule.title}};
+  evidence.severity = rule.severity;
+  const auto add = [&](const std::string& field, std::string_view value) {
+    const std::string_view name = field.empty() ? std::string_view("keyword") : std::string_view(field);
+    const auto same = [&](const auto& item) { return item.first == name; };
+    if (evidence.values.size() >= evidence_items_max ||
+        std::any_of(evidence.values.begin(), evidence.values.end(), same))
+      return;
+    evidence.add(name, clipped(value));
+  };
+  for (const auto& passed : log.predicates->passed(predicate, scratch)) add(*passed.field, passed.value);
+  for (const std::uint32_t field : matched.shown) {
+    const std::vector<FieldValue>& values = scratch.fields.values(field);
+    if (!values.empty()) add(log.predicates->fields().name(field), values.front().text);
+  }
+  return evidence;
+}
+
+}  // namespace picket::rules
