@@ -422,26 +422,32 @@ std::string_view FieldReader::lower(FieldValue& value) {
   if (std::none_of(value.text.begin(), value.text.end(), upper)) {
     value.lower = value.text;
   } else {
-    std::string text(value.text);
+    std::string& text = next_text();
+    text = value.text;
     for (char& c : text) {
       if (upper(c)) c = static_cast<char>(c + ('a' - 'A'));
     }
-    value.lower = keep(std::move(text));
+    value.lower = text;
   }
   return value.lower;
 }
 
-void FieldReader::add(const IpAddress& ip) { current_->push_back({keep(ip.to_string()), {}, &ip}); }
-
-void FieldReader::add_number(std::uint64_t number) {
-  current_->push_back({keep(fmt::format("{}", number)), {}, nullptr});
+void FieldReader::add(const IpAddress& ip) {
+  std::string& text = next_text();
+  text = ip.to_string();
+  current_->push_back({text, {}, &ip});
 }
 
-std::string_view FieldReader::keep(std::string text) {
+void FieldReader::add_number(std::uint64_t number) {
+  std::string& text = next_text();
+  text.clear();
+  fmt::format_to(std::back_inserter(text), "{}", number);
+  current_->push_back({text, {}, nullptr});
+}
+
+std::string& FieldReader::next_text() {
   if (texts_used_ == texts_.size()) texts_.emplace_back();
-  std::string& place = texts_[texts_used_++];
-  place = std::move(text);
-  return place;
+  return texts_[texts_used_++];
 }
 
 std::string_view FieldReader::document_text(unsigned number) const {
@@ -525,7 +531,7 @@ void FieldReader::take(const dom::element& element) {
       return;
     }
     default:
-      return add(keep(simdjson::minify(element)));
+      return add(next_text() = simdjson::minify(element));
   }
 }
 

@@ -94,7 +94,7 @@ class FieldReader {
     simdjson::dom::parser parser;
     std::optional<simdjson::dom::element> root;
   };
-  std::string_view keep(std::string text);
+  std::string& next_text();  // to be kept until the next begin()
   std::string_view document_text(unsigned document) const;
   const std::optional<simdjson::dom::element>& document(unsigned number);
   void walk(const simdjson::dom::element& element, const std::vector<std::string>& path, std::size_t step);
