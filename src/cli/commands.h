@@ -22,6 +22,7 @@ void add_findings(CLI::App& program, Run& run);
 void add_explain(CLI::App& program, Run& run);
 void add_detectors(CLI::App& program, Run& run);
 void add_credentials(CLI::App& program, Run& run);
+void add_rules(CLI::App& program, Run& run);
 void add_intel(CLI::App& program, Run& run);
 void add_config(CLI::App& program, Run& run);
 

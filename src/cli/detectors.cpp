@@ -44,12 +44,27 @@ void write_type(JsonWriter& json, const Detector& detector, const FindingType& t
   json.end_object();
 }
 
-int run_detectors(const std::string& wanted, const std::string& format) {
+int run_detectors(const std::string& wanted, const std::string& format, const std::string& config_path) {
+  Config config;
+  if (!config_path.empty()) {
+    auto read = load_config(config_path);
+    if (!read) {
+      fmt::print(stderr, "picket: {}\n", read.error().message());
+      return exit_usage;
+    }
+    config = std::move(*read);
+  }
+  auto loaded = load_rules(config.rules);
+  if (!loaded) {
+    fmt::print(stderr, "picket: {}\n", loaded.error().message());
+    return exit_usage;
+  }
+  const rules::RuleSet rules(std::move(loaded->rules), all_detectors());
   std::string text;
   JsonWriter json(text);
   json.begin_array();
   bool any = false;
-  for (const Detector* detector : all_detectors()) {
+  for (const Detector* detector : rules.detectors()) {
     for (const FindingType& type : detector->types) {
       if (!wanted.empty() && type.name != wanted) continue;
       any = true;
@@ -113,7 +128,11 @@ void add_detectors(CLI::App& program, Run& run) {
   CLI::App* command = program.add_subcommand("detectors", "List what can be detected");
   command->add_option("TYPE", *type, "Tell all about one finding type");
   command->add_option("--format", *format, "table or json")->check(CLI::IsMember({"table", "json"}));
-  command->callback([type, format, &run] { run = [type, format] { return run_detectors(*type, *format); }; });
+  auto config = std::make_shared<std::string>();
+  command->add_option("--config", *config, "Configuration file: its rules are listed too");
+  command->callback([type, format, config, &run] {
+    run = [type, format, config] { return run_detectors(*type, *format, *config); };
+  });
 }
 
 void add_intel(CLI::App& program, Run& run) {

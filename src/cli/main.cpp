@@ -44,6 +44,7 @@ int main(int argc, char** argv) {
   add_explain(program, run);
   add_detectors(program, run);
   add_credentials(program, run);
+  add_rules(program, run);
   add_intel(program, run);
   add_config(program, run);
   program.add_subcommand("version", "Print the version")->callback([&] {

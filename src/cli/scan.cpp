@@ -28,8 +28,9 @@ struct ScanFlags {
   std::vector<std::string> paths;
   std::string format = "table", from, to, account, config, assume_account, assume_region, stats, save,
               min_severity, fail_on;
+  std::vector<std::string> rules;
   unsigned threads = 0;
-  bool strict = false, quiet = false;
+  bool strict = false, quiet = false, explain = false;
 };
 
 double cpu_seconds() {
@@ -153,6 +154,39 @@ void print_summary(const Engine& engine, const PathFailures& failures, double se
              seconds);
 }
 
+// Per rule: how many records, how many findings, and why.
+void print_rules(const rules::RuleSet& rules, const Engine& engine,
+                 const std::map<std::string, AggregatedFinding>& findings) {
+  std::map<const rules::Rule*, std::vector<const AggregatedFinding*>> raised;
+  for (const auto& [id, finding] : findings) {
+    if (const rules::Rule* rule = rules.rule_of(finding.activity.latest.detector))
+      raised[rule].push_back(&finding);
+  }
+  fmt::print(stderr, "\n{:>9} {:>9}  {}\n", "RECORDS", "FINDINGS", "RULE");
+  for (std::size_t i = 0; i < rules.rules().size(); ++i) {
+    const rules::Rule& rule = rules.rules()[i];
+    const auto& found = raised[&rule];
+    const std::string records = rule.correlation ? "-" : std::to_string(rules.matches(i));
+    fmt::print(stderr, "{:>9} {:>9}  {} ({})\n", records, found.size(), printable(rule.title),
+               printable(rule.origin_text));
+    if (engine.ledger().kinds[static_cast<std::size_t>(rule.log)].records_read == 0) {
+      fmt::print(stderr, "{:>21}no {} records were there\n", "", name_of(rule.log));
+    } else if (!rule.raises) {
+      fmt::print(stderr, "{:>21}raises nothing itself: correlations use it\n", "");
+    } else if (found.empty()) {
+      fmt::print(stderr, "{:>21}{}\n", "",
+                 rule.correlation ? "no group reached its condition" : "no record matched");
+    } else {
+      const Activity& activity = found.front()->activity;
+      std::string why;
+      for (const auto& [name, value] : activity.latest.evidence)
+        if (name != "rule") why += fmt::format("{}{}={}", why.empty() ? "" : ", ", name, value);
+      fmt::print(stderr, "{:>21}{} {}: {}\n", "", format_time_seconds(activity.first.time), found.front()->id,
+                 printable(why));
+    }
+  }
+}
+
 std::optional<std::string> time_flag(const std::string& text, std::optional<TimeMs>& into) {
   if (text.empty()) return std::nullopt;
   into = parse_time(text.size() == 10 ? text + "T00:00:00Z" : text);
@@ -177,6 +211,9 @@ int run_scan(const ScanFlags& flags) {
   filter.account = flags.account;
   if (const auto wrong = time_flag(flags.from, filter.from)) return usage_error("--from: " + *wrong);
   if (const auto wrong = time_flag(flags.to, filter.to)) return usage_error("--to: " + *wrong);
+  config.rules.insert(config.rules.end(), flags.rules.begin(), flags.rules.end());
+  if (flags.explain && config.rules.empty())
+    return usage_error("--explain tells of rules: name them with --rules or in the configuration");
   auto setup = make_setup(config, flags.threads, filter);
   if (!setup) return usage_error(setup.error().message());
   for (const std::string& note : setup->notes) fmt::print(stderr, "{}\n", note);
@@ -273,6 +310,7 @@ int run_scan(const ScanFlags& flags) {
   std::fflush(stdout);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   if (!flags.quiet) print_summary(engine, *failures, seconds);
+  if (flags.explain) print_rules(*setup->rules, engine, findings);
   if (writer && writer->rejected() > 0) {
     fmt::print(stderr, "{} findings were refused by the store, the first: {}\n", writer->rejected(),
                writer->first_rejection());
@@ -303,6 +341,9 @@ void add_scan(CLI::App& program, Run& run) {
   command->add_option("--to", flags->to, "Only records before this time");
   command->add_option("--account", flags->account, "Only records of this account");
   command->add_option("--config", flags->config, "Configuration file (TOML)");
+  command->add_option("--rules", flags->rules, "Sigma rules of your own: files or folders");
+  command->add_flag("--explain", flags->explain,
+                    "Tell of each rule how many records and findings, and why (to standard error)");
   command->add_option("--threads", flags->threads, "Threads; default one per core");
   command->add_option("--assume-account", flags->assume_account,
                       "Account of logs whose records and keys name none");
@@ -323,6 +364,7 @@ void add_scan(CLI::App& program, Run& run) {
       "Examples:\n"
       "  picket scan ./AWSLogs\n"
       "  picket scan trail.json.gz --format jsonl | jq -r .type\n"
+      "  picket scan ./AWSLogs --rules ./sigma --explain\n"
       "  picket scan ./AWSLogs --from 2026-09-14 --min-severity high --save ./case-17");
   command->callback([flags, &run] { run = [flags] { return run_scan(*flags); }; });
 }

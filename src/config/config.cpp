@@ -180,6 +180,7 @@ Result<Config> parse_config(std::string_view text, const std::string& origin) {
   std::optional<Error> error;
   {
     Table top(root, "", origin, error);
+    top.texts("rules", config.rules);
     top.tables("source", [&](Table& table) {
       SourceKeys source;
       table.text("path", source.path, true);
@@ -264,6 +265,7 @@ Result<Config> load_config(const std::string& path) {
   for (IntelListKeys& list : config->intel_lists) anchor(list.path);
   for (std::string& database : config->geoip_databases) anchor(database);
   for (std::string& inventory : config->inventory) anchor(inventory);
+  for (std::string& rules : config->rules) anchor(rules);
   anchor(config->aws_ranges);
   return config;
 }

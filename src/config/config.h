@@ -37,6 +37,7 @@ struct AccountKeys {  // [[account]]
 };
 
 struct Config {
+  std::vector<std::string> rules;  // Sigma rules: files and folders
   std::vector<SourceKeys> sources;
   std::vector<AccountKeys> accounts;
   std::string organization_id, management_account;  // [organization]

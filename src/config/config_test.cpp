@@ -7,6 +7,7 @@ namespace {
 
 TEST(Config, ReadsEveryKey) {
   const auto config = parse_config(R"(
+rules = ["rules/ours", "rules/bought.yml"]
 [organization]
 id = "o-example"
 management_account = "111122223333"
@@ -39,6 +40,7 @@ threads = 3
 )",
                                    "test.toml");
   ASSERT_TRUE(config) << config.error().message();
+  EXPECT_EQ(config->rules, (std::vector<std::string>{"rules/ours", "rules/bought.yml"}));
   EXPECT_EQ(config->organization_id, "o-example");
   EXPECT_EQ(config->sources.at(0).kind, LogKind::dns);
   EXPECT_EQ(config->sources.at(0).name, "/logs");

@@ -43,6 +43,14 @@ Result<LoadedIntel> load_intel(const Config& config) {
   return loaded;
 }
 
+Result<rules::LoadedRules> load_rules(const std::vector<std::string>& paths) {
+  rules::SigmaLoader loader;
+  for (const std::string& path : paths) {
+    if (auto added = loader.add_path(path); !added) return std::unexpected(added.error());
+  }
+  return loader.finish();
+}
+
 unsigned default_threads() { return std::max(1U, std::thread::hardware_concurrency()); }
 
 Result<Setup> make_setup(const Config& config, unsigned threads, const RecordFilter& filter) {
@@ -55,6 +63,15 @@ Result<Setup> make_setup(const Config& config, unsigned threads, const RecordFil
     if (!geo) return std::unexpected(geo.error());
     setup.geo = *geo;
   }
+  if (!config.rules.empty()) {
+    auto loaded = load_rules(config.rules);
+    if (!loaded) return std::unexpected(loaded.error());
+    setup.notes.push_back(fmt::format("rules: {} loaded from {} files, {} refused", loaded->rules.size(),
+                                      loaded->files, loaded->refused.size()));
+    for (const rules::RefusedRule& refused : loaded->refused)
+      setup.notes.push_back(fmt::format("rule refused: {}: {}", refused.where, refused.reason));
+    setup.rules = std::make_shared<const rules::RuleSet>(std::move(loaded->rules), all_detectors());
+  }
   Lateness lateness;
   lateness.of = {config.lateness_cloudtrail, config.lateness_vpcflow, config.lateness_dns,
                  config.lateness_k8saudit};
@@ -64,7 +81,8 @@ Result<Setup> make_setup(const Config& config, unsigned threads, const RecordFil
   limits.decode.object_bytes_max = config.object_bytes_max;
   limits.filter = filter;
   if (threads == 0) threads = config.threads == 0 ? default_threads() : config.threads;
-  setup.engine = std::make_unique<Engine>(all_detectors(), intel->index, lateness, limits, threads);
+  setup.engine = std::make_unique<Engine>(setup.rules ? setup.rules->detectors() : all_detectors(),
+                                          intel->index, lateness, limits, threads, setup.rules);
   if (!config.aws_ranges.empty()) {
     auto ranges = AwsRanges::load(config.aws_ranges);
     if (!ranges) return std::unexpected(ranges.error());

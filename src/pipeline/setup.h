@@ -12,10 +12,13 @@
 #include "enrich/aws_ranges.h"
 #include "enrich/geo.h"
 #include "enrich/intel.h"
+#include "rules/rule_set.h"
+#include "rules/sigma.h"
 
 namespace picket {
 
 struct Setup {
+  std::shared_ptr<const rules::RuleSet> rules;  // nullptr without rules; outlives the engine
   std::unique_ptr<Engine> engine;
   std::shared_ptr<const GeoTable> geo;  // nullptr without databases
   std::vector<std::string> notes;       // what was loaded, and which entries of lists were set aside
@@ -27,6 +30,9 @@ struct LoadedIntel {
 };
 // The built-in lists and the configured ones.
 Result<LoadedIntel> load_intel(const Config& config);
+
+// The configured rules; those that cannot be loaded are among the refused.
+Result<rules::LoadedRules> load_rules(const std::vector<std::string>& paths);
 
 // `threads` 0: as configured, else one per core.
 Result<Setup> make_setup(const Config& config, unsigned threads, const RecordFilter& filter);
