@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""Measures what users' rules cost: `picket scan` over CloudTrail without rules, with 50 and with 800 of them.
+
+    bench/rules.py CORPUS [--rounds 5] [--build build/release] [--cache build/bench] [--seed 1] [--out bench/RULES.md]
+
+CORPUS is the folder `cloudtrail` that generate_corpus.py makes (or any CloudTrail objects in gzip). Every detector is on.
+CPU seconds are those of the whole process on one thread, medians of rounds in turn; those of picket alone are less than
+what matching costs by the start and the reading of the rules. Where node finds @duckdb/node-api (also below
+CACHE/node), DuckDB counts the matches of the same rules, as SQL, on the same files and on one thread, and the numbers of
+records that each rule matches are compared.
+"""
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+
+from generate_rules import generate
+from run import cpu_name, measured
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent
+COUNTS = (0, 50, 800)
+GOAL_MORE = 25  # per cent more CPU for 800 rules than for 50
+GOAL_EVENTS = 250_000  # per CPU second with 800
+
+
+def scan(settings, corpus, rules):
+    with tempfile.TemporaryDirectory() as scratch:
+        stats = pathlib.Path(scratch) / 'stats.json'
+        command = [settings.picket, 'scan', corpus, '--format', 'jsonl', '--threads', '1', '--quiet', '--stats', stats]
+        run = measured(command + (['--rules', rules] if rules else []), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return run | {'records': json.loads(stats.read_text())['kinds']['cloudtrail']['records_read']}
+
+
+def matches_of_picket(settings, corpus, rules):
+    """Records that each rule matched, by title, from the table of `picket rules test`."""
+    done = subprocess.run([settings.picket, 'rules', 'test', rules, corpus], capture_output=True, text=True, check=False)
+    found = {}
+    for line in done.stdout.splitlines()[1:]:
+        number, _, title = line.split(maxsplit=2)
+        found[title.rsplit(' (', 1)[0]] = int(number)
+    return found
+
+
+def run_duckdb(settings, corpus, rules):
+    environment = os.environ | {'NODE_PATH': str(settings.cache / 'node/node_modules')}
+    done = subprocess.run(['node', HERE / 'duckdb.cjs', 'rules', corpus, rules / 'rules.sql'], env=environment,
+                          capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        print(f'rules: DuckDB left out: {done.stderr.strip()[:300]}', file=sys.stderr)
+        return None
+    return json.loads(done.stdout)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('corpus', type=pathlib.Path)
+    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--build', type=pathlib.Path, default=ROOT / 'build/release')
+    parser.add_argument('--cache', type=pathlib.Path, default=ROOT / 'build/bench')
+    parser.add_argument('--out', type=pathlib.Path, default=HERE / 'RULES.md')
+    settings = parser.parse_args()
+    settings.picket = settings.build / 'picket'
+    folders = {}
+    for count in COUNTS:
+        folders[count] = settings.cache / f'rules-{count}' if count else None
+        if count:
+            generate(folders[count], count, settings.seed)
+    scan(settings, settings.corpus, None)  # brings the files into the page cache
+    runs = {count: [] for count in COUNTS}
+    for number in range(settings.rounds):
+        for count in COUNTS if number % 2 == 0 else reversed(COUNTS):
+            runs[count].append(scan(settings, settings.corpus, folders[count]))
+    records = runs[0][0]['records']
+    cpu = {count: statistics.median(run['cpu'] for run in runs[count]) for count in COUNTS}
+    more = statistics.median(100 * (a['cpu'] / b['cpu'] - 1) for a, b in zip(runs[800], runs[50]))
+    rival = {count: run_duckdb(settings, settings.corpus, folders[count]) for count in COUNTS if count}
+    mine = matches_of_picket(settings, settings.corpus, folders[800])
+    lines = ['# What rules cost', '',
+             'Written by `bench/rules.py`: `picket scan` on one thread, every detector on, rules by `generate_rules.py` '
+             f'--seed {settings.seed}; CPU time of whole processes, medians of {settings.rounds} rounds in turn.', '',
+             f'- {cpu_name()}, {records:,} CloudTrail records in gzip, load {os.getloadavg()[0]:.1f} at the end',
+             f'- 800 rules matched {sum(mine.values()):,} times; {sum(1 for count in mine.values() if count)} of them at all', '',
+             '| rules | picket, CPU s | events per CPU second | DuckDB, events per CPU second |', '|---|---|---|---|']
+    for count in COUNTS:
+        other = rival.get(count)
+        rate = f"{records / other['cpu_seconds']:,.0f}" if other else 'not run' if count else ''
+        lines.append(f'| {count} | {cpu[count]:.2f} | {records / cpu[count]:,.0f} | {rate} |')
+    lines += ['', f'800 rules cost {more:.0f} % more CPU than 50 (goal: at most {GOAL_MORE} %, {"met" if more <= GOAL_MORE else "missed"}); '
+              f'goal for 800 rules: {GOAL_EVENTS:,} events per CPU second, {"met" if records / cpu[800] >= GOAL_EVENTS else "missed"}.']
+    if rival.get(800):
+        theirs = {f'Measured rule {int(name[1:]):04}': value for name, value in rival[800]['counts'].items()}
+        wrong = [title for title, count in theirs.items() if mine.get(title) != count]
+        lines += ['', 'DuckDB counts the same matches for every rule.' if not wrong else
+                  f'DuckDB counts other matches for {len(wrong)} rules: {", ".join(wrong[:10])}.']
+    settings.out.write_text('\n'.join(lines) + '\n')
+    print(settings.out.read_text())
+
+
+if __name__ == '__main__':
+    main()
