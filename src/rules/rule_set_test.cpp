@@ -260,11 +260,11 @@ TEST(RuleSetTest, matches_flows_and_queries) {
   EXPECT_THAT(
       told(rules, {{"flows.log", flows}, {"dns.json", query}}),
       ElementsAre(
-          "Custom:EC2/DatabaseFromOutside x1; rule=Database from outside; action=ACCEPT; dstport=5432",
+          "Custom:EC2/DatabaseFromOutside x1; rule=Database from outside; dstport=5432; action=ACCEPT",
           testing::StartsWith(
               "Custom:EC2/PortsTried x3; rule=Ports tried; group_by=111122223333, srcaddr=203.0.113.5; "
               "count=3; needed=3; timespan_seconds=300; values=22, 23, 80"),
-          "Custom:EC2/Tunnel x1; rule=Tunnel; query_type=TXT; query_name=abc.tunnel.example"));
+          "Custom:EC2/Tunnel x1; rule=Tunnel; query_name=abc.tunnel.example; query_type=TXT"));
 }
 
 TEST(RuleSetTest, matches_kubernetes_audit) {

@@ -513,6 +513,9 @@ void SigmaLoader::add_document(const std::string& text, const std::string& origi
     line = error.mark.line < 0 ? 0 : static_cast<std::size_t>(error.mark.line);
     reason = "YAML: " + error.msg;
   }
+  // The parser may stumble over the document's end.
+  const auto lines = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+  line = std::min(line, lines == 0 ? 0 : lines - 1);
   refused_.push_back({place(origin, first_line + line), title, reason});
 }
 
