@@ -17,7 +17,7 @@ RULES = {
     "denied.yml": "title: Denied\nname: denied\n" + LOGSOURCE + "detection: {s: {errorCode|contains: AccessDenied}, condition: s}\n"
                   "---\ntitle: Denied again and again\ncorrelation:\n  type: event_count\n  rules: [denied]\n"
                   "  group-by: [userIdentity.arn]\n  timespan: 1h\n  condition: {gte: 3}\n",
-    "queries.yml": "title: Mining pool asked for\nlogsource: {category: dns}\ndetection: {s: {query|contains: pool}, condition: s}\n",
+    "queries.yml": "title: Mining pool asked for\nlogsource: {category: dns}\ndetection: {s: {query|startswith: crypto.}, condition: s}\n",
     "silent.yml": "title: Never\n" + LOGSOURCE + "detection: {s: {eventName: NoSuchCall}, condition: s}\n",
     "broken.yml": "title: Broken\n" + LOGSOURCE + "detection:\n  s: {CommandLine: x}\n  condition: s\n",
 }
