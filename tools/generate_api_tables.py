@@ -72,6 +72,8 @@ def emit_shapes(shapes, ids):
             fields.append(f".element = {ids[element]}")
         if "key" in shape:
             fields.append(f".key = {ids[shape['key']]}")
+        if shape.get("sensitive"):
+            fields.append(".sensitive = true")
         rows.append("    {" + ", ".join(fields) + "},")
     print("constexpr Shape shape_rows[] = {")
     print("\n".join(rows))

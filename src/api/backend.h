@@ -4,18 +4,39 @@
 
 #include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/time.h"
 #include "store/finding_store.h"
 
 namespace picket::api {
 
+class AuditLog;
+
+struct OrganizationAccount {
+  std::string id, name, email;  // name and email may be empty
+  std::string role;             // "member", "delegated-administrator" or empty
+};
+
+// What the configuration tells of the organisation. Accounts seen in logs belong to it too.
+struct Organization {
+  std::string id;
+  std::string management_account;  // empty: there is no organisation
+  std::vector<OrganizationAccount> accounts;
+};
+
 struct Backend {
   FindingStore* store = nullptr;  // outlives the API
   // When logs of this account (empty: of any account) and Region were first seen; absent: never.
   std::function<std::optional<TimeMs>(std::string_view account, std::string_view region)> first_seen;
+  // Accounts and Regions that logs were seen of, in order; may be empty.
+  std::function<std::vector<std::pair<std::string, std::string>>()> places;
   std::function<TimeMs()> now;
+  Organization organization;
+  AuditLog* audit = nullptr;   // outlives the API; null: calls are not logged
   bool auto_detectors = true;  // an enabled detector exists for every account and Region seen
 };
 

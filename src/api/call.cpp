@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "api/organization.h"
 #include "aws/sigv4.h"
 #include "base/json_writer.h"
 #include "finding/detector_id.h"
@@ -141,31 +142,38 @@ Result<void> forget_client_tokens(FindingStore& store, TimeMs now) {
 
 Scope Call::scope() const {
   Scope scope{.accounts = std::nullopt, .region = region};
-  if (!caller.administers_all) scope.accounts = {caller.account};
+  if (caller.administers_all) return scope;
+  scope.accounts = members->associated(caller.account, region);
+  scope.accounts->push_back(caller.account);
   return scope;
 }
 
 std::string Call::detector_id() const { return detector_id_of(caller.account, region); }
 
+bool is_account_id(std::string_view text) {
+  return text.size() == 12 && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 std::expected<std::optional<DetectorSettings>, ApiError> detector_of_account(const Call& call,
                                                                              const std::string& account) {
-  auto stored = load_detector(call.store(), account, call.region);
-  if (!stored) return store_error(stored.error(), "detectorId");
-  if (*stored) {
-    if ((*stored)->status == DetectorStatus::deleted) return std::nullopt;
-    return std::move(*stored);
-  }
-  if (!call.backend.auto_detectors) return std::nullopt;
-  std::optional<TimeMs> seen = call.backend.first_seen(account, call.region);
-  // The administrator of all accounts needs a detector wherever one of them has logs.
-  if (!seen && call.caller.administers_all && account == call.caller.account)
-    seen = call.backend.first_seen("", call.region);
-  if (!seen) return std::nullopt;
-  return default_detector(*seen);
+  auto found = detector_of(call.backend, account, call.region);
+  if (!found) return store_error(found.error(), "detectorId");
+  return std::move(*found);
 }
 
 std::expected<std::optional<DetectorSettings>, ApiError> find_detector(const Call& call) {
-  return detector_of_account(call, call.caller.account);
+  auto found = detector_of_account(call, call.caller.account);
+  if (!found) return found;
+  if (*found || !call.backend.auto_detectors) return std::move(*found);
+  // Who administers others needs a detector wherever one of them has logs, unless it was deleted.
+  const auto stored = load_detector(call.store(), call.caller.account, call.region);
+  if (!stored) return store_error(stored.error(), "detectorId");
+  const auto administrator = organization_administrator(call.backend, call.region);
+  if (!administrator) return store_error(administrator.error(), "detectorId");
+  const auto seen = call.backend.first_seen("", call.region);
+  const bool administers = call.caller.administers_all || *administrator == call.caller.account;
+  if (*stored || !seen || !administers) return std::nullopt;
+  return default_detector(*seen);
 }
 
 std::expected<DetectorSettings, ApiError> require_detector(const Call& call) {

@@ -3,6 +3,7 @@
 
 #include <simdjson.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "aws/credentials.h"
 #include "store/detector_settings.h"
 #include "store/finding_store.h"
+#include "store/members.h"
 
 namespace picket::api {
 
@@ -29,7 +31,8 @@ struct Call {
   std::string_view body_text;
   TimeMs now = 0;
   Backend& backend;
-  bool answer_kept = false;  // for the same clientToken
+  std::shared_ptr<const Members> members;  // as they were when the call began
+  bool answer_kept = false;                // for the same clientToken
 
   FindingStore& store() const { return *backend.store; }
   // A member of the body; absent when missing or null.
@@ -48,11 +51,13 @@ struct Call {
   // What the same call with the same clientToken was answered; the token with another input is an error.
   std::expected<std::optional<std::string>, ApiError> earlier_answer() const;
 
-  // Findings the caller may see: its own account's, or every account's for the administrator of all.
+  // Findings the caller may see: its own account's and its associated members', or every account's for the
+  // administrator of all.
   Scope scope() const;
   std::string detector_id() const;  // of the caller's account in this Region
 };
 
+bool is_account_id(std::string_view text);  // 12 digits
 // Removes the tokens whose time is over.
 Result<void> forget_client_tokens(FindingStore& store, TimeMs now);
 

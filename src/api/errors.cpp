@@ -20,6 +20,16 @@ std::unexpected<ApiError> invalid_parameters() {
   return bad_request("The request is rejected because the one or more input parameters have invalid values.");
 }
 
+std::unexpected<ApiError> out_of_range() {
+  return bad_request(
+      "The request is rejected because an invalid or out-of-range value is specified as an input parameter.");
+}
+
+std::unexpected<ApiError> auto_enable_holds() {
+  return bad_request(
+      "The request is rejected because autoEnableOrganizationMembers is set to ALL for the organization.");
+}
+
 std::unexpected<ApiError> detector_not_owned() {
   return bad_request(
       "The request is rejected because the input detectorId is not owned by the current account.");

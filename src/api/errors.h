@@ -24,6 +24,10 @@ std::unexpected<ApiError> bad_request(std::string message);
 std::unexpected<ApiError> invalid_parameter(std::string_view name);
 // "The request is rejected because the one or more input parameters have invalid values."
 std::unexpected<ApiError> invalid_parameters();
+// "The request is rejected because an invalid or out-of-range value is specified as an input parameter."
+std::unexpected<ApiError> out_of_range();
+// autoEnableOrganizationMembers is ALL: no account of the organisation may be suspended or leave.
+std::unexpected<ApiError> auto_enable_holds();
 // "The request is rejected because the input detectorId is not owned by the current account."
 std::unexpected<ApiError> detector_not_owned();
 // "The request is rejected since no such resource found."

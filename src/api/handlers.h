@@ -26,6 +26,34 @@ Answer tag_resource(Call& call);
 Answer untag_resource(Call& call);
 Answer list_tags_for_resource(Call& call);
 
+Answer create_members(Call& call);
+Answer get_members(Call& call);
+Answer list_members(Call& call);
+Answer delete_members(Call& call);
+Answer invite_members(Call& call);
+Answer disassociate_members(Call& call);
+Answer start_monitoring_members(Call& call);
+Answer stop_monitoring_members(Call& call);
+Answer get_member_detectors(Call& call);
+Answer update_member_detectors(Call& call);
+
+Answer accept_administrator_invitation(Call& call);
+Answer accept_invitation(Call& call);
+Answer get_administrator_account(Call& call);
+Answer get_master_account(Call& call);
+Answer disassociate_from_administrator_account(Call& call);
+Answer list_invitations(Call& call);
+Answer get_invitations_count(Call& call);
+Answer decline_invitations(Call& call);
+Answer delete_invitations(Call& call);
+
+Answer enable_organization_admin_account(Call& call);
+Answer disable_organization_admin_account(Call& call);
+Answer list_organization_admin_accounts(Call& call);
+Answer describe_organization_configuration(Call& call);
+Answer update_organization_configuration(Call& call);
+Answer get_organization_statistics(Call& call);
+
 Answer not_served_yet(Call& call);
 
 Handler handler_of(std::string_view operation);

@@ -65,9 +65,14 @@ using Parser = http::request_parser<http::string_body>;
 
 struct Server::Impl {
   struct Connection {
-    explicit Connection(tcp::socket socket) : stream(std::move(socket)) {}
+    explicit Connection(tcp::socket socket) : stream(std::move(socket)) {
+      error_code error;
+      const auto peer = stream.socket().remote_endpoint(error);
+      if (!error) remote_address = peer.address().to_string();
+    }
     beast::tcp_stream stream;
     beast::flat_buffer buffer;
+    std::string remote_address;
     bool idle = true;     // waiting for a request's first byte
     bool unread = false;  // refused before all of it was read
   };
@@ -85,7 +90,7 @@ struct Server::Impl {
   asio::awaitable<bool> read_request(Connection& connection, Parser& parser);
   asio::awaitable<void> drain(Connection& connection);
   asio::awaitable<void> write(Connection& connection, Response response, unsigned version, bool keep_alive);
-  Response run_handler(const Parser::value_type& request);
+  Response run_handler(const Parser::value_type& request, std::string_view remote_address);
   void stop();
 
   const ServerSettings settings;
@@ -171,7 +176,10 @@ asio::awaitable<bool> Server::Impl::serve_one(Connection& connection) {
   ++requests;
   const Parser::value_type& request = parser.get();
   Response response = co_await asio::co_spawn(
-      workers, [this, &request]() -> asio::awaitable<Response> { co_return run_handler(request); },
+      workers,
+      [this, &request, &connection]() -> asio::awaitable<Response> {
+        co_return run_handler(request, connection.remote_address);
+      },
       asio::use_awaitable);
   const bool keep_alive = request.keep_alive() && !stopping;
   co_await write(connection, std::move(response), request.version(), keep_alive);
@@ -237,7 +245,7 @@ asio::awaitable<void> Server::Impl::write(Connection& connection, Response respo
   if (error) connection.stream.close();
 }
 
-Response Server::Impl::run_handler(const Parser::value_type& request) {
+Response Server::Impl::run_handler(const Parser::value_type& request, std::string_view remote_address) {
   const std::string_view target(request.target().data(), request.target().size());
   if (!target.starts_with('/'))
     return refusal(400, "The request is rejected because its target is not a path.");
@@ -250,7 +258,8 @@ Response Server::Impl::run_handler(const Parser::value_type& request) {
                                .path = target.substr(0, mark),
                                .query = mark == std::string_view::npos ? "" : target.substr(mark + 1),
                                .headers = headers,
-                               .body = request.body()};
+                               .body = request.body(),
+                               .remote_address = remote_address};
   try {
     return handler(plain);
   } catch (const std::exception& error) {

@@ -7,10 +7,16 @@
 #include <algorithm>
 #include <array>
 
+#include "api/audit_log.h"
+#include "api/audit_parameters.h"
+#include "api/neighbours.h"
+#include "api/organization.h"
+
 namespace picket::api {
 
 namespace {
 
+constexpr std::string_view guardduty = "guardduty";
 constexpr std::size_t json_depth_max = 64;
 
 // A version 4 UUID.
@@ -31,35 +37,6 @@ bool blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == 
 
 }  // namespace
 
-bool is_changing(std::string_view operation) {
-  return !operation.starts_with("Get") && !operation.starts_with("List") &&
-         !operation.starts_with("Describe");
-}
-
-bool is_allowed(aws::Role role, std::string_view operation) {
-  static constexpr std::array<std::string_view, 3> judging{"ArchiveFindings", "UnarchiveFindings",
-                                                           "UpdateFindingsFeedback"};
-  // Filters, lists and members belong to the administrator, and so does judging findings.
-  static constexpr std::array<std::string_view, 8> administrators{
-      "Filter",           "IPSet",   "ThreatIntelSet",  "ThreatEntitySet",
-      "TrustedEntitySet", "Members", "MemberDetectors", "Organization"};
-  const bool judges = std::ranges::find(judging, operation) != judging.end();
-  if (role == aws::Role::administrator || !is_changing(operation)) return true;
-  switch (role) {
-    case aws::Role::administrator:
-      return true;
-    case aws::Role::read_only:
-      return false;
-    case aws::Role::responder:
-      return judges;
-    case aws::Role::member:
-      return !judges && std::ranges::none_of(administrators, [&](std::string_view part) {
-        return operation.find(part) != std::string_view::npos;
-      });
-  }
-  return false;
-}
-
 Response error_response(const ApiError& error) {
   Response response{.status = error.status, .headers = {}, .body = error_body(error)};
   response.headers.emplace_back("x-amzn-ErrorType", error.type);
@@ -78,65 +55,125 @@ Service::Service(Backend backend, aws::KeyStore& keys, ServiceSettings settings)
 
 Response Service::handle(const aws::HttpRequest& request) {
   const TimeMs now = backend_.now();
+  const std::string id = request_id();
+  const std::string_view service = aws::claimed_service(request);
+  Handled handled;
+  if (service.empty() || service == guardduty) {
+    handled = handle_guardduty(request, now);
+  } else if (is_neighbour(service)) {
+    handled = handle_neighbour(service, request, id, now);
+  } else {
+    handled.response = service_not_served(service, request, id);
+  }
+  handled.response.headers.emplace_back("x-amzn-RequestId", id);
+  count(handled.operation, handled.response.status);
+  audit(handled, request, id, now);
+  return std::move(handled.response);
+}
+
+Service::Handled Service::handle_guardduty(const aws::HttpRequest& request, TimeMs now) {
+  Handled handled;
+  const auto refuse = [&](ApiError error) {
+    handled.response = error_response(error);
+    handled.error = std::move(error);
+    return std::move(handled);
+  };
   const auto route = router_.find(request.method, request.path);
-  Response response =
-      route ? authenticated(*route, request, now)
-            : error_response(
-                  {.status = 404,
+  if (!route)
+    return refuse({.status = 404,
                    .type = "UnknownOperationException",
                    .code = "UnknownOperationException",
                    .message = fmt::format("No operation has the method {} and this path.", request.method)});
-  response.headers.emplace_back("x-amzn-RequestId", request_id());
-  count(route ? route->operation->name : "unknown", response.status);
-  return response;
+  handled.operation = handled.event_name = route->operation->name;
+  handled.event_source = "guardduty.amazonaws.com";
+  const auto verified =
+      authorize(request, guardduty, fmt::format("guardduty:{}", handled.event_name), handled.caller, now);
+  if (!verified) return refuse(verified.error());
+  handled.region = verified->region;
+  handled.response = authorized(*route, request, *verified, handled, now);
+  return handled;
 }
 
-Response Service::authenticated(const Route& route, const aws::HttpRequest& request, TimeMs now) {
-  std::optional<aws::Credential> caller;
-  const aws::AccessKeyLookup lookup = [&](std::string_view id) -> std::optional<aws::AccessKey> {
-    caller = keys_.find(id);
-    if (!caller) return std::nullopt;
-    return aws::AccessKey{
-        .secret_access_key = caller->secret_access_key, .session_token = "", .expires_at = {}};
+Service::Handled Service::handle_neighbour(std::string_view service, const aws::HttpRequest& request,
+                                           const std::string& request_id, TimeMs now) {
+  Handled handled;
+  NeighbourCall call = read_neighbour_call(service, request);
+  call.request_id = request_id;
+  call.now = now;
+  const auto answered = [&](NeighbourResult result) {
+    handled.response = neighbour_response(call, result);
+    if (!result) handled.error = std::move(result.error());
+    return std::move(handled);
   };
-  const auto verified = aws::verify(request, lookup, settings_.verifier, now);
-  if (!verified)
-    return error_response({.status = 403,
-                           .type = verified.error().type,
-                           .code = verified.error().type,
-                           .message = verified.error().message});
-  if (!rate_limit_.allow(verified->access_key_id, now))
-    return error_response({.status = 429,
-                           .type = "TooManyRequestsException",
-                           .code = "TooManyRequestsException",
-                           .message = "Too many requests: slow down and try again."});
-  const std::string_view name = route.operation->name;
-  if (!is_allowed(caller->role, name)) {
-    const auto denied = access_denied(
-        fmt::format("User: {} (role {}) of account {} is not authorized to perform: guardduty:{}",
-                    caller->profile, aws::name_of(caller->role), caller->account, name));
-    return error_response(denied.error());
+  const auto verified =
+      authorize(request, service, fmt::format("{}:{}", service, call.action), handled.caller, now);
+  if (!verified) return answered(std::unexpected(neighbour_error(call.protocol, verified.error())));
+  call.region = handled.region = verified->region;
+  auto result = answer_neighbour(call, *handled.caller, backend_, keys_);
+  // Only names that are served count and are logged: a client can send any.
+  if (result || result.error().code != "InvalidAction") {
+    handled.operation = fmt::format("{}:{}", service, call.action);
+    handled.event_source = fmt::format("{}.amazonaws.com", service);
+    handled.event_name = call.action;
+    handled.request_parameters = audit_parameters(call);
+    if (result) handled.response_elements = result->audit_elements;
   }
-  const bool changing = is_changing(name);
+  return answered(std::move(result));
+}
+
+Service::Identity Service::authorize(const aws::HttpRequest& request, std::string_view service,
+                                     std::string_view action, std::optional<aws::Credential>& caller,
+                                     TimeMs now) {
+  const std::string_view token = aws::session_token(request);
+  const aws::AccessKeyLookup lookup = [&](std::string_view id) -> std::optional<aws::AccessKey> {
+    caller = keys_.find(id, token);
+    if (!caller) return std::nullopt;
+    return aws::AccessKey{.secret_access_key = caller->secret_access_key,
+                          .session_token = caller->session_token,
+                          .expires_at = caller->expires_at};
+  };
+  aws::VerifierSettings settings = settings_.verifier;
+  settings.service = service;
+  auto verified = aws::verify(request, lookup, settings, now);
+  const auto refuse = [](unsigned status, std::string_view type, std::string message) {
+    return std::unexpected(
+        ApiError{.status = status, .type = type, .code = type, .message = std::move(message)});
+  };
+  if (!verified) return refuse(403, verified.error().type, verified.error().message);
+  // Sessions spend from the key they came from: anyone can have any number of them.
+  if (!rate_limit_.allow(caller->temporary() ? caller->issuer : caller->access_key_id, now))
+    return refuse(429, "TooManyRequestsException", "Too many requests: slow down and try again.");
+  if (!is_permitted(*caller, action))
+    return access_denied(fmt::format("User: {} (role {}) of account {} is not authorized to perform: {}",
+                                     caller->profile, aws::name_of(caller->role), caller->account, action));
+  return std::move(*verified);
+}
+
+Response Service::authorized(const Route& route, const aws::HttpRequest& request,
+                             const aws::Verified& verified, Handled& handled, TimeMs now) {
+  const bool changing = is_changing(route.operation->name);
   std::unique_lock<std::mutex> one_change;
   if (changing) {
     one_change = std::unique_lock(changes_);
-    if (auto earlier = replays_.find(verified->access_key_id, verified->signature, now)) return *earlier;
+    if (auto earlier = replays_.find(verified.access_key_id, verified.signature, now)) return *earlier;
   }
-  auto [answer, status] = run(route, *caller, verified->region, request, now);
+  auto [answer, status] = run(route, *handled.caller, verified.region, request, now);
   Response response;
   if (answer) {
     response.status = status;
     if (status != 204) {
       response.body = std::move(*answer);
       response.headers.emplace_back("Content-Type", "application/json");
+      if (changing) handled.response_elements = response.body;
     }
   } else {
     response = error_response(answer.error());
+    handled.error = std::move(answer.error());
   }
+  handled.request_parameters = audited_parameters(route, request);
   // A failure of ours is not remembered: the client's retry shall have a chance.
   if (changing && response.status < 500)
-    replays_.store(verified->access_key_id, verified->signature, response, now);
+    replays_.store(verified.access_key_id, verified.signature, response, now);
   return response;
 }
 
@@ -153,6 +190,12 @@ Service::Outcome Service::run(const Route& route, const aws::Credential& caller,
       return {bad_request("The request is rejected because the body is not a JSON object.")};
     body = root;
   }
+  auto members = members_.current(*backend_.store);
+  if (!members) return {store_error(members.error(), "detectorId")};
+  if ((*members)->association(caller.account, region) != nullptr && is_administrators_task(operation.name))
+    return {access_denied(fmt::format(
+        "The request is rejected because account {} is a member: guardduty:{} is for its administrator.",
+        caller.account, operation.name))};
   Call call{.operation = operation,
             .caller = caller,
             .region = region,
@@ -161,7 +204,8 @@ Service::Outcome Service::run(const Route& route, const aws::Credential& caller,
             .body = body,
             .body_text = request.body,
             .now = now,
-            .backend = backend_};
+            .backend = backend_,
+            .members = std::move(*members)};
   if (const auto wrong = validate(operation, call.uri, call.query, body)) {
     spdlog::debug("api: {}: {} {}", operation.name, wrong->parameter, wrong->why);
     return {invalid_parameter(wrong->parameter)};
@@ -182,6 +226,47 @@ void Service::forget_tokens(TimeMs now) {
     spdlog::warn("api: old client tokens stay: {}", done.error().message());
 }
 
+Result<void> Service::enroll() {
+  const std::scoped_lock one_change(changes_);
+  const auto version = backend_.store->settings_version();
+  if (!version) return std::unexpected(version.error());
+  const std::pair state(*version, backend_.places ? backend_.places().size() : 0);
+  if (enrolled_ == state) return {};
+  if (auto done = enroll_accounts(backend_, backend_.now()); !done) return done;
+  enrolled_ = state;
+  return {};
+}
+
+void Service::audit(const Handled& handled, const aws::HttpRequest& request, std::string_view request_id,
+                    TimeMs now) {
+  // Of a stranger no account is known that a record could belong to; metrics count it.
+  if (backend_.audit == nullptr || !handled.caller || handled.event_name.empty()) return;
+  std::string_view user_agent;
+  for (const aws::HttpHeader& header : request.headers)
+    if (header.name.size() == 10 && (header.name == "User-Agent" || header.name == "user-agent"))
+      user_agent = header.value;
+  AuditedCall call{.time = now,
+                   .caller = &*handled.caller,
+                   .region = handled.region.empty() ? handled.caller->region : handled.region,
+                   .event_source = handled.event_source,
+                   .event_name = handled.event_name,
+                   .request_id = request_id,
+                   .source_address = request.remote_address,
+                   .user_agent = user_agent,
+                   .request_parameters = handled.request_parameters,
+                   .response_elements = handled.response_elements,
+                   .read_only = !is_changing(handled.event_name)};
+  if (handled.error) {
+    call.error_code = handled.error->type;
+    call.error_message = handled.error->message;
+  }
+  if (const auto done = backend_.audit->append(call); !done) {
+    spdlog::error("api: a call is missing in the audit log: {}", done.error().message());
+    const std::scoped_lock lock(counters_mutex_);
+    ++audit_failures_;
+  }
+}
+
 void Service::count(std::string_view operation, unsigned status) {
   const std::scoped_lock lock(counters_mutex_);
   ++counters_[{std::string(operation), status}];
@@ -195,6 +280,11 @@ std::string Service::metrics() {
   for (const auto& [key, value] : counters_)
     out += fmt::format("picket_api_requests_total{{operation=\"{}\",status=\"{}\"}} {}\n", key.first,
                        key.second, value);
+  out += fmt::format(
+      "# HELP picket_audit_failures_total API calls that the audit log could not take.\n"
+      "# TYPE picket_audit_failures_total counter\n"
+      "picket_audit_failures_total {}\n",
+      audit_failures_);
   return out;
 }
 

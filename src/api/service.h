@@ -8,6 +8,7 @@
 
 #include "api/backend.h"
 #include "api/handlers.h"
+#include "api/permissions.h"
 #include "api/rate_limit.h"
 #include "api/replay.h"
 #include "api/response.h"
@@ -32,6 +33,9 @@ class Service {
 
   Response handle(const aws::HttpRequest& request);
 
+  // Enrols accounts of the organisation that were seen since the last time; cheap when nothing changed.
+  Result<void> enroll();
+
   // Prometheus text: calls by operation and status.
   std::string metrics();
 
@@ -40,11 +44,31 @@ class Service {
     Answer answer;
     unsigned status = 200;
   };
+  // What became of a call, and what the audit log tells of it.
+  struct Handled {
+    Response response;
+    std::string operation = "unknown";  // of the metrics
+    std::string event_source, event_name, region, request_parameters, response_elements;
+    std::optional<aws::Credential> caller;  // known by its key; the signature may have been wrong
+    std::optional<ApiError> error;
+  };
+  using Identity = std::expected<aws::Verified, ApiError>;
+
+  Handled handle_guardduty(const aws::HttpRequest& request, TimeMs now);
+  Handled handle_neighbour(std::string_view service, const aws::HttpRequest& request,
+                           const std::string& request_id, TimeMs now);
+  // Who calls: the signature, the key's rate, and whether the key may do this. `caller` is set for every key
+  // that is known.
+  Identity authorize(const aws::HttpRequest& request, std::string_view service, std::string_view action,
+                     std::optional<aws::Credential>& caller, TimeMs now);
+  Response authorized(const Route& route, const aws::HttpRequest& request, const aws::Verified& verified,
+                      Handled& handled, TimeMs now);
   Outcome run(const Route& route, const aws::Credential& caller, const std::string& region,
               const aws::HttpRequest& request, TimeMs now);
-  Response authenticated(const Route& route, const aws::HttpRequest& request, TimeMs now);
   void forget_tokens(TimeMs now);
   void count(std::string_view operation, unsigned status);
+  void audit(const Handled& handled, const aws::HttpRequest& request, std::string_view request_id,
+             TimeMs now);
 
   Backend backend_;
   aws::KeyStore& keys_;
@@ -53,17 +77,14 @@ class Service {
   std::map<std::string_view, Handler> handlers_;
   ReplayCache replays_;
   RateLimit rate_limit_;
+  MembersCache members_;
+  std::optional<std::pair<std::uint64_t, std::size_t>> enrolled_;  // settings and places; under changes_
   std::mutex changes_;              // one changing call at a time: handlers read settings, then write them
   TimeMs tokens_forgotten_at_ = 0;  // guarded by changes_
   std::mutex counters_mutex_;
   std::map<std::pair<std::string, unsigned>, std::uint64_t> counters_;
+  std::uint64_t audit_failures_ = 0;
 };
-
-// Whether the operation changes anything, by its name.
-bool is_changing(std::string_view operation);
-
-// What a role may do; the account walls hold besides.
-bool is_allowed(aws::Role role, std::string_view operation);
 
 // The error as a response in GuardDuty's form.
 Response error_response(const ApiError& error);

@@ -170,9 +170,7 @@ TEST_F(ServiceTest, EveryOperationIsRoutedAndAuthenticated) {
   expect_error(send(admin, "GET", "/nothing"), 404, "UnknownOperationException", "No operation");
 }
 
-TEST_F(ServiceTest, OperationsNotServedYetSaySoByName) {
-  expect_error(send(admin, "GET", "/invitation/count"), 400, "BadRequestException",
-               "does not serve GetInvitationsCount yet");
+TEST_F(ServiceTest, InputsAreValidatedByTheModel) {
   expect_error(send(admin, "POST", at(admin, "/member"), R"({"accountDetails": []})"), 400,
                "BadRequestException", "parameter accountDetails has an invalid value");
 }

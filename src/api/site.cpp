@@ -33,7 +33,8 @@ Response text(unsigned status, std::string body, std::string content_type) {
 
 Response Site::handle(const aws::HttpRequest& request) {
   Response response;
-  const bool get = request.method == "GET";
+  // Signed ones are calls, whatever their path: the query protocol puts all of them at "/".
+  const bool get = request.method == "GET" && aws::claimed_service(request).empty();
   if (get && request.path == "/") {
     response = text(200, std::string(page), "text/html; charset=utf-8");
     response.headers.emplace_back(

@@ -45,6 +45,7 @@ struct Shape {
   std::span<const Member> members;           // of a structure
   ShapeId element = no_shape;                // of a list; value of a map
   ShapeId key = no_shape;                    // of a map
+  bool sensitive = false;                    // not for logs
 };
 
 struct Operation {

@@ -1,96 +1,41 @@
 #include "aws/credentials.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/crypto.h>
 #include <simdjson.h>
-#include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
+#include <chrono>
+#include <functional>
 #include <sstream>
+#include <utility>
 
+#include "aws/private_file.h"
 #include "base/json_writer.h"
 
 namespace picket::aws {
 
 namespace {
 
-constexpr std::array<std::pair<Role, std::string_view>, 4> role_names{{{Role::administrator, "administrator"},
-                                                                       {Role::member, "member"},
-                                                                       {Role::read_only, "read-only"},
-                                                                       {Role::responder, "responder"}}};
+constexpr std::array<std::pair<Role, std::string_view>, 5> role_names{
+    {{Role::administrator, "administrator"},
+     {Role::delegated_administrator, "delegated-administrator"},
+     {Role::member, "member"},
+     {Role::read_only, "read-only"},
+     {Role::responder, "responder"}}};
 
-std::filesystem::path credentials_file(const std::filesystem::path& dir) { return dir / "credentials"; }
-std::filesystem::path roles_file(const std::filesystem::path& dir) { return dir / "access_keys.json"; }
+constexpr std::string_view lock_name = ".credentials.lock";
+constexpr std::size_t token_bytes_max = 16'384;
 
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  ~FileDescriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
+std::filesystem::path clients_file(const KeyFiles& files) { return files.data_dir / "credentials"; }
+std::filesystem::path keys_file(const KeyFiles& files) { return files.data_dir / "access_keys.json"; }
 
- private:
-  int fd_;
-};
-
-std::unexpected<Error> io_error(std::string_view what, const std::filesystem::path& file) {
-  return fail(ErrorKind::io, fmt::format("{}: {}", what, std::strerror(errno)), file.string());
-}
-
-// The whole file; an absent one reads as empty.
-Result<std::string> read_private(const std::filesystem::path& file) {
-  const FileDescriptor fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (fd.get() < 0) {
-    if (errno == ENOENT) return std::string();
-    return io_error("cannot open", file);
-  }
-  struct stat status{};
-  if (::fstat(fd.get(), &status) != 0) return io_error("cannot stat", file);
-  if ((status.st_mode & 077) != 0)
-    return fail(ErrorKind::invalid, "secrets in it can be read or changed by others; run chmod 600 on it",
-                file.string());
-  std::string text;
-  std::array<char, 4096> buffer{};
-  while (true) {
-    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return io_error("cannot read", file);
-    if (got == 0) return text;
-    text.append(buffer.data(), static_cast<std::size_t>(got));
-  }
-}
-
-// Replaces the file as a whole, so that a reader sees the old or the new one.
-Result<void> write_private(const std::filesystem::path& file, std::string_view text) {
-  const std::filesystem::path temporary = file.string() + ".new";
-  {
-    const FileDescriptor fd(
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (fd.get() < 0) return io_error("cannot create", temporary);
-    if (::fchmod(fd.get(), 0600) != 0) return io_error("cannot set the mode of", temporary);
-    while (!text.empty()) {
-      const ssize_t written = ::write(fd.get(), text.data(), text.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return io_error("cannot write", temporary);
-      text.remove_prefix(static_cast<std::size_t>(written));
-    }
-    if (::fsync(fd.get()) != 0) return io_error("cannot sync", temporary);
-  }
-  if (::rename(temporary.c_str(), file.c_str()) != 0) return io_error("cannot replace", file);
-  const FileDescriptor directory(::open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.get() >= 0) ::fsync(directory.get());
-  return {};
+TimeMs wall_clock() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 std::string_view trim(std::string_view text) {
@@ -100,95 +45,132 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
-// Profiles in the order of the file.
-std::vector<Credential> parse_profiles(const std::string& text) {
-  std::vector<Credential> profiles;
+// The file without the section of one profile; everything else stays as it was, other services' profiles too.
+std::string without_profile(const std::string& text, std::string_view profile) {
+  std::string out;
+  bool inside = false;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     const std::string_view content = trim(line);
-    if (content.empty() || content.front() == '#' || content.front() == ';') continue;
-    if (content.front() == '[' && content.back() == ']') {
-      profiles.push_back({.profile = std::string(trim(content.substr(1, content.size() - 2)))});
-      continue;
+    if (content.starts_with('[') && content.ends_with(']'))
+      inside = trim(content.substr(1, content.size() - 2)) == profile;
+    if (!inside) out += line + '\n';
+  }
+  return out;
+}
+
+bool has_profile(const std::string& text, std::string_view profile) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const std::string_view content = trim(line);
+    if (content.starts_with('[') && content.ends_with(']') &&
+        trim(content.substr(1, content.size() - 2)) == profile)
+      return true;
+  }
+  return false;
+}
+
+// A sealed secret opens only for its own key of its own account.
+std::string binding(std::string_view account, std::string_view access_key_id) {
+  return fmt::format("access key {} of {}", access_key_id, account);
+}
+std::string session_binding(std::string_view access_key_id) {
+  return fmt::format("session {}", access_key_id);
+}
+
+// Throws simdjson_error where the object is not what write_keys() makes.
+Credential read_key(std::string_view id, const simdjson::dom::element& row, std::string& sealed) {
+  const auto text = [&](const char* name) { return std::string(std::string_view(row[name])); };
+  Credential out;
+  out.access_key_id = id;
+  out.profile = text("profile");
+  out.account = text("account");
+  out.region = text("region");
+  out.active = row["active"];
+  out.created_at = row["created_at"];
+  const auto role = parse_role(std::string_view(row["role"]));
+  if (!role) throw simdjson::simdjson_error(simdjson::INCORRECT_TYPE);
+  out.role = *role;
+  sealed = text("secret");
+  simdjson::dom::element policy;
+  if (row["policy"].get(policy) == simdjson::SUCCESS) {
+    auto parsed = parse_policy(simdjson::minify(policy));
+    if (!parsed) throw simdjson::simdjson_error(simdjson::INCORRECT_TYPE);
+    out.policy = std::move(*parsed);
+  }
+  return out;
+}
+
+Result<std::vector<Credential>> read_keys(const KeyFiles& files, const SecretBox& box) {
+  const auto text = read_private(keys_file(files));
+  if (!text) return std::unexpected(text.error());
+  std::vector<Credential> keys;
+  if (text->empty()) return keys;
+  std::string id;
+  try {
+    simdjson::dom::parser parser;
+    const simdjson::dom::element root = parser.parse(*text);
+    const std::string_view administrator = root["administrator"];
+    for (const auto& [name, row] : simdjson::dom::object(root["keys"])) {
+      id = name;
+      std::string sealed;
+      Credential key = read_key(name, row, sealed);
+      auto secret = box.unseal(sealed, binding(key.account, name));
+      if (!secret) {
+        secret.error().where = fmt::format("{}, key {}", keys_file(files).string(), name);
+        return std::unexpected(secret.error());
+      }
+      key.secret_access_key = std::move(*secret);
+      key.administers_all = name == administrator && key.role == Role::administrator;
+      keys.push_back(std::move(key));
     }
-    const std::size_t equals = content.find('=');
-    if (profiles.empty() || equals == std::string_view::npos) continue;
-    const std::string_view name = trim(content.substr(0, equals));
-    const std::string_view value = trim(content.substr(equals + 1));
-    if (name == "aws_access_key_id") profiles.back().access_key_id = value;
-    if (name == "aws_secret_access_key") profiles.back().secret_access_key = value;
-    if (name == "region") profiles.back().region = value;
+  } catch (const simdjson::simdjson_error& error) {
+    return fail(ErrorKind::invalid,
+                fmt::format("is not what picket writes there ({}{})", id.empty() ? "" : "key " + id + ": ",
+                            error.what()),
+                keys_file(files).string());
   }
-  return profiles;
+  std::ranges::stable_sort(keys, {}, &Credential::created_at);
+  return keys;
 }
 
-struct KeyRow {
-  std::string account, profile;
-  Role role = Role::read_only;
-};
-
-struct KeyTable {
-  std::map<std::string, KeyRow, std::less<>> keys;
-  std::string administrator;  // id of the key that administers every account
-};
-
-Result<KeyTable> parse_key_table(const std::string& text, const std::filesystem::path& file) {
-  KeyTable table;
-  if (text.empty()) return table;
-  simdjson::dom::parser parser;
-  simdjson::dom::element root;
-  simdjson::dom::object keys;
-  const auto broken = [&](std::string_view why) {
-    return fail(ErrorKind::invalid, std::string(why), file.string());
-  };
-  if (parser.parse(text).get(root) != simdjson::SUCCESS || root["keys"].get(keys) != simdjson::SUCCESS)
-    return broken("is not the JSON object with member keys that picket writes");
-  for (const auto& [id, row] : keys) {
-    std::string_view account, role_name, profile;
-    if (row["account"].get(account) != simdjson::SUCCESS || row["role"].get(role_name) != simdjson::SUCCESS ||
-        row["profile"].get(profile) != simdjson::SUCCESS)
-      return broken(fmt::format("key {} lacks account, role or profile", id));
-    const std::optional<Role> role = parse_role(role_name);
-    if (!role) return broken(fmt::format("key {} has the unknown role '{}'", id, role_name));
-    table.keys[std::string(id)] = {std::string(account), std::string(profile), *role};
-  }
-  std::string_view administrator;
-  if (root["administrator"].get(administrator) == simdjson::SUCCESS) table.administrator = administrator;
-  return table;
-}
-
-std::string write_key_table(const KeyTable& table) {
+Result<void> write_keys(const KeyFiles& files, const SecretBox& box, const std::vector<Credential>& keys) {
+  std::string administrator;
+  for (const Credential& key : keys)
+    if (key.administers_all) administrator = key.access_key_id;
   std::string out;
   JsonWriter json(out);
   json.begin_object();
-  json.member("administrator", table.administrator);
+  json.member("administrator", administrator);
   json.key("keys");
   json.begin_object();
-  for (const auto& [id, row] : table.keys) {
-    json.key(id);
+  for (const Credential& key : keys) {
+    const auto sealed = box.seal(key.secret_access_key, binding(key.account, key.access_key_id));
+    if (!sealed) return std::unexpected(sealed.error());
+    json.key(key.access_key_id);
     json.begin_object();
-    json.member("account", row.account);
-    json.member("role", name_of(row.role));
-    json.member("profile", row.profile);
+    json.member("profile", key.profile);
+    json.member("account", key.account);
+    json.member("role", name_of(key.role));
+    json.member("region", key.region);
+    json.member("active", key.active);
+    json.member("created_at", key.created_at);
+    json.member("secret", *sealed);
+    if (key.policy) json.member_raw("policy", write_policy(*key.policy));
     json.end_object();
   }
   json.end_object();
   json.end_object();
-  return out + '\n';
+  return write_private(keys_file(files), out + '\n');
 }
 
 // `length` characters of `alphabet`, whose size divides 256, so that none is likelier than another.
 template <std::size_t N>
 Result<std::string> random_text(std::size_t length, const std::array<char, N>& alphabet) {
   static_assert(256 % N == 0);
-  std::string bytes(length, '\0');
-  for (std::size_t done = 0; done < length;) {
-    const ssize_t got = ::getrandom(bytes.data() + done, length - done, 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail(ErrorKind::io, fmt::format("getrandom failed: {}", std::strerror(errno)));
-    done += static_cast<std::size_t>(got);
-  }
-  for (char& c : bytes) c = alphabet[static_cast<unsigned char>(c) % N];
+  auto bytes = random_bytes(length);
+  if (!bytes) return bytes;
+  for (char& c : *bytes) c = alphabet[static_cast<unsigned char>(c) % N];
   return bytes;
 }
 
@@ -202,6 +184,19 @@ constexpr std::array<char, N - 1> letters(const char (&text)[N]) {
 constexpr auto base32 = letters("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567");
 constexpr auto base64 = letters("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
 
+struct NewKey {
+  std::string id, secret;
+};
+
+// AWS tells long-term keys by AKIA and temporary ones by ASIA.
+Result<NewKey> new_key(std::string_view prefix) {
+  const auto tail = random_text(16, base32);
+  if (!tail) return std::unexpected(tail.error());
+  auto secret = random_text(40, base64);
+  if (!secret) return std::unexpected(secret.error());
+  return NewKey{std::string(prefix) + *tail, std::move(*secret)};
+}
+
 Result<void> check_new(const NewCredential& wanted) {
   constexpr std::string_view allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
   if (wanted.profile.empty() || wanted.profile.find_first_not_of(allowed) != std::string::npos)
@@ -212,6 +207,31 @@ Result<void> check_new(const NewCredential& wanted) {
   if (wanted.region.empty() || wanted.region.find_first_not_of(allowed) != std::string::npos)
     return fail(ErrorKind::invalid, "a Region is a name such as eu-central-1", wanted.region);
   return {};
+}
+
+// Reads the keys, lets `change` alter them and writes them back, alone.
+template <class Change>
+Result<void> change_keys(const KeyFiles& files, Change change) {
+  const auto lock = FolderLock::take(files.data_dir, lock_name);
+  if (!lock) return std::unexpected(lock.error());
+  const auto box = SecretBox::open(files.master_key);
+  if (!box) return std::unexpected(box.error());
+  auto keys = read_keys(files, *box);
+  if (!keys) return std::unexpected(keys.error());
+  if (Result<void> ok = change(*keys); !ok) return ok;
+  return write_keys(files, *box, *keys);
+}
+
+Result<void> change_key(const KeyFiles& files, std::string_view profile,
+                        const std::function<void(std::vector<Credential>&, std::size_t)>& change) {
+  return change_keys(files, [&](std::vector<Credential>& keys) -> Result<void> {
+    const auto found = std::ranges::find(keys, profile, &Credential::profile);
+    if (found == keys.end())
+      return fail(ErrorKind::not_found, fmt::format("there is no profile '{}'", profile),
+                  keys_file(files).string());
+    change(keys, static_cast<std::size_t>(found - keys.begin()));
+    return {};
+  });
 }
 
 }  // namespace
@@ -228,79 +248,86 @@ std::optional<Role> parse_role(std::string_view name) {
   return std::nullopt;
 }
 
-Result<std::vector<Credential>> load_credentials(const std::filesystem::path& data_dir) {
-  auto profiles_text = read_private(credentials_file(data_dir));
-  if (!profiles_text) return std::unexpected(profiles_text.error());
-  const auto table_text = read_private(roles_file(data_dir));
-  if (!table_text) return std::unexpected(table_text.error());
-  const auto table = parse_key_table(*table_text, roles_file(data_dir));
-  if (!table) return std::unexpected(table.error());
-  std::vector<Credential> loaded;
-  for (Credential& profile : parse_profiles(*profiles_text)) {
-    const auto row = table->keys.find(profile.access_key_id);
-    if (row == table->keys.end() || profile.secret_access_key.empty()) continue;
-    profile.account = row->second.account;
-    profile.role = row->second.role;
-    profile.administers_all =
-        profile.access_key_id == table->administrator && profile.role == Role::administrator;
-    loaded.push_back(std::move(profile));
-  }
-  OPENSSL_cleanse(profiles_text->data(), profiles_text->size());
-  return loaded;
+Result<std::vector<Credential>> load_credentials(const KeyFiles& files) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(keys_file(files), ignored)) return std::vector<Credential>();
+  const auto box = SecretBox::open(files.master_key);
+  if (!box) return std::unexpected(box.error());
+  return read_keys(files, *box);
 }
 
-Result<Credential> create_credential(const std::filesystem::path& data_dir, const NewCredential& wanted) {
+Result<Credential> create_credential(const KeyFiles& files, const NewCredential& wanted) {
   if (auto ok = check_new(wanted); !ok) return std::unexpected(ok.error());
   std::error_code error;
-  if (std::filesystem::create_directories(data_dir, error))
-    std::filesystem::permissions(data_dir, std::filesystem::perms::owner_all, error);
+  if (std::filesystem::create_directories(files.data_dir, error))
+    std::filesystem::permissions(files.data_dir, std::filesystem::perms::owner_all, error);
   if (error)
-    return fail(ErrorKind::io, "cannot create the data directory: " + error.message(), data_dir.string());
-
-  const std::filesystem::path lock_file = data_dir / ".credentials.lock";
-  const FileDescriptor lock(::open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (lock.get() < 0 || ::flock(lock.get(), LOCK_EX) != 0) return io_error("cannot lock", lock_file);
-
-  auto profiles_text = read_private(credentials_file(data_dir));
-  if (!profiles_text) return std::unexpected(profiles_text.error());
-  const auto table_text = read_private(roles_file(data_dir));
-  if (!table_text) return std::unexpected(table_text.error());
-  auto table = parse_key_table(*table_text, roles_file(data_dir));
-  if (!table) return std::unexpected(table.error());
-  for (const Credential& profile : parse_profiles(*profiles_text))
-    if (profile.profile == wanted.profile)
+    return fail(ErrorKind::io, "cannot create the data directory: " + error.message(),
+                files.data_dir.string());
+  auto fresh = new_key("AKIA");
+  if (!fresh) return std::unexpected(fresh.error());
+  Credential made{.profile = wanted.profile,
+                  .access_key_id = std::move(fresh->id),
+                  .secret_access_key = std::move(fresh->secret),
+                  .region = wanted.region,
+                  .account = wanted.account,
+                  .role = wanted.role,
+                  .created_at = wall_clock(),
+                  .policy = wanted.policy};
+  std::string clients;
+  const auto added = change_keys(files, [&](std::vector<Credential>& keys) -> Result<void> {
+    auto text = read_private(clients_file(files));
+    if (!text) return std::unexpected(text.error());
+    const bool taken = std::ranges::find(keys, wanted.profile, &Credential::profile) != keys.end();
+    if (taken || has_profile(*text, wanted.profile))
       return fail(ErrorKind::conflict, fmt::format("profile '{}' exists already", wanted.profile),
-                  credentials_file(data_dir).string());
-
-  const auto id_tail = random_text(16, base32);
-  if (!id_tail) return std::unexpected(id_tail.error());
-  const auto secret = random_text(40, base64);
-  if (!secret) return std::unexpected(secret.error());
-  const std::string id = "AKIA" + *id_tail;
-  const bool first = table->keys.empty() && wanted.role == Role::administrator;
-  table->keys[id] = {wanted.account, wanted.profile, wanted.role};
-  if (first) table->administrator = id;
-
-  // The table first: a key it names is of no use until the credentials file carries its secret.
-  if (auto ok = write_private(roles_file(data_dir), write_key_table(*table)); !ok)
-    return std::unexpected(ok.error());
-  if (!profiles_text->empty() && !profiles_text->ends_with('\n')) *profiles_text += '\n';
-  *profiles_text +=
-      fmt::format("{}[{}]\naws_access_key_id = {}\naws_secret_access_key = {}\nregion = {}\n",
-                  profiles_text->empty() ? "" : "\n", wanted.profile, id, *secret, wanted.region);
-  if (auto ok = write_private(credentials_file(data_dir), *profiles_text); !ok)
-    return std::unexpected(ok.error());
-  return Credential{.profile = wanted.profile,
-                    .access_key_id = id,
-                    .secret_access_key = *secret,
-                    .region = wanted.region,
-                    .account = wanted.account,
-                    .role = wanted.role,
-                    .administers_all = first};
+                  clients_file(files).string());
+    made.administers_all = keys.empty() && wanted.role == Role::administrator;
+    if (!keys.empty()) made.created_at = std::max(made.created_at, keys.back().created_at + 1);
+    clients = std::move(*text);
+    if (!clients.empty() && !clients.ends_with('\n')) clients += '\n';
+    clients += fmt::format("{}[{}]\naws_access_key_id = {}\naws_secret_access_key = {}\nregion = {}\n",
+                           clients.empty() ? "" : "\n", made.profile, made.access_key_id,
+                           made.secret_access_key, made.region);
+    // Clients first: a key without an entry in the table is refused, one without a home would be lost.
+    if (auto ok = write_private(clients_file(files), clients); !ok) return ok;
+    keys.push_back(made);
+    return {};
+  });
+  OPENSSL_cleanse(clients.data(), clients.size());
+  if (!added) return std::unexpected(added.error());
+  return made;
 }
 
-Result<std::unique_ptr<KeyStore>> KeyStore::open(std::filesystem::path data_dir) {
-  std::unique_ptr<KeyStore> store(new KeyStore(std::move(data_dir)));
+Result<void> set_credential_active(const KeyFiles& files, std::string_view profile, bool active) {
+  return change_key(files, profile, [&](auto& keys, std::size_t at) { keys[at].active = active; });
+}
+
+Result<void> set_credential_policy(const KeyFiles& files, std::string_view profile,
+                                   const std::optional<Policy>& policy) {
+  return change_key(files, profile, [&](auto& keys, std::size_t at) { keys[at].policy = policy; });
+}
+
+Result<void> delete_credential(const KeyFiles& files, std::string_view profile) {
+  const auto gone = change_key(files, profile, [](auto& keys, std::size_t at) {
+    keys.erase(keys.begin() + static_cast<std::ptrdiff_t>(at));
+  });
+  if (!gone) return gone;
+  const auto lock = FolderLock::take(files.data_dir, lock_name);
+  if (!lock) return std::unexpected(lock.error());
+  const auto text = read_private(clients_file(files));
+  if (!text) return std::unexpected(text.error());
+  return write_private(clients_file(files), without_profile(*text, profile));
+}
+
+Result<std::unique_ptr<KeyStore>> KeyStore::open(KeyFiles files) {
+  std::error_code error;
+  std::filesystem::create_directories(files.data_dir, error);
+  const auto lock = FolderLock::take(files.data_dir, lock_name);  // two would make two master keys
+  if (!lock) return std::unexpected(lock.error());
+  auto box = SecretBox::open(files.master_key);
+  if (!box) return std::unexpected(box.error());
+  std::unique_ptr<KeyStore> store(new KeyStore(std::move(files), std::move(*box)));
   if (auto ok = store->reload(); !ok) return std::unexpected(ok.error());
   return store;
 }
@@ -313,10 +340,9 @@ KeyStore::Stamp KeyStore::stamp_of(const std::filesystem::path& file) {
 }
 
 Result<void> KeyStore::reload() {
-  // Stamps are taken before reading: a change in between is seen at the next call.
-  credentials_stamp_ = stamp_of(credentials_file(data_dir_));
-  roles_stamp_ = stamp_of(roles_file(data_dir_));
-  auto loaded = load_credentials(data_dir_);
+  // The stamp is taken before reading: a change in between is seen at the next call.
+  stamp_ = stamp_of(keys_file(files_));
+  auto loaded = read_keys(files_, box_);
   if (!loaded) return std::unexpected(loaded.error());
   keys_.clear();
   for (Credential& credential : *loaded) {
@@ -326,16 +352,76 @@ Result<void> KeyStore::reload() {
   return {};
 }
 
-std::optional<Credential> KeyStore::find(std::string_view access_key_id) {
+std::optional<Credential> KeyStore::find(std::string_view access_key_id, std::string_view session_token) {
+  return session_token.empty() ? find_long_term(access_key_id) : find_session(access_key_id, session_token);
+}
+
+std::optional<Credential> KeyStore::find_long_term(std::string_view access_key_id) {
   const std::scoped_lock lock(mutex_);
-  if (stamp_of(credentials_file(data_dir_)) != credentials_stamp_ ||
-      stamp_of(roles_file(data_dir_)) != roles_stamp_) {
+  if (stamp_of(keys_file(files_)) != stamp_) {
     const auto ok = reload();
     last_error_ = ok ? "" : ok.error().message();
   }
   const auto found = keys_.find(access_key_id);
-  if (found == keys_.end()) return std::nullopt;
+  if (found == keys_.end() || !found->second.active) return std::nullopt;
   return found->second;
+}
+
+Result<Credential> KeyStore::issue(const Credential& caller, const NewSession& wanted) {
+  auto fresh = new_key("ASIA");
+  if (!fresh) return std::unexpected(fresh.error());
+  std::string inside;
+  JsonWriter json(inside);
+  json.begin_object();
+  json.member("secret", fresh->secret);
+  json.member("issuer", caller.temporary() ? caller.issuer : caller.access_key_id);
+  json.member("expires_at", wanted.expires_at);
+  json.member("name", wanted.name);
+  json.member("account", wanted.account);
+  json.member("role", name_of(wanted.role));
+  if (wanted.policy) json.member_raw("policy", write_policy(*wanted.policy));
+  json.end_object();
+  auto token = box_.seal(inside, session_binding(fresh->id));
+  OPENSSL_cleanse(inside.data(), inside.size());
+  if (!token) return std::unexpected(token.error());
+  auto made = find_session(fresh->id, *token);
+  if (!made) return fail(ErrorKind::not_found, "the key that asks is gone", caller.access_key_id);
+  return std::move(*made);
+}
+
+std::optional<Credential> KeyStore::find_session(std::string_view access_key_id, std::string_view token) {
+  if (token.size() > token_bytes_max) return std::nullopt;
+  auto inside = box_.unseal(token, session_binding(access_key_id));
+  if (!inside) return std::nullopt;
+  try {
+    simdjson::dom::parser parser;
+    const simdjson::dom::element root = parser.parse(*inside);
+    auto session = find_long_term(std::string_view(root["issuer"]));
+    if (!session) return std::nullopt;
+    session->issuer = std::exchange(session->access_key_id, std::string(access_key_id));
+    session->secret_access_key = std::string_view(root["secret"]);
+    session->session_token = token;
+    session->expires_at = std::int64_t(root["expires_at"]);
+    session->session_name = std::string_view(root["name"]);
+    if (!session->session_name.empty()) {  // an assumed role is nothing but that role
+      session->account = std::string_view(root["account"]);
+      const auto role = parse_role(std::string_view(root["role"]));
+      if (!role) return std::nullopt;
+      session->role = *role;
+      session->administers_all = false;
+      session->policy.reset();
+    }
+    simdjson::dom::element policy;
+    if (root["policy"].get(policy) == simdjson::SUCCESS) {
+      auto parsed = parse_policy(simdjson::minify(policy));
+      if (!parsed) return std::nullopt;
+      session->session_policy = std::move(*parsed);
+    }
+    OPENSSL_cleanse(inside->data(), inside->size());
+    return session;
+  } catch (const simdjson::simdjson_error&) {
+    return std::nullopt;
+  }
 }
 
 std::string KeyStore::last_error() {

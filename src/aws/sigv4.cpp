@@ -285,6 +285,21 @@ std::optional<AuthenticationError> check_signed_headers(const HttpRequest& reque
 
 }  // namespace
 
+std::string_view claimed_service(const HttpRequest& request) {
+  bool repeated = false;
+  std::string_view header = single(request, "authorization", repeated).value_or("");
+  const std::size_t at = header.find("Credential=");
+  if (at == std::string_view::npos) return {};
+  header.remove_prefix(at);
+  const auto scope = split(header.substr(0, header.find_first_of(", ")), '/');
+  return scope.size() == 5 ? scope[3] : std::string_view();
+}
+
+std::string_view session_token(const HttpRequest& request) {
+  bool repeated = false;
+  return single(request, "x-amz-security-token", repeated).value_or("");
+}
+
 std::string sha256_hex(std::string_view bytes) {
   Digest out{};
   unsigned length = 0;

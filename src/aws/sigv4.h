@@ -27,6 +27,7 @@ struct HttpRequest {
   std::string_view query;  // before any decoding, without the question mark
   std::span<const HttpHeader> headers;
   std::string_view body;
+  std::string_view remote_address;  // of who sent it; empty when unknown. Not signed.
 };
 
 // What a signature is bound to besides the request.
@@ -78,6 +79,10 @@ using AccessKeyLookup = std::function<std::optional<AccessKey>(std::string_view 
 // UNSIGNED-PAYLOAD, STREAMING-* bodies and SigV4a. Signatures are compared in constant time.
 std::expected<Verified, AuthenticationError> verify(const HttpRequest& request, const AccessKeyLookup& lookup,
                                                     const VerifierSettings& settings, TimeMs now);
+
+// What a request claims, before anything is verified; empty when it does not say.
+std::string_view claimed_service(const HttpRequest& request);  // of the Authorization header's scope
+std::string_view session_token(const HttpRequest& request);
 
 // Parts of the algorithm that others need too.
 std::string sha256_hex(std::string_view bytes);

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <fstream>
+#include <functional>
+#include <iterator>
+
 #include "cli/commands.h"
 #include "config/config.h"
 
@@ -10,35 +14,90 @@ namespace picket::cli {
 namespace {
 
 struct CredentialFlags {
-  std::string data_dir, profile, account, role = "member", region = "us-east-1";
+  std::string data_dir, config, profile, account, role = "member", region = "us-east-1", policy;
+  bool clear = false;
+
+  // The configuration tells where the master key is, if not in the data directory.
+  Result<aws::KeyFiles> files() const {
+    if (config.empty()) return aws::KeyFiles(data_dir);
+    const auto loaded = load_config(config);
+    if (!loaded) return std::unexpected(loaded.error());
+    return aws::KeyFiles(data_dir, loaded->master_key_file);
+  }
 };
 
+int failed(const Error& error) {
+  fmt::print(stderr, "picket: {}\n", error.message());
+  return exit_usage;
+}
+
+Result<std::optional<aws::Policy>> read_policy(const std::string& path) {
+  if (path.empty()) return std::nullopt;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return fail(ErrorKind::io, "cannot open the policy", path);
+  auto policy = aws::parse_policy(std::string(std::istreambuf_iterator<char>(file), {}));
+  if (!policy) return std::unexpected(policy.error());
+  return std::move(*policy);
+}
+
 int run_create(const CredentialFlags& flags) {
+  const auto files = flags.files();
+  if (!files) return failed(files.error());
+  auto policy = read_policy(flags.policy);
+  if (!policy) return failed(policy.error());
   const auto role = aws::parse_role(flags.role);
   const auto made =
-      aws::create_credential(flags.data_dir, {flags.profile, flags.account, *role, flags.region});
-  if (!made) {
-    fmt::print(stderr, "picket: {}\n", made.error().message());
-    return exit_usage;
-  }
+      aws::create_credential(*files, {flags.profile, flags.account, *role, flags.region, std::move(*policy)});
+  if (!made) return failed(made.error());
   fmt::print("profile {} for account {} ({}) added to {}/credentials\n", made->profile, made->account,
              aws::name_of(made->role), flags.data_dir);
   return exit_ok;
 }
 
 int run_list(const CredentialFlags& flags) {
-  const auto all = aws::load_credentials(flags.data_dir);
-  if (!all) {
-    fmt::print(stderr, "picket: {}\n", all.error().message());
-    return exit_usage;
-  }
-  fmt::print("{:<20} {:<22} {:<13} {}\n", "PROFILE", "ACCESS KEY", "ACCOUNT", "ROLE");
+  const auto files = flags.files();
+  if (!files) return failed(files.error());
+  const auto all = aws::load_credentials(*files);
+  if (!all) return failed(all.error());
+  fmt::print("{:<20} {:<22} {:<13} {:<9} {:<20} {}\n", "PROFILE", "ACCESS KEY", "ACCOUNT", "STATUS",
+             "CREATED", "ROLE");
   for (const aws::Credential& credential : *all) {
-    fmt::print("{:<20} {:<22} {:<13} {}{}\n", credential.profile, credential.access_key_id,
-               credential.account, aws::name_of(credential.role),
-               credential.administers_all ? " of every account" : "");
+    fmt::print("{:<20} {:<22} {:<13} {:<9} {:<20} {}{}{}\n", credential.profile, credential.access_key_id,
+               credential.account, credential.active ? "active" : "disabled",
+               format_time_seconds(credential.created_at), aws::name_of(credential.role),
+               credential.administers_all ? " of every account" : "",
+               credential.policy ? ", with a policy" : "");
   }
   return exit_ok;
+}
+
+int run_change(const CredentialFlags& flags, std::string_view what,
+               const std::function<Result<void>(const aws::KeyFiles&)>& change) {
+  const auto files = flags.files();
+  if (!files) return failed(files.error());
+  if (const auto done = change(*files); !done) return failed(done.error());
+  fmt::print("profile {} is {}\n", flags.profile, what);
+  return exit_ok;
+}
+
+// Without --file and --clear it is shown.
+int run_policy(const CredentialFlags& flags) {
+  const auto files = flags.files();
+  if (!files) return failed(files.error());
+  if (!flags.policy.empty() || flags.clear) {
+    auto policy = read_policy(flags.policy);
+    if (!policy) return failed(policy.error());
+    return run_change(flags, flags.clear ? "without a policy" : "under its policy",
+                      [&](const auto& at) { return aws::set_credential_policy(at, flags.profile, *policy); });
+  }
+  const auto all = aws::load_credentials(*files);
+  if (!all) return failed(all.error());
+  for (const aws::Credential& credential : *all) {
+    if (credential.profile != flags.profile) continue;
+    fmt::print("{}\n", credential.policy ? aws::write_policy(*credential.policy) : "{}");
+    return exit_ok;
+  }
+  return failed({ErrorKind::not_found, fmt::format("there is no profile '{}'", flags.profile), "", -1});
 }
 
 }  // namespace
@@ -48,17 +107,48 @@ void add_credentials(CLI::App& program, Run& run) {
   flags->data_dir = default_data_dir();
   CLI::App* command = program.add_subcommand("credentials", "Access keys of picket's own API");
   command->require_subcommand(1);
-  CLI::App* create = command->add_subcommand("create", "Add a profile; also while the server runs");
-  create->add_option("--profile", flags->profile, "Name of the profile")->required();
+  command->footer(
+      "Example: picket credentials create --profile audit --account 444455556666 --role read-only\n"
+      "All of them work while the server runs, which follows at once.");
+  const auto add = [&](const char* name, const char* help, std::function<int(const CredentialFlags&)> act) {
+    CLI::App* sub = command->add_subcommand(name, help);
+    sub->add_option("--data-dir", flags->data_dir, "Folder of `picket serve`");
+    sub->add_option("--config", flags->config, "Configuration that names the master key's file");
+    sub->callback([flags, &run, act = std::move(act)] { run = [flags, act] { return act(*flags); }; });
+    return sub;
+  };
+  const auto named = [&](CLI::App* sub) {
+    sub->add_option("--profile", flags->profile, "Name of the profile")->required();
+    return sub;
+  };
+  CLI::App* create = named(add("create", "Add a profile with a fresh key", run_create));
   create->add_option("--account", flags->account, "Account it belongs to, 12 digits")->required();
-  create->add_option("--role", flags->role, "administrator, member, read-only or responder")
-      ->check(CLI::IsMember({"administrator", "member", "read-only", "responder"}));
+  create
+      ->add_option("--role", flags->role,
+                   "administrator, delegated-administrator, member, read-only or responder")
+      ->check(
+          CLI::IsMember({"administrator", "delegated-administrator", "member", "read-only", "responder"}));
   create->add_option("--region", flags->region, "Region its clients use when they name none");
-  create->add_option("--data-dir", flags->data_dir, "Folder of `picket serve`");
-  create->callback([flags, &run] { run = [flags] { return run_create(*flags); }; });
-  CLI::App* list = command->add_subcommand("list", "List the profiles, without their secrets");
-  list->add_option("--data-dir", flags->data_dir, "Folder of `picket serve`");
-  list->callback([flags, &run] { run = [flags] { return run_list(*flags); }; });
+  create->add_option("--policy", flags->policy, "File with a policy that adds to the role and denies (JSON)");
+  add("list", "List the profiles, without their secrets", run_list);
+  named(add("disable", "Refuse a profile's key, and its temporary credentials",
+            [](const CredentialFlags& given) {
+              return run_change(given, "disabled", [&](const auto& files) {
+                return aws::set_credential_active(files, given.profile, false);
+              });
+            }));
+  named(add("enable", "Accept a disabled profile's key again", [](const CredentialFlags& given) {
+    return run_change(given, "active", [&](const auto& files) {
+      return aws::set_credential_active(files, given.profile, true);
+    });
+  }));
+  named(add("delete", "Remove a profile and its key", [](const CredentialFlags& given) {
+    return run_change(given, "gone",
+                      [&](const auto& files) { return aws::delete_credential(files, given.profile); });
+  }));
+  CLI::App* policy = named(add("policy", "Show, set or clear a profile's policy", run_policy));
+  policy->add_option("--file", flags->policy, "File with the policy (JSON)");
+  policy->add_flag("--clear", flags->clear, "Take the policy away");
 }
 
 void add_config(CLI::App& program, Run& run) {

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <map>
 #include <thread>
 
+#include "api/audit_log.h"
 #include "api/server.h"
 #include "api/site.h"
 #include "aws/credentials.h"
@@ -71,6 +73,24 @@ std::pair<std::string, std::string> main_account(const Config& config,
   };
   return {config.management_account.empty() ? most(accounts, "000000000000") : config.management_account,
           most(regions, "us-east-1")};
+}
+
+// The management account is the configured one, else that of the profile that administers every account.
+api::Organization organization_of(const Config& config, const std::vector<aws::Credential>& keys) {
+  api::Organization out{.id = config.organization_id, .management_account = config.management_account};
+  for (const AccountKeys& account : config.accounts)
+    out.accounts.push_back({account.id, account.name, account.email, account.role});
+  for (const aws::Credential& key : keys)
+    if (out.management_account.empty() && key.administers_all) out.management_account = key.account;
+  return out;
+}
+
+// What the API does in the background; an error stays in the log, and it is tried again.
+void tend(api::Service& service, api::AuditLog* audit) {
+  if (const auto done = service.enroll(); !done) spdlog::error("organisation: {}", done.error().message());
+  if (audit == nullptr) return;
+  if (const auto done = audit->rotate(wall_clock()); !done)
+    spdlog::error("audit log: {}", done.error().message());
 }
 
 // One server on a data directory at a time; the lock goes with the process.
@@ -178,15 +198,17 @@ int run_serve(ServeFlags flags) {
   for (const std::string& note : setup->notes) fmt::print(stderr, "{}\n", note);
 
   // The first start makes the first profile; later ones keep what is there.
-  const auto known = aws::load_credentials(flags.data_dir);
+  const aws::KeyFiles key_files(flags.data_dir, config.master_key_file);
+  auto known = aws::load_credentials(key_files);
   if (!known) return failed(known.error());
   if (known->empty()) {
     const auto [account, region] = main_account(config, live_settings.sources);
     const auto made =
-        aws::create_credential(flags.data_dir, {"default", account, aws::Role::administrator, region});
+        aws::create_credential(key_files, {"default", account, aws::Role::administrator, region});
     if (!made) return failed(made.error());
+    known->push_back(*made);
   }
-  const auto keys = aws::KeyStore::open(flags.data_dir);
+  const auto keys = aws::KeyStore::open(key_files);
   if (!keys) return failed(keys.error());
 
   Workers workers(flags.threads != 0 ? flags.threads : default_threads());
@@ -204,6 +226,16 @@ int run_serve(ServeFlags flags) {
   backend.first_seen = [&live](std::string_view account, std::string_view region) {
     return live.first_seen(account, region);
   };
+  backend.places = [&live] { return live.places(); };
+  backend.organization = organization_of(config, *known);
+  std::unique_ptr<api::AuditLog> audit;
+  if (config.audit_log) {
+    auto opened = api::AuditLog::open(
+        {.folder = fs::path(flags.data_dir) / "audit", .retention = config.audit_retention}, wall_clock());
+    if (!opened) return failed(opened.error(), exit_internal);
+    audit = std::move(*opened);
+    backend.audit = audit.get();
+  }
   api::ServiceSettings service_settings;
   service_settings.verifier.skew_ms_max = config.clock_skew;
   api::Service service(std::move(backend), **keys, service_settings);
@@ -240,6 +272,7 @@ int run_serve(ServeFlags flags) {
   while (!ended) {
     const timespec pause{0, 200'000'000};
     if (sigtimedwait(&signals, nullptr, &pause) > 0) break;
+    tend(service, audit.get());
     const LiveStatus status = live.status();
     if (!told && status.caught_up && !live_settings.sources.empty()) {
       told = true;
@@ -250,6 +283,9 @@ int run_serve(ServeFlags flags) {
   live.stop();
   worker.join();
   (*server)->stop();
+  if (audit)
+    if (const auto done = audit->rotate(wall_clock(), true); !done)
+      return failed(done.error(), exit_internal);
   close(*lock);
   return outcome ? exit_ok : failed(outcome.error(), exit_internal);
 }

@@ -201,7 +201,8 @@ Result<Config> parse_config(std::string_view text, const std::string& origin) {
       AccountKeys account;
       table.text("id", account.id, true);
       table.text("name", account.name);
-      table.text("role", account.role);
+      table.text("email", account.email);
+      table.one_of("role", account.role, {"member", "delegated-administrator"});
       config.accounts.push_back(std::move(account));
     });
     top.table("organization", [&](Table& table) {
@@ -231,10 +232,15 @@ Result<Config> parse_config(std::string_view text, const std::string& origin) {
       table.duration("dns", config.lateness_dns);
       table.duration("k8saudit", config.lateness_k8saudit);
     });
-    top.table("retention", [&](Table& table) { table.duration("findings", config.retention); });
+    top.table("retention", [&](Table& table) {
+      table.duration("findings", config.retention);
+      table.duration("audit_log", config.audit_retention);
+    });
     top.table("api", [&](Table& table) {
       table.flag("auto_detectors", config.auto_detectors);
       table.duration("clock_skew", config.clock_skew);
+      table.flag("audit_log", config.audit_log);
+      table.text("master_key_file", config.master_key_file);
     });
     top.table("limits", [&](Table& table) {
       table.number("record_bytes_max", config.record_bytes_max, 1 << 10, 64 << 20);
@@ -267,6 +273,7 @@ Result<Config> load_config(const std::string& path) {
   for (std::string& inventory : config->inventory) anchor(inventory);
   for (std::string& rules : config->rules) anchor(rules);
   anchor(config->aws_ranges);
+  anchor(config->master_key_file);
   return config;
 }
 

@@ -33,7 +33,8 @@ struct SourceKeys {  // [[source]]
 };
 
 struct AccountKeys {  // [[account]]
-  std::string id, name, role;
+  std::string id, name, email;
+  std::string role;  // "member": of the organisation's administrator; "delegated-administrator"; or empty
 };
 
 struct Config {
@@ -49,7 +50,10 @@ struct Config {
   TimeMs lateness_cloudtrail = 60 * minute_ms, lateness_vpcflow = 30 * minute_ms;  // [lateness], durations
   TimeMs lateness_dns = 15 * minute_ms, lateness_k8saudit = 15 * minute_ms;
   TimeMs retention = 90 * day_ms;             // [retention] findings
+  TimeMs audit_retention = 90 * day_ms;       // [retention] audit_log
   bool auto_detectors = true;                 // [api] auto_detectors
+  bool audit_log = true;                      // [api] audit_log
+  std::string master_key_file;                // [api] master_key_file; empty = in the data directory
   TimeMs clock_skew = 5 * minute_ms;          // [api] clock_skew
   std::uint64_t record_bytes_max = 1U << 20;  // [limits]
   std::uint64_t object_bytes_max = 16ULL << 30;

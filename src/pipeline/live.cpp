@@ -201,6 +201,13 @@ std::optional<TimeMs> Live::first_seen(std::string_view account, std::string_vie
   return first;
 }
 
+std::vector<std::pair<std::string, std::string>> Live::places() const {
+  const std::lock_guard lock(status_mutex_);
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const auto& [place, time] : status_.seen) out.push_back(place);
+  return out;
+}
+
 LiveStatus Live::status() const {
   const std::lock_guard lock(status_mutex_);
   return status_;

@@ -56,6 +56,8 @@ class Live {
   LiveStatus status() const;
   // When logs of this account (empty: of any) and Region were first seen.
   std::optional<TimeMs> first_seen(std::string_view account, std::string_view region) const;
+  // Accounts and Regions that logs were seen of.
+  std::vector<std::pair<std::string, std::string>> places() const;
   // Prometheus text of the pipeline.
   std::string metrics() const;
 

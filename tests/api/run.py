@@ -9,6 +9,7 @@ findings, tag the detector and archive findings for a moment, so give them a dat
 """
 import argparse
 import gzip
+import json
 import os
 import pathlib
 import shutil
@@ -57,6 +58,7 @@ def run_clients(endpoint, credentials, profile, aws):
                     "NO_PROXY": "127.0.0.1,localhost"}
     failed = []
     for name, command in (("boto3", [VENV / "bin/python", HERE / "client_boto3.py"]),
+                          ("accounts, with boto3 and the AWS CLI", [VENV / "bin/python", HERE / "client_accounts.py"]),
                           ("AWS CLI", [VENV / "bin/python", HERE / "client_cli.py"]),
                           ("JavaScript", ["node", "--test", HERE / "client_js.mjs"])):
         print(f"== {name}", flush=True)
@@ -67,9 +69,20 @@ def run_clients(endpoint, credentials, profile, aws):
     print("all clients passed")
 
 
+def check_audit_log(picket, data_dir):
+    """What was called lies there as CloudTrail delivers it, and picket reads it as a source."""
+    stats = data_dir / "stats.json"
+    subprocess.run([picket, "scan", data_dir / "audit", "--stats", stats], check=True, capture_output=True)
+    read = json.loads(stats.read_text(encoding="utf-8"))["kinds"]["cloudtrail"]
+    if read["objects"] == 0 or read["records_read"] == 0 or read["records_read"] != read["processed"]:
+        sys.exit(f"the audit log was not read as a source: {read}")
+    print(f"audit log: {read['records_read']} calls in {read['objects']} objects, all read by picket scan")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--server", help="test server to start")
+    parser.add_argument("--picket", help="with --server: the binary that reads the audit log afterwards")
     parser.add_argument("--endpoint")
     parser.add_argument("--credentials")
     parser.add_argument("--profile", default="default")
@@ -93,6 +106,8 @@ def main():
         server.terminate()
         if server.wait(timeout=30) != 0:
             sys.exit(f"the server ended with {server.returncode}")
+        if arguments.picket:
+            check_audit_log(arguments.picket, data_dir)
         shutil.rmtree(data_dir)
 
 

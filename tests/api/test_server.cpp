@@ -1,6 +1,6 @@
 // The API over a store of made-up findings, so that real clients can be tried without logs.
 //   picket_api_test_server DATA_DIR
-// Writes DATA_DIR/credentials (profiles default, member, reader), prints its URL and serves until SIGTERM.
+// Writes DATA_DIR/credentials (profiles default, member, security, shop, reader), prints its URL and serves until SIGTERM.
 #include <fmt/format.h>
 
 #include <chrono>
@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "api/audit_log.h"
 #include "api/server.h"
 #include "api/site.h"
 #include "base/hash.h"
@@ -19,6 +20,8 @@ namespace {
 
 constexpr const char* administrator_account = "111122223333";
 constexpr const char* member_account = "444455556666";
+constexpr const char* security_account = "222233334444";
+constexpr const char* shop_account = "555566667777";
 constexpr const char* region = "eu-central-1";
 constexpr unsigned findings = 120;
 
@@ -68,6 +71,8 @@ Result<void> make_profiles(const std::filesystem::path& dir) {
   for (const aws::NewCredential& wanted :
        {aws::NewCredential{"default", administrator_account, aws::Role::administrator, region},
         aws::NewCredential{"member", member_account, aws::Role::member, region},
+        aws::NewCredential{"security", security_account, aws::Role::delegated_administrator, region},
+        aws::NewCredential{"shop", shop_account, aws::Role::administrator, region},
         aws::NewCredential{"reader", administrator_account, aws::Role::read_only, region}}) {
     const auto made = aws::create_credential(dir, wanted);
     if (!made && made.error().kind != ErrorKind::conflict) return std::unexpected(made.error());
@@ -93,6 +98,18 @@ Result<void> run(const std::filesystem::path& dir) {
                                         std::chrono::system_clock::now().time_since_epoch())
                                  .count();
                            }};
+  backend.places = [] {
+    std::vector<std::pair<std::string, std::string>> places;
+    for (const char* account : {administrator_account, member_account, shop_account})
+      places.emplace_back(account, region);
+    return places;
+  };
+  backend.organization = {.id = "o-exampleorgid",
+                          .management_account = administrator_account,
+                          .accounts = {{security_account, "security", "security@example.com", ""}}};
+  const auto audit = api::AuditLog::open({.folder = dir / "audit"}, backend.now());
+  if (!audit) return std::unexpected(audit.error());
+  backend.audit = audit->get();
   api::Service service(backend, **keys);
   api::Site site(service, {});
   const auto server =
@@ -107,7 +124,7 @@ Result<void> run(const std::filesystem::path& dir) {
   int signal = 0;
   sigwait(&signals, &signal);
   (*server)->stop();
-  return {};
+  return (*audit)->rotate(backend.now(), true);
 }
 
 }  // namespace
