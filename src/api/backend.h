@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,8 @@
 #include <vector>
 
 #include "base/time.h"
+#include "ledger/usage.h"
+#include "state/facts.h"
 #include "store/finding_store.h"
 
 namespace picket::api {
@@ -36,7 +39,10 @@ struct Backend {
   std::function<std::vector<std::pair<std::string, std::string>>()> places;
   std::function<TimeMs()> now;
   Organization organization;
-  AuditLog* audit = nullptr;   // outlives the API; null: calls are not logged
+  AuditLog* audit = nullptr;  // outlives the API; null: calls are not logged
+  // What coverage and usage are told from; absent: nothing was seen.
+  std::function<std::shared_ptr<const std::vector<ResourceFact>>()> resources = {};
+  std::function<std::shared_ptr<const Usage>()> usage = {};
   bool auto_detectors = true;  // an enabled detector exists for every account and Region seen
 };
 

@@ -54,6 +54,29 @@ Answer describe_organization_configuration(Call& call);
 Answer update_organization_configuration(Call& call);
 Answer get_organization_statistics(Call& call);
 
+Answer list_coverage(Call& call);
+Answer get_coverage_statistics(Call& call);
+Answer get_usage_statistics(Call& call);
+Answer get_remaining_free_trial_days(Call& call);
+
+Answer get_malware_scan_settings(Call& call);
+Answer update_malware_scan_settings(Call& call);
+Answer create_malware_protection_plan(Call& call);
+Answer get_malware_protection_plan(Call& call);
+Answer list_malware_protection_plans(Call& call);
+Answer update_malware_protection_plan(Call& call);
+Answer delete_malware_protection_plan(Call& call);
+Answer describe_malware_scans(Call& call);
+Answer list_malware_scans(Call& call);
+Answer get_malware_scan(Call& call);
+Answer start_malware_scan(Call& call);
+Answer send_object_malware_scan(Call& call);
+
+Answer create_investigation(Call& call);
+Answer get_investigation(Call& call);
+Answer list_investigations(Call& call);
+Answer list_investigation_records(Call& call);
+
 Answer not_served_yet(Call& call);
 
 Handler handler_of(std::string_view operation);

@@ -101,7 +101,7 @@ TEST_F(Validate, UnknownMembersAreIgnoredUnlessAsked) {
 }
 
 TEST(Tables, AreWhole) {
-  EXPECT_EQ(shapes().size(), 914U);
+  EXPECT_EQ(shapes().size(), 956U);
   EXPECT_EQ(sample_types().size(), 229U);
   EXPECT_EQ(find_operation("NoSuchOperation"), nullptr);
   EXPECT_EQ(find_operation("GetOrganizationStatistics")->input, no_shape);

@@ -322,8 +322,9 @@ TEST_F(WallsTest, NothingCrosses) {
         // A second set or filter of its own may meet a limit; all else must be answered alike.
         if (operation.name.starts_with("Create") && theirs_answer.status < 300) continue;
         EXPECT_EQ(theirs_answer.status, none_answer.status) << theirs_answer.body << '\n' << none_answer.body;
-        if (theirs_answer.status >= 300)
+        if (theirs_answer.status >= 300) {
           EXPECT_EQ(normal(theirs_answer.body, with_theirs), normal(none_answer.body, with_none));
+        }
       }
     }
   }

@@ -236,6 +236,8 @@ int run_serve(ServeFlags flags) {
     audit = std::move(*opened);
     backend.audit = audit.get();
   }
+  backend.resources = [&live] { return live.resources(); };
+  backend.usage = [&live] { return live.usage(); };
   api::ServiceSettings service_settings;
   service_settings.verifier.skew_ms_max = config.clock_skew;
   api::Service service(std::move(backend), **keys, service_settings);

@@ -13,7 +13,7 @@ namespace picket {
 namespace {
 
 constexpr std::size_t recent_keys_max = 100'000;
-constexpr std::uint32_t snapshot_version = 2;
+constexpr std::uint32_t snapshot_version = 3;
 constexpr std::string_view snapshot_magic = "picketS1";
 
 // Which build of detectors wrote a snapshot: state of other detectors or in another order cannot be read.
@@ -162,7 +162,10 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
   }
 
   spill_rows();
-  evictions_.facts += facts_.evict();
+  {
+    const std::scoped_lock changing(facts_mutex_);
+    evictions_.facts += facts_.evict();
+  }
   claims_.forget(watermark_[static_cast<std::size_t>(LogKind::vpcflow)]);
 
   if (facts_learned) aggregator_.touch(facts_since);
@@ -176,6 +179,11 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
     if (ledger.processed == 0 || info.account.empty() || info.region.empty()) continue;
     const auto [place, fresh] = places_.try_emplace({info.account, info.region}, ledger.first);
     place->second = std::min(place->second, ledger.first);
+  }
+  for (std::size_t i = 0; i < objects.size(); ++i) {
+    const ObjectInfo& info = objects[i].info;
+    usage_.add(object_outputs[i].ledger, info.account, info.region,
+               usage_resource(info.key, info.cluster, flow_log_id(info.key)));
   }
   for (ObjectOutput& output : object_outputs) {
     ledger_.add(output.ledger);
@@ -247,6 +255,7 @@ void Engine::claim_minutes(std::span<const EpochObject> objects) {
 }
 
 void Engine::learn_facts() {
+  const std::scoped_lock changing(facts_mutex_);
   for (WorkerOutput& output : outputs_) {
     for (const FactRow& row : output.fact_rows) facts_.learn(row);
     for (const auto& [name, sighting] : output.interfaces) facts_.learn(sighting);
@@ -373,6 +382,11 @@ bool Engine::admit(Detection& detection) {
   return true;
 }
 
+std::vector<ResourceFact> Engine::resources() const {
+  const std::scoped_lock reading(facts_mutex_);
+  return facts_.resources();
+}
+
 std::string Engine::object_key(std::uint64_t object) const {
   if (const auto at = kept_keys_.find(object); at != kept_keys_.end()) return at->second;
   const auto at = recent_keys_.find(object);
@@ -382,7 +396,7 @@ std::string Engine::object_key(std::uint64_t object) const {
 std::string Engine::save() const {
   std::string state;
   Writer out(state);
-  out(epoch_, streams_, watermark_, ledger_, evictions_, left_out_, places_, kept_keys_, recent_keys_,
+  out(epoch_, streams_, watermark_, ledger_, usage_, evictions_, left_out_, places_, kept_keys_, recent_keys_,
       recent_order_, static_cast<std::uint64_t>(recent_next_));
   for (const IdentityShard& shard : identities_) shard.save(out);
   for (const Partition& partition : partitions_) partition.save(out);
@@ -416,7 +430,7 @@ Result<void> Engine::load(std::string_view bytes) {
   if (ZSTD_isError(got) || got != size) return fail(ErrorKind::invalid, "the snapshot is damaged");
   Reader in(state);
   std::uint64_t next = 0;
-  in(epoch_, streams_, watermark_, ledger_, evictions_, left_out_, places_, kept_keys_, recent_keys_,
+  in(epoch_, streams_, watermark_, ledger_, usage_, evictions_, left_out_, places_, kept_keys_, recent_keys_,
      recent_order_, next);
   recent_next_ = next;
   for (IdentityShard& shard : identities_) shard.load(in);

@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -28,6 +29,7 @@
 #include "engine/trigger_index.h"
 #include "enrich/intel.h"
 #include "ledger/object_ledger.h"
+#include "ledger/usage.h"
 #include "state/facts.h"
 
 namespace picket {
@@ -114,12 +116,15 @@ class Engine {
   void use_intel(std::shared_ptr<const IntelIndex> intel);
   // Where rows wait that memory has no room for; otherwise the system's folder for large temporary files.
   void spill_to(std::string folder) { spill_folder_ = std::move(folder); }
+  // What the facts tell of instances and clusters; from any thread, also while an epoch runs.
+  std::vector<ResourceFact> resources() const;
   Facts& facts() { return facts_; }
   const Facts& facts() const { return facts_; }
 
   // Key of an object whose hash a finding's proof names; empty when it is not known any more.
   std::string object_key(std::uint64_t object) const;
   const LedgerTotals& ledger() const { return ledger_; }
+  const Usage& usage() const { return usage_; }
   const EvictionCounts& evictions() const { return evictions_; }
   const LeftOut& left_out() const { return left_out_; }
   // Accounts and Regions whose logs were read, as their objects' keys or sources name them, with the first
@@ -168,10 +173,12 @@ class Engine {
   bool spill_failed_ = false;  // rows that should wait on disk are judged early
   Aggregator aggregator_;
   FlowClaims claims_;
+  mutable std::mutex facts_mutex_;  // held to change the facts, and by resources()
   Facts facts_;
   std::map<std::string, StreamProgress> streams_;
   std::array<TimeMs, log_kinds.size()> watermark_{};
   LedgerTotals ledger_;
+  Usage usage_;
   EvictionCounts evictions_;
   LeftOut left_out_;
   std::map<std::pair<std::string, std::string>, TimeMs> places_;

@@ -51,6 +51,14 @@ void ObjectRun::reached(std::uint64_t position) {
   result_.ledger.last_position = std::max(result_.ledger.last_position, position);
 }
 
+ObjectLedger::Share& ObjectRun::share_of(std::string_view account, std::string_view region) {
+  if (!info_.account.empty()) account = info_.account;
+  if (!info_.region.empty()) region = info_.region;
+  if (last_share_ == nullptr || last_share_->first.first != account || last_share_->first.second != region)
+    last_share_ = &*result_.ledger.shares.try_emplace({std::string(account), std::string(region)}).first;
+  return last_share_->second;
+}
+
 bool ObjectRun::left_out(TimeMs time, std::string_view account) {
   if (!tables_.filter.active()) return false;
   const std::string_view reason =
@@ -175,6 +183,9 @@ std::span<RuleHit> ObjectRun::rule_hits(LogKind log, const Event& event) {
 void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t position) {
   if (left_out(event.event_time, event.recipient_account_id)) return;
   saw(LogKind::cloudtrail, event.event_time);
+  ObjectLedger::Share& share = share_of(event.recipient_account_id, event.aws_region);
+  ++share.records;
+  if (event.management_event == false && event.event_source == "s3.amazonaws.com") ++share.s3_data_events;
   // Without an eventID the text is the identity: a copy is a copy. What was called and when is part of it, so
   // that a forged record cannot pass itself off as the first delivery of another.
   const std::uint64_t id =
@@ -306,6 +317,7 @@ void ObjectRun::take_flows(std::span<const FlowRecord> records) {
     const TimeMs time = flow.start_ms();
     if (time < watermark) ++result_.ledger.late;
     times_.add(time);
+    if (info_.account.empty()) ++share_of(flow.account_id, info_.region).records;
     const bool source_listed =
         flow.srcaddr.is_v4() ? intel.listed_v4(flow.srcaddr.v4_value()) : !intel.match(flow.srcaddr).empty();
     const bool destination_listed =
@@ -342,6 +354,7 @@ void ObjectRun::on_flow_gap(std::string_view account_id, std::string_view, bool 
 void ObjectRun::on_dns(const DnsQuery& query, std::uint64_t position) {
   if (left_out(query.query_timestamp, query.account_id)) return;
   saw(LogKind::dns, query.query_timestamp);
+  if (info_.account.empty()) ++share_of(query.account_id, query.region).records;
   Context context{.account = query.account_id, .region = query.region};
   context.hits = tables_.intel->match_domain(query.query_name);
   const auto run = [&](std::uint16_t index, std::span<const IntelHit> hits) {

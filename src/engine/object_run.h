@@ -142,6 +142,8 @@ class ObjectRun final : public EventSink {
   void reached(std::uint64_t position);
   bool left_out(TimeMs time, std::string_view account);
   void take_flows(std::span<const FlowRecord> records);
+  // The counters of the account and Region that a record is of.
+  ObjectLedger::Share& share_of(std::string_view account, std::string_view region);
   void identify(std::uint64_t id, TimeMs time, std::uint64_t position);
   Detection make_detection(std::uint16_t detector, Evidence evidence, Subject subject,
                            const ProofRecord& record, std::span<const IntelHit> hits) const;
@@ -177,7 +179,8 @@ class ObjectRun final : public EventSink {
   std::vector<RuleHit> hits_;
   std::uint16_t current_detector_ = 0;  // whose window is being filled
   std::string_view current_account_;
-  std::shared_ptr<const Place> place_;          // of the latest window
+  std::shared_ptr<const Place> place_;  // of the latest window
+  std::pair<const std::pair<std::string, std::string>, ObjectLedger::Share>* last_share_ = nullptr;
   InterfaceSighting* last_sighting_ = nullptr;  // of the previous record: flow logs come in runs
 };
 

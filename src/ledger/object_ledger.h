@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/archive.h"
@@ -30,6 +31,16 @@ struct ObjectLedger {
   std::uint64_t no_data = 0, skip_data = 0;  // visibility gaps of flow logs
   TimeMs first = 0, last = 0;                // event times, when processed > 0
   std::uint64_t last_position = 0;           // of flow logs: the last line with a record; header lines count
+  // Records by the account and Region they are of, S3 data events among them. Empty: all are of the object's
+  // own.
+  struct Share {
+    std::uint64_t records = 0, s3_data_events = 0;
+    template <class Ar>
+    void io(Ar& ar) {
+      ar(records, s3_data_events);
+    }
+  };
+  std::map<std::pair<std::string, std::string>, Share> shares;
   // How far the object may move its stream's watermark: see TimeSampler.
   TimeMs advance = 0;
 
@@ -38,7 +49,7 @@ struct ObjectLedger {
   void io(Ar& ar) {
     ar(key, state, kind, reason, bytes_in, bytes_decoded, records_read, processed, filtered, duplicate,
        quarantined, late, filter_reasons, quarantine_reasons, no_data, skip_data, first, last, last_position,
-       advance);
+       shares, advance);
   }
 };
 

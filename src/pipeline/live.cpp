@@ -171,7 +171,10 @@ Result<void> Live::run() {
 }
 
 void Live::publish(bool caught_up) {
+  const bool stale = status_.epoch != setup_.engine->epoch();
+  auto usage = stale ? std::make_shared<const Usage>(setup_.engine->usage()) : nullptr;
   const std::lock_guard lock(status_mutex_);
+  if (usage) usage_ = std::move(usage);
   status_.ledger = setup_.engine->ledger();
   status_.evictions = setup_.engine->evictions();
   status_.left_out = setup_.engine->left_out();
@@ -206,6 +209,21 @@ std::vector<std::pair<std::string, std::string>> Live::places() const {
   std::vector<std::pair<std::string, std::string>> out;
   for (const auto& [place, time] : status_.seen) out.push_back(place);
   return out;
+}
+
+std::shared_ptr<const std::vector<ResourceFact>> Live::resources() const {
+  const std::uint64_t epoch = status().epoch;
+  const std::lock_guard lock(resources_mutex_);
+  if (!resources_ || resources_epoch_ != epoch) {
+    resources_ = std::make_shared<const std::vector<ResourceFact>>(setup_.engine->resources());
+    resources_epoch_ = epoch;
+  }
+  return resources_;
+}
+
+std::shared_ptr<const Usage> Live::usage() const {
+  const std::lock_guard lock(status_mutex_);
+  return usage_;
 }
 
 LiveStatus Live::status() const {

@@ -58,6 +58,9 @@ class Live {
   std::optional<TimeMs> first_seen(std::string_view account, std::string_view region) const;
   // Accounts and Regions that logs were seen of.
   std::vector<std::pair<std::string, std::string>> places() const;
+  // Instances and clusters that the logs and the inventory tell of; from any thread.
+  std::shared_ptr<const std::vector<ResourceFact>> resources() const;
+  std::shared_ptr<const Usage> usage() const;
   // Prometheus text of the pipeline.
   std::string metrics() const;
 
@@ -86,6 +89,11 @@ class Live {
   std::atomic<bool> stopping_ = false;
   mutable std::mutex status_mutex_;
   LiveStatus status_;
+  std::shared_ptr<const Usage> usage_ = std::make_shared<Usage>();
+  // Telling them takes long when there are many, so they are kept for as long as no epoch ran.
+  mutable std::mutex resources_mutex_;
+  mutable std::shared_ptr<const std::vector<ResourceFact>> resources_;
+  mutable std::uint64_t resources_epoch_ = 0;
 };
 
 }  // namespace picket

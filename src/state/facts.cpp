@@ -701,6 +701,7 @@ class Facts::Impl::Teller {
   void delete_bucket_tags(const Element& request, const Element& response);
   void create_cluster(const Element& request, const Element& response);
   void delete_cluster(const Element& request, const Element& response);
+  void described_ecs_cluster(const Element&, const Element& response) { ecs_cluster(response); }
   void described_address(const Element& request, const Element& response);
   void described_instance(const Element&, const Element& response) { instance(response); }
   void described_interface(const Element&, const Element& response) { interface(response, {}); }
@@ -731,6 +732,7 @@ class Facts::Impl::Teller {
   void interface(const Element& described, const std::string& description);
   void nat(const Element& described);
   void endpoint(const Element& described);
+  void ecs_cluster(const Element& described);
   void groups(const std::string& interface_id, const Element& list);
   void private_ip(const std::string& interface_id, std::string_view ip, bool primary, std::string_view dns) {
     if (const auto parsed = IpAddress::parse(ip)) {
@@ -746,6 +748,9 @@ class Facts::Impl::Teller {
   }
   std::string cluster_id(std::string_view name) const {
     return "cluster/" + row_.account + '/' + row_.region + '/' + std::string(name);
+  }
+  std::string ecs_cluster_id(std::string_view name) const {
+    return "ecs-cluster/" + row_.account + '/' + row_.region + '/' + std::string(name);
   }
 
   Impl& facts_;
@@ -1195,6 +1200,7 @@ void Facts::Impl::Teller::delete_bucket_tags(const Element& request, const Eleme
 
 void Facts::Impl::Teller::create_cluster(const Element&, const Element& response) {
   const Element cluster = member(response, "cluster");
+  if (member(cluster, "clusterArn")) return ecs_cluster(cluster);
   const std::string name = text_at(cluster, "name");
   if (name.empty()) return;
   const std::string id = cluster_id(name);
@@ -1217,6 +1223,17 @@ void Facts::Impl::Teller::create_cluster(const Element&, const Element& response
 void Facts::Impl::Teller::delete_cluster(const Element& request, const Element&) {
   const std::string name = text_at(request, "name");
   if (!name.empty()) mark(cluster_id(name), Attribute::deleted);
+  const std::string ecs = text_at(request, "cluster");  // a name or an ARN
+  if (!ecs.empty()) mark(ecs_cluster_id(ecs.substr(ecs.rfind('/') + 1)), Attribute::deleted);
+}
+
+void Facts::Impl::Teller::ecs_cluster(const Element& described) {
+  const std::string name = text_at(described, "clusterName");
+  if (name.empty()) return;
+  const std::string id = ecs_cluster_id(name);
+  mark(id, Attribute::created);
+  say(id, Attribute::name, name);
+  say(id, Attribute::arn, text_at(described, "clusterArn"));
 }
 
 // ---- which calls teach what ----
@@ -1226,10 +1243,11 @@ struct Facts::Impl::Lesson {
   void (Teller::*tell)(const Element& request, const Element& response);
 };
 
-// Names are unique across the services listed, so that a row needs no source.
+// Names are unique across the services listed, so that a row needs no source; but for those of EKS's and
+// ECS's clusters, which their members tell apart.
 std::span<const Facts::Impl::Lesson> Facts::Impl::lessons() {
   static constexpr std::string_view ec2 = "ec2.amazonaws.com", s3 = "s3.amazonaws.com",
-                                    eks = "eks.amazonaws.com";
+                                    eks = "eks.amazonaws.com", ecs = "ecs.amazonaws.com";
   static constexpr std::string_view imported = {};
   static constexpr Lesson all[] = {
       {ec2, "RunInstances", &Teller::run_instances},
@@ -1276,12 +1294,15 @@ std::span<const Facts::Impl::Lesson> Facts::Impl::lessons() {
       {s3, "DeleteBucketTagging", &Teller::delete_bucket_tags},
       {eks, "CreateCluster", &Teller::create_cluster},
       {eks, "DeleteCluster", &Teller::delete_cluster},
+      {ecs, "CreateCluster", &Teller::create_cluster},
+      {ecs, "DeleteCluster", &Teller::delete_cluster},
       {imported, "describe:instances", &Teller::described_instance},
       {imported, "describe:interfaces", &Teller::described_interface},
       {imported, "describe:addresses", &Teller::described_address},
       {imported, "describe:nat_gateways", &Teller::described_nat},
       {imported, "describe:vpc_endpoints", &Teller::described_endpoint},
       {imported, "describe:cluster", &Teller::create_cluster},
+      {imported, "describe:ecs_clusters", &Teller::described_ecs_cluster},
   };
   return all;
 }
@@ -1637,6 +1658,63 @@ std::optional<std::string> Facts::vpc_endpoint_owner(std::string_view endpoint_i
   const Entity* entity = impl_->find(endpoint_id);
   if (!entity || impl_->deleted(entity, at)) return std::nullopt;
   return impl_->value(entity, Attribute::account, at);
+}
+
+std::vector<ResourceFact> Facts::resources() const {
+  constexpr TimeMs now = std::numeric_limits<TimeMs>::max();
+  std::vector<ResourceFact> found;
+  const auto for_each_with = [&](std::string_view prefix, const auto& visit) {
+    for (auto at = impl_->entities.lower_bound(prefix);
+         at != impl_->entities.end() && at->first.starts_with(prefix); ++at)
+      visit(at->first, at->second);
+  };
+  const auto news_at = [](const Entity& entity) { return std::max<TimeMs>(entity.latest, 0); };
+  // Clusters are kept as "cluster/ACCOUNT/REGION/NAME".
+  const auto add_cluster = [&](ResourceType type, std::string_view id, const Entity& entity) {
+    const Claim* created = impl_->last(&entity, Attribute::created, now);
+    const Claim* removed = impl_->last(&entity, Attribute::deleted, now);
+    if (!created || (removed && Impl::later(*removed, *created))) return;
+    const std::size_t account = id.find('/') + 1, region = id.find('/', account) + 1,
+                      name = id.find('/', region) + 1;
+    found.push_back({.type = type,
+                     .account = std::string(id.substr(account, region - 1 - account)),
+                     .region = std::string(id.substr(region, name - 1 - region)),
+                     .id = std::string(id.substr(name)),
+                     .arn = impl_->text(&entity, Attribute::arn, now),
+                     .news_at = news_at(entity)});
+  };
+  for_each_with("cluster/", [&](std::string_view id, const Entity& entity) {
+    add_cluster(ResourceType::eks, id, entity);
+  });
+  for_each_with("ecs-cluster/", [&](std::string_view id, const Entity& entity) {
+    add_cluster(ResourceType::ecs, id, entity);
+  });
+
+  std::set<std::string> ids;
+  for_each_with("i-", [&](const std::string& id, const Entity&) { ids.insert(id); });
+  for (const auto& [id, interfaces] : impl_->interfaces_by_instance)
+    if (id.starts_with("i-")) ids.insert(id);
+  for (const std::string& id : ids) {
+    const auto fact = instance(id, now);
+    if (!fact || !runs(fact->state)) continue;
+    ResourceFact resource{.type = ResourceType::ec2,
+                          .account = fact->account,
+                          .region = fact->region,
+                          .id = id,
+                          .instance_type = fact->instance_type};
+    if (const Entity* entity = impl_->find(id)) resource.news_at = news_at(*entity);
+    for (const Tag& tag : fact->tags)
+      if (tag.key == "aws:eks:cluster-name" || tag.key == "eks:cluster-name")
+        resource.eks_cluster = tag.value;
+    for (const std::string& interface_id : fact->interface_ids) {
+      const auto seen = impl_->sightings.find(interface_id);
+      if (seen == impl_->sightings.end()) continue;
+      resource.flows_until = std::max(resource.flows_until.value_or(seen->second.last), seen->second.last);
+    }
+    resource.news_at = std::max(resource.news_at, resource.flows_until.value_or(0));
+    found.push_back(std::move(resource));
+  }
+  return found;
 }
 
 // ---- budget, snapshot ----

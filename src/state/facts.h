@@ -95,6 +95,18 @@ struct ClusterFact {
   std::vector<Tag> tags;
 };
 
+// An instance that runs or a cluster that exists, as far as is known now.
+enum class ResourceType : std::uint8_t { eks, ecs, ec2 };
+struct ResourceFact {
+  ResourceType type = ResourceType::ec2;
+  std::string account, region;
+  std::string id;                          // instance id or cluster name
+  std::string arn;                         // of clusters
+  std::string instance_type, eks_cluster;  // of instances; the cluster by EKS's own tag
+  TimeMs news_at = 0;                      // the newest that is known of it; 0: imported without a time
+  std::optional<TimeMs> flows_until;       // of instances: end of the last flow record of an interface
+};
+
 class Facts {
  public:
   Facts();
@@ -133,6 +145,9 @@ class Facts {
   std::optional<ClusterFact> cluster_named(std::string_view name, TimeMs at) const;
   // The account in which a VPC endpoint ("vpce-…") was made.
   std::optional<std::string> vpc_endpoint_owner(std::string_view endpoint_id, TimeMs at) const;
+
+  // Ordered by type and by id within.
+  std::vector<ResourceFact> resources() const;
 
   // An estimate that depends only on what is known, not on how it was learned.
   std::size_t bytes() const;

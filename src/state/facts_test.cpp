@@ -304,6 +304,38 @@ TEST(FactsTest, clusters_and_endpoints_have_a_life) {
   EXPECT_EQ(facts.interface("eni-e", 1000)->type, "vpc_endpoint");
 }
 
+TEST(FactsTest, resources_are_what_runs_and_exists) {
+  Facts facts;
+  facts.learn(run_instances());
+  facts.learn(row(launch, "CreateCluster", "{}", R"({"cluster":{"name":"prod","arn":"arn:aws:eks:1"}})"));
+  facts.learn(row(launch, "CreateCluster", R"({"clusterName":"batch"})",
+                  R"({"cluster":{"clusterName":"batch","clusterArn":"arn:aws:ecs:1"}})"));
+  facts.learn(row(launch, "CreateCluster", R"({"clusterName":"gone"})",
+                  R"({"cluster":{"clusterName":"gone","clusterArn":"arn:aws:ecs:2"}})"));
+  facts.learn(row(launch + 1, "DeleteCluster", R"({"cluster":"arn:aws:ecs:us-west-2:1:cluster/gone"})"));
+  facts.learn(row(launch + 2, "CreateTags", R"({"resourcesSet":{"items":[{"resourceId":"i-0a"}]},
+      "tagSet":{"items":[{"key":"eks:cluster-name","value":"prod"}]}})"));
+  std::vector<ResourceFact> found = facts.resources();
+  ASSERT_EQ(found.size(), 3U);
+  EXPECT_EQ(found[0].type, ResourceType::eks);
+  EXPECT_EQ(found[0].id, "prod");
+  EXPECT_EQ(found[0].account, account);
+  EXPECT_EQ(found[0].region, region);
+  EXPECT_EQ(found[1].type, ResourceType::ecs);
+  EXPECT_EQ(found[1].arn, "arn:aws:ecs:1");
+  EXPECT_EQ(found[2].id, "i-0a");
+  EXPECT_EQ(found[2].eks_cluster, "prod");
+  EXPECT_EQ(found[2].news_at, launch + 2);
+  EXPECT_FALSE(found[2].flows_until);
+
+  InterfaceSighting flows{account, region, "eni-0a", "", "", "", {ip("10.0.0.4")}, launch, launch + 60'000};
+  facts.learn(flows);
+  EXPECT_EQ(facts.resources()[2].flows_until, launch + 60'000);
+  facts.learn(row(launch + 90'000, "StopInstances", "{}", R"({"instancesSet":{"items":[{"instanceId":"i-0a",
+      "currentState":{"code":64,"name":"stopping"}}]}})"));
+  EXPECT_EQ(facts.resources().size(), 2U);
+}
+
 InterfaceSighting sighting(std::vector<IpAddress> candidates, TimeMs first, TimeMs last,
                            std::string instance = "") {
   return {account, region, "eni-f", std::move(instance), "vpc-09", "", std::move(candidates), first, last};

@@ -92,6 +92,24 @@ class Importer {
     return add(root, "describe:cluster", "cluster", arn_field(arn, 4), arn_field(arn, 3));
   }
 
+  Result<void> ecs_clusters(const dom::element& root) {
+    dom::array items;
+    if (root["clusters"].get(items) != simdjson::SUCCESS)
+      return fail(ErrorKind::invalid, "clusters is not a list");
+    std::size_t index = 0;
+    for (const dom::element item : items) {
+      const std::string where = "clusters[" + std::to_string(index++) + "]";
+      const std::string arn = text_at(item, "clusterArn");
+      if (arn.empty() || text_at(item, "clusterName").empty())
+        return fail(ErrorKind::invalid,
+                    where + " has no clusterArn and clusterName: use ecs describe-clusters");
+      if (auto added = add(item, "describe:ecs_clusters", where, arn_field(arn, 4), arn_field(arn, 3));
+          !added)
+        return added;
+    }
+    return {};
+  }
+
   std::vector<FactRow> take() { return std::move(rows_); }
 
  private:
@@ -141,7 +159,10 @@ Result<std::vector<FactRow>> import_inventory(std::string_view json, std::string
       read = importer.list(*document.root(), name, "describe:vpc_endpoints", "VpcEndpointId");
     } else if (name == "cluster") {
       read = importer.cluster(*document.root());
-    } else if (name == "NextToken" || name == "nextToken" || name == "ResponseMetadata") {
+    } else if (name == "clusters") {
+      read = importer.ecs_clusters(*document.root());
+    } else if (name == "NextToken" || name == "nextToken" || name == "ResponseMetadata" ||
+               name == "failures") {
       continue;  // says nothing of a resource
     } else {
       unknown = name;
@@ -155,7 +176,7 @@ Result<std::vector<FactRow>> import_inventory(std::string_view json, std::string
         (unknown.empty() ? "the inventory is empty" : "\"" + unknown + "\" is not an inventory known here") +
             ": use describe-instances, describe-network-interfaces, describe-addresses, "
             "describe-nat-gateways, "
-            "describe-vpc-endpoints or eks describe-cluster");
+            "describe-vpc-endpoints, eks describe-cluster or ecs describe-clusters");
   }
   return importer.take();
 }

@@ -107,6 +107,10 @@ TEST(InventoryImportTest, what_cannot_be_used_is_refused_by_name) {
               HasSubstr("Instances[0] has no InstanceId"));
   EXPECT_THAT(refusal(R"({"NatGateways":[7]})"), HasSubstr("NatGateways[0]"));
   EXPECT_THAT(refusal(R"({"cluster":{}})"), HasSubstr("cluster has no name"));
+  EXPECT_THAT(refusal(R"({"clusters":["prod"]})"), HasSubstr("use ecs describe-clusters"));
+  EXPECT_EQ(refusal(R"({"clusters":[{"clusterArn":"arn:aws:ecs:eu-west-1:111122223333:cluster/batch",
+      "clusterName":"batch"}],"failures":[]})"),
+            "accepted");
   EXPECT_THAT(refusal(R"({"Addresses":[{"PublicIp":"203.0.113.1"}]})", ""),
               HasSubstr("does not tell its account"));
   EXPECT_THAT(refusal(R"({"Addresses":[{"PublicIp":"203.0.113.1"}]})", "111122223333", ""),

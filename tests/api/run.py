@@ -50,23 +50,66 @@ def unpack_model():
         (unpacked / name).write_bytes(data if name == file.name else gzip.decompress(data))
 
 
-def run_clients(endpoint, credentials, profile, aws):
+def environment_of(endpoint, credentials, profile, aws):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment |= {"PICKET_ENDPOINT": endpoint, "PICKET_AWS": aws,
                     "AWS_SHARED_CREDENTIALS_FILE": str(credentials), "AWS_CONFIG_FILE": os.devnull,
                     "AWS_PROFILE": profile, "AWS_EC2_METADATA_DISABLED": "true", "AWS_PAGER": "", "AWS_DATA_PATH": str(MODELS),
                     "NO_PROXY": "127.0.0.1,localhost"}
+    return environment
+
+
+def run_clients(environment):
     failed = []
     for name, command in (("boto3", [VENV / "bin/python", HERE / "client_boto3.py"]),
                           ("accounts, with boto3 and the AWS CLI", [VENV / "bin/python", HERE / "client_accounts.py"]),
                           ("AWS CLI", [VENV / "bin/python", HERE / "client_cli.py"]),
+                          ("Terraform's calls", [VENV / "bin/python", HERE / "client_terraform.py"]),
                           ("JavaScript", ["node", "--test", HERE / "client_js.mjs"])):
         print(f"== {name}", flush=True)
         if subprocess.run(command, env=environment, cwd=HERE, check=False).returncode != 0:
             failed.append(name)
-    if failed:
-        sys.exit("failed: " + ", ".join(failed))
-    print("all clients passed")
+    return failed
+
+
+class Server:
+    """The test server on a data directory of its own."""
+
+    def __init__(self, program, check=None):
+        self.check = check  # of the data directory, once the server has ended
+        self.data_dir = pathlib.Path(tempfile.mkdtemp(prefix="picket_api_"))
+        self.process = subprocess.Popen([program, self.data_dir], stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        self.endpoint = self.process.stdout.readline().strip()
+        if not self.endpoint:
+            sys.exit("the server did not start")
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        if self.process.wait(timeout=30) != 0:
+            sys.exit(f"the server ended with {self.process.returncode}")
+        if self.check:
+            self.check(self.data_dir)
+        shutil.rmtree(self.data_dir)
+
+
+def run_on_fresh_servers(program, aws):
+    """What begins with an untouched detector."""
+    failed = []
+    for name, command in (("walk with boto3", [VENV / "bin/python", HERE / "walk.py"]),
+                          ("walk with JavaScript", ["node", HERE / "walk.mjs"])):
+        print(f"== {name}", flush=True)
+        with Server(program) as server:
+            environment = environment_of(server.endpoint, server.data_dir / "credentials", "default", aws)
+            if subprocess.run(command, env=environment, cwd=HERE, check=False).returncode != 0:
+                failed.append(name)
+    print("== kill -9", flush=True)
+    if subprocess.run([VENV / "bin/python", HERE / "kill_loop.py", program], cwd=HERE, check=False,
+                      env=environment_of("", "", "default", aws)).returncode != 0:
+        failed.append("kill -9")
+    return failed
 
 
 def check_audit_log(picket, data_dir):
@@ -93,22 +136,17 @@ def main():
         parser.error("give --server, or --endpoint and --credentials")
     install_clients()
     if arguments.endpoint:
-        run_clients(arguments.endpoint, pathlib.Path(arguments.credentials).resolve(), arguments.profile, arguments.aws)
-        return
-    data_dir = pathlib.Path(tempfile.mkdtemp(prefix="picket_api_"))
-    server = subprocess.Popen([arguments.server, data_dir], stdout=subprocess.PIPE, text=True)
-    try:
-        endpoint = server.stdout.readline().strip()
-        if not endpoint:
-            sys.exit("the server did not start")
-        run_clients(endpoint, data_dir / "credentials", arguments.profile, arguments.aws)
-    finally:
-        server.terminate()
-        if server.wait(timeout=30) != 0:
-            sys.exit(f"the server ended with {server.returncode}")
-        if arguments.picket:
-            check_audit_log(arguments.picket, data_dir)
-        shutil.rmtree(data_dir)
+        failed = run_clients(environment_of(arguments.endpoint, pathlib.Path(arguments.credentials).resolve(),
+                                            arguments.profile, arguments.aws))
+    else:
+        audit = (lambda data_dir: check_audit_log(arguments.picket, data_dir)) if arguments.picket else None
+        with Server(arguments.server, audit) as server:
+            failed = run_clients(environment_of(server.endpoint, server.data_dir / "credentials", arguments.profile,
+                                                arguments.aws))
+        failed += run_on_fresh_servers(arguments.server, arguments.aws)
+    if failed:
+        sys.exit("failed: " + ", ".join(failed))
+    print("all clients passed")
 
 
 main()

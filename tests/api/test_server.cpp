@@ -1,6 +1,7 @@
 // The API over a store of made-up findings, so that real clients can be tried without logs.
 //   picket_api_test_server DATA_DIR
-// Writes DATA_DIR/credentials (profiles default, member, security, shop, reader), prints its URL and serves until SIGTERM.
+// Writes DATA_DIR/credentials (profiles default, member, security, shop, reader), prints its URL and serves
+// until SIGTERM.
 #include <fmt/format.h>
 
 #include <chrono>
@@ -67,6 +68,45 @@ Result<void> seed(FindingStore& store) {
   return {};
 }
 
+// What coverage is told from: six instances, half of them with flow records, and a cluster of each kind.
+std::vector<ResourceFact> resources() {
+  std::vector<ResourceFact> out;
+  const auto add = [&](ResourceType type, std::string id) -> ResourceFact& {
+    return out.emplace_back(ResourceFact{.type = type,
+                                         .account = administrator_account,
+                                         .region = region,
+                                         .id = std::move(id),
+                                         .news_at = 1'790'000'000'000});
+  };
+  add(ResourceType::eks, "cluster-1");
+  add(ResourceType::ecs, "cluster-2");
+  for (unsigned number = 0; number < 6; ++number) {
+    ResourceFact& instance = add(ResourceType::ec2, fmt::format("i-{:017x}", number));
+    instance.instance_type = "t3.micro";
+    if (number % 2 == 0) instance.flows_until = instance.news_at;
+  }
+  return out;
+}
+
+// What usage is told from: five flow logs of growing size, the trails of two accounts, an audit log.
+Usage usage() {
+  Usage out;
+  const auto read = [&](LogKind kind, std::uint64_t records, const char* account, const std::string& from) {
+    ObjectLedger object;
+    object.kind = kind;
+    object.records_read = object.processed = records;
+    object.bytes_decoded = 100 * records;
+    object.first = object.last = 1'790'000'000'000;
+    out.add(object, account, region, from);
+  };
+  for (unsigned number = 0; number < 5; ++number)
+    read(LogKind::vpcflow, 100 * (number + 1), administrator_account, fmt::format("fl-{}", number));
+  read(LogKind::cloudtrail, 300, administrator_account, "trail");
+  read(LogKind::cloudtrail, 100, member_account, "trail");
+  read(LogKind::k8saudit, 10, administrator_account, "cluster-1");
+  return out;
+}
+
 Result<void> make_profiles(const std::filesystem::path& dir) {
   for (const aws::NewCredential& wanted :
        {aws::NewCredential{"default", administrator_account, aws::Role::administrator, region},
@@ -97,7 +137,9 @@ Result<void> run(const std::filesystem::path& dir) {
                              return std::chrono::duration_cast<std::chrono::milliseconds>(
                                         std::chrono::system_clock::now().time_since_epoch())
                                  .count();
-                           }};
+                           },
+                       .resources = [] { return std::make_shared<std::vector<ResourceFact>>(resources()); },
+                       .usage = [] { return std::make_shared<Usage>(usage()); }};
   backend.places = [] {
     std::vector<std::pair<std::string, std::string>> places;
     for (const char* account : {administrator_account, member_account, shop_account})
