@@ -33,6 +33,7 @@ PARSERS = {
     "src/api/neighbours.cpp": "neighbour", "src/api/validate.cpp": "api_request",
     "src/api/router.cpp": "api_request", "src/store/criteria.cpp": "criteria", "src/store/page_token.cpp": "page_token",
     "src/rules/sigma.cpp": "sigma", "src/rules/sigma_condition.cpp": "sigma", "src/rules/sigma_values.cpp": "sigma",
+    "src/aws/s3.cpp": "s3_url",
     "src/state/facts.cpp": "facts", "src/state/inventory_import.cpp": "facts", "src/state/bucket_policy.cpp": "facts",
 }
 # A source file whose name says that it parses or decodes must be in the table above or begin one of these.

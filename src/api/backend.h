@@ -31,6 +31,12 @@ struct Organization {
   std::vector<OrganizationAccount> accounts;
 };
 
+// How many sets an account may have in a Region: GuardDuty's quotas.
+struct ListSetLimits {
+  unsigned trusted_ip_sets = 1, threat_intel_sets = 6;
+  unsigned trusted_entity_sets = 1, threat_entity_sets = 6;
+};
+
 struct Backend {
   FindingStore* store = nullptr;  // outlives the API
   // When logs of this account (empty: of any account) and Region were first seen; absent: never.
@@ -44,6 +50,7 @@ struct Backend {
   std::function<std::shared_ptr<const std::vector<ResourceFact>>()> resources = {};
   std::function<std::shared_ptr<const Usage>()> usage = {};
   bool auto_detectors = true;  // an enabled detector exists for every account and Region seen
+  ListSetLimits list_set_limits;
 };
 
 }  // namespace picket::api

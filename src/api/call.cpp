@@ -198,6 +198,12 @@ std::map<std::string, std::string> string_map(const std::optional<simdjson::dom:
   return out;
 }
 
+void write_string_map(JsonWriter& json, const std::map<std::string, std::string>& map) {
+  json.begin_object();
+  for (const auto& [key, value] : map) json.member(key, value);
+  json.end_object();
+}
+
 std::string epoch_seconds(TimeMs time) { return fmt::format("{}.{:03}", time / second_ms, time % second_ms); }
 
 std::string api_form(std::string_view document) {

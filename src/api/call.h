@@ -13,6 +13,7 @@
 #include "api/tables.h"
 #include "api/validate.h"
 #include "aws/credentials.h"
+#include "base/json_writer.h"
 #include "store/detector_settings.h"
 #include "store/finding_store.h"
 #include "store/members.h"
@@ -73,6 +74,8 @@ std::expected<DetectorSettings, ApiError> require_detector(const Call& call);
 
 // Reads the members of a JSON object of strings.
 std::map<std::string, std::string> string_map(const std::optional<simdjson::dom::element>& object);
+
+void write_string_map(JsonWriter& json, const std::map<std::string, std::string>& map);
 
 // GuardDuty writes times of the kind timestamp as epoch seconds with a fraction: "1700000000.123".
 std::string epoch_seconds(TimeMs time);

@@ -3,6 +3,9 @@
 #include "api/handlers.h"
 #include "base/json_writer.h"
 #include "finding/detector_id.h"
+#include "store/filters.h"
+#include "store/list_sets.h"
+#include "store/publishing.h"
 
 namespace picket::api {
 
@@ -31,6 +34,24 @@ std::string created(const Call& call) {
 
 Answer saved(Call& call, const DetectorSettings& detector, std::string answer) {
   return call.commit({detector_change(call.caller.account, call.region, detector)}, std::move(answer));
+}
+
+// Removes the filters, sets and destinations that belong to the caller's detector.
+std::expected<std::vector<SettingChange>, ApiError> without_belongings(const Call& call) {
+  std::vector<SettingChange> changes;
+  const auto filters = load_filters(call.store(), call.caller.account, call.region);
+  if (!filters) return store_error(filters.error(), "detectorId");
+  for (const FilterSettings& filter : *filters) changes.push_back(remove_change(filter));
+  for (const ListSetKind kind : list_set_kinds) {
+    const auto sets = load_list_sets(call.store(), kind, call.caller.account, call.region);
+    if (!sets) return store_error(sets.error(), "detectorId");
+    for (const ListSet& set : *sets) changes.push_back(remove_change(set));
+  }
+  const auto destinations = load_destinations(call.store(), call.caller.account, call.region);
+  if (!destinations) return store_error(destinations.error(), "detectorId");
+  for (const PublishingDestination& destination : *destinations)
+    changes.push_back(remove_change(destination));
+  return changes;
 }
 
 }  // namespace
@@ -66,9 +87,7 @@ Answer get_detector(Call& call) {
   json.key("features");
   write_features(json, *detector, FeatureUse::detector);
   json.key("tags");
-  json.begin_object();
-  for (const auto& [key, value] : detector->tags) json.member(key, value);
-  json.end_object();
+  write_string_map(json, detector->tags);
   json.end_object();
   return out;
 }
@@ -123,9 +142,13 @@ Answer delete_detector(Call& call) {
         "The request is rejected because the current account cannot delete detector while it is an "
         "associated "
         "member of another account.");
+  // Its id comes back with the next detector; what belonged to this one shall not.
+  auto changes = without_belongings(call);
+  if (!changes) return std::unexpected(changes.error());
   DetectorSettings gone{
       .status = DetectorStatus::deleted, .created_at = detector->created_at, .updated_at = call.now};
-  return saved(call, gone, "{}");
+  changes->push_back(detector_change(call.caller.account, call.region, gone));
+  return call.commit(std::move(*changes), "{}");
 }
 
 }  // namespace picket::api

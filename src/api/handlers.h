@@ -22,6 +22,42 @@ Answer unarchive_findings(Call& call);
 Answer update_findings_feedback(Call& call);
 Answer create_sample_findings(Call& call);
 
+Answer create_filter(Call& call);
+Answer get_filter(Call& call);
+Answer list_filters(Call& call);
+Answer update_filter(Call& call);
+Answer delete_filter(Call& call);
+
+Answer create_ip_set(Call& call);
+Answer get_ip_set(Call& call);
+Answer list_ip_sets(Call& call);
+Answer update_ip_set(Call& call);
+Answer delete_ip_set(Call& call);
+
+Answer create_threat_intel_set(Call& call);
+Answer get_threat_intel_set(Call& call);
+Answer list_threat_intel_sets(Call& call);
+Answer update_threat_intel_set(Call& call);
+Answer delete_threat_intel_set(Call& call);
+
+Answer create_threat_entity_set(Call& call);
+Answer get_threat_entity_set(Call& call);
+Answer list_threat_entity_sets(Call& call);
+Answer update_threat_entity_set(Call& call);
+Answer delete_threat_entity_set(Call& call);
+
+Answer create_trusted_entity_set(Call& call);
+Answer get_trusted_entity_set(Call& call);
+Answer list_trusted_entity_sets(Call& call);
+Answer update_trusted_entity_set(Call& call);
+Answer delete_trusted_entity_set(Call& call);
+
+Answer create_publishing_destination(Call& call);
+Answer describe_publishing_destination(Call& call);
+Answer list_publishing_destinations(Call& call);
+Answer update_publishing_destination(Call& call);
+Answer delete_publishing_destination(Call& call);
+
 Answer tag_resource(Call& call);
 Answer untag_resource(Call& call);
 Answer list_tags_for_resource(Call& call);

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/json_writer.h"
 #include "finding/detector_id.h"
+#include "store/publishing.h"
 
 namespace picket::api {
 
@@ -85,6 +86,18 @@ FindingRow sample_row(const SampleType& sample, const Call& call, std::uint64_t 
   return row;
 }
 
+// Samples show whether the caller's destinations work, so they are published like others.
+std::expected<std::vector<OutboxRow>, ApiError> outbox_of(const Call& call,
+                                                          const std::vector<FindingRow>& rows) {
+  const auto destinations = load_destinations(call.store(), call.caller.account, call.region);
+  if (!destinations) return store_error(destinations.error(), "findingTypes");
+  std::vector<OutboxRow> outbox;
+  for (const PublishingDestination& destination : *destinations) {
+    for (const FindingRow& row : rows) outbox.push_back({row.id, outbox_kind({true, destination.id})});
+  }
+  return outbox;
+}
+
 }  // namespace
 
 Answer create_sample_findings(Call& call) {
@@ -104,7 +117,9 @@ Answer create_sample_findings(Call& call) {
     if (sample == sample_types().end() || sample->type != type) return invalid_parameter("findingTypes");
     rows.push_back(sample_row(*sample, call, *epoch));
   }
-  const auto applied = call.store().apply(rows, {}, *epoch, {}, call.now);
+  const auto outbox = outbox_of(call, rows);
+  if (!outbox) return std::unexpected(outbox.error());
+  const auto applied = call.store().apply(rows, {}, *epoch, *outbox, call.now);
   if (!applied) return store_error(applied.error(), "findingTypes");
   if (!applied->rejected.empty())
     return store_error(

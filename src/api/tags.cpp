@@ -1,9 +1,13 @@
-// TagResource, UntagResource, ListTagsForResource. Detectors are what can be tagged so far.
-#include <vector>
+// TagResource, UntagResource, ListTagsForResource, for every kind of resource that has tags.
+#include <algorithm>
+#include <functional>
 
 #include "api/handlers.h"
 #include "base/json_writer.h"
 #include "finding/detector_id.h"
+#include "store/filters.h"
+#include "store/list_sets.h"
+#include "store/publishing.h"
 
 namespace picket::api {
 
@@ -11,53 +15,109 @@ namespace {
 
 constexpr std::size_t tags_max = 200;  // TagMap
 
-// The detector that an ARN "arn:P:guardduty:R:A:detector/D" names, if it is the caller's.
-std::expected<DetectorSettings, ApiError> detector_of(const Call& call) {
+using Tags = std::map<std::string, std::string>;
+
+// A resource's tags, and the change that stores others.
+struct Tagged {
+  Tags tags;
+  std::function<SettingChange(const Tags& tags)> change;
+};
+using Found = std::expected<Tagged, ApiError>;
+
+Found not_here(const Error& error) { return store_error(error, "resourceArn"); }
+
+Found detector_tags(const Call& call) {
+  const auto detector = find_detector(call);
+  if (!detector) return std::unexpected(detector.error());
+  if (!*detector) return detector_not_owned();
+  return Tagged{(*detector)->tags, [&call, settings = **detector](const Tags& tags) mutable {
+                  settings.tags = tags;
+                  return detector_change(call.caller.account, call.region, settings);
+                }};
+}
+
+Found filter_tags(const Call& call, std::string_view name) {
+  const auto filter = load_filter(call.store(), call.caller.account, call.region, name);
+  if (!filter) return not_here(filter.error());
+  if (!*filter) return no_such_resource();
+  return Tagged{(*filter)->tags, [settings = **filter](const Tags& tags) mutable {
+                  settings.tags = tags;
+                  return save_change(settings);
+                }};
+}
+
+Found list_set_tags(const Call& call, ListSetKind kind, std::string_view id) {
+  const auto set = load_list_set(call.store(), kind, call.caller.account, call.region, id);
+  if (!set) return not_here(set.error());
+  if (!*set || (*set)->is_gone()) return no_such_resource();
+  return Tagged{(*set)->tags, [settings = **set](const Tags& tags) mutable {
+                  settings.tags = tags;
+                  return save_change(settings);
+                }};
+}
+
+Found destination_tags(const Call& call, std::string_view id) {
+  const auto destination = load_destination(call.store(), call.caller.account, call.region, id);
+  if (!destination) return not_here(destination.error());
+  if (!*destination) return no_such_resource();
+  return Tagged{(*destination)->tags, [settings = **destination](const Tags& tags) mutable {
+                  settings.tags = tags;
+                  return save_change(settings);
+                }};
+}
+
+// "arn:P:guardduty:R:A:detector/D", with "/KIND/NAME" behind it for what belongs to a detector.
+Found find_tagged(const Call& call) {
   const std::string& arn = call.uri.at("resourceArn");
   const std::string own = "arn:" + std::string(partition_of(call.region)) + ":guardduty:" + call.region +
                           ':' + call.caller.account + ":detector/" + call.detector_id();
   if (!arn.starts_with(own)) return detector_not_owned();
-  if (arn != own) return no_such_resource();
-  auto found = find_detector(call);
-  if (!found) return std::unexpected(found.error());
-  if (!*found) return detector_not_owned();
-  return std::move(**found);
+  if (arn == own) return detector_tags(call);
+  std::string_view rest = std::string_view(arn).substr(own.size());
+  if (!rest.starts_with('/')) return detector_not_owned();
+  rest.remove_prefix(1);
+  if (const auto detector = find_detector(call); !detector || !*detector)
+    return detector ? Found(detector_not_owned()) : std::unexpected(detector.error());
+  const std::size_t slash = std::min(rest.find('/'), rest.size());
+  const std::string_view kind = rest.substr(0, slash);
+  const std::string_view name = rest.substr(std::min(slash + 1, rest.size()));
+  if (kind == "filter") return filter_tags(call, name);
+  if (kind == "ipset") return list_set_tags(call, ListSetKind::ip_set, name);
+  if (kind == "threatintelset") return list_set_tags(call, ListSetKind::threat_intel_set, name);
+  if (kind == "threatentityset") return list_set_tags(call, ListSetKind::threat_entity_set, name);
+  if (kind == "trustedentityset") return list_set_tags(call, ListSetKind::trusted_entity_set, name);
+  if (kind == "publishingdestination") return destination_tags(call, name);
+  return no_such_resource();
 }
 
-Answer saved(const Call& call, const DetectorSettings& detector) {
-  if (const auto ok = save_detector(call.store(), call.caller.account, call.region, detector); !ok)
-    return store_error(ok.error(), "resourceArn");
-  return "";
-}
+Answer saved(Call& call, const Tagged& resource) { return call.commit({resource.change(resource.tags)}, ""); }
 
 }  // namespace
 
 Answer tag_resource(Call& call) {
-  auto detector = detector_of(call);
-  if (!detector) return std::unexpected(detector.error());
-  for (auto& [key, value] : string_map(call.member("tags"))) detector->tags[key] = value;
-  if (detector->tags.size() > tags_max) return invalid_parameter("tags");
-  return saved(call, *detector);
+  auto resource = find_tagged(call);
+  if (!resource) return std::unexpected(resource.error());
+  for (auto& [key, value] : string_map(call.member("tags"))) resource->tags[key] = value;
+  if (resource->tags.size() > tags_max) return invalid_parameter("tags");
+  return saved(call, *resource);
 }
 
 Answer untag_resource(Call& call) {
-  auto detector = detector_of(call);
-  if (!detector) return std::unexpected(detector.error());
+  auto resource = find_tagged(call);
+  if (!resource) return std::unexpected(resource.error());
   for (const auto& [name, key] : call.query)
-    if (name == "tagKeys") detector->tags.erase(key);
-  return saved(call, *detector);
+    if (name == "tagKeys") resource->tags.erase(key);
+  return saved(call, *resource);
 }
 
 Answer list_tags_for_resource(Call& call) {
-  const auto detector = detector_of(call);
-  if (!detector) return std::unexpected(detector.error());
+  const auto resource = find_tagged(call);
+  if (!resource) return std::unexpected(resource.error());
   std::string out;
   JsonWriter json(out);
   json.begin_object();
   json.key("tags");
-  json.begin_object();
-  for (const auto& [key, value] : detector->tags) json.member(key, value);
-  json.end_object();
+  write_string_map(json, resource->tags);
   json.end_object();
   return out;
 }

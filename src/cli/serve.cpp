@@ -14,13 +14,18 @@
 #include "api/audit_log.h"
 #include "api/server.h"
 #include "api/site.h"
+#include "aws/caller_keys.h"
 #include "aws/credentials.h"
+#include "aws/s3.h"
 #include "cli/commands.h"
 #include "cli/table.h"
 #include "config/config.h"
 #include "decode/sniff.h"
+#include "net/http_client.h"
 #include "pipeline/export.h"
+#include "pipeline/list_keeper.h"
 #include "pipeline/live.h"
+#include "pipeline/publisher.h"
 #include "pipeline/setup.h"
 #include "store/sqlite_store.h"
 
@@ -91,6 +96,17 @@ void tend(api::Service& service, api::AuditLog* audit) {
   if (audit == nullptr) return;
   if (const auto done = audit->rotate(wall_clock()); !done)
     spdlog::error("audit log: {}", done.error().message());
+}
+
+// With the host of the configured S3 endpoint allowed.
+Result<net::AddressGuard> s3_address_guard(const Config& config) {
+  std::vector<std::string> allowed = config.network.allow_hosts;
+  if (!config.s3.endpoint.empty()) {
+    const auto host = net::host_of(config.s3.endpoint);
+    if (!host) return fail(ErrorKind::invalid, "s3.endpoint: " + host.error().what, config.s3.endpoint);
+    allowed.push_back(*host);
+  }
+  return net::AddressGuard::make(allowed);
 }
 
 // One server on a data directory at a time; the lock goes with the process.
@@ -208,21 +224,44 @@ int run_serve(ServeFlags flags) {
     if (!made) return failed(made.error());
     known->push_back(*made);
   }
+  for (const aws::Credential& key : *known)
+    if (key.administers_all) live_settings.administrator_of_all = key.account;
+  live_settings.builtin_lists = config.intel_builtin;
+  live_settings.set_limits = {config.intel_sets.bytes_max, config.intel_sets.trusted_ips_max,
+                              config.intel_sets.threat_ips_max, config.intel_sets.entities_max};
   const auto keys = aws::KeyStore::open(key_files);
   if (!keys) return failed(keys.error());
 
   Workers workers(flags.threads != 0 ? flags.threads : default_threads());
-  Live live(live_settings, *setup, **store, workers, wall_clock);
+  ContentFolder contents(fs::path(flags.data_dir) / "lists");
+  Live live(live_settings, *setup, **store, contents, workers, wall_clock);
   const auto recovered = live.start();
   if (!recovered) return failed(recovered.error(), exit_internal);
   for (const std::string& warning : recovered->warnings) fmt::print(stderr, "warning: {}\n", warning);
   if (recovered->epochs_replayed > 0)
     fmt::print(stderr, "replayed {} epochs of the input log\n", recovered->epochs_replayed);
 
+  const auto guard = net::AddressGuard::make(config.network.allow_hosts);
+  if (!guard) return failed(guard.error());
+  net::HttpClient http(*guard, config.network.ca_file);
+  // The operator chose the endpoint, so it may be anywhere.
+  const auto s3_guard = s3_address_guard(config);
+  if (!s3_guard) return failed(s3_guard.error());
+  net::HttpClient s3_http(*s3_guard, config.network.ca_file);
+  auto caller_key = aws::load_caller_key(config.s3.credentials, config.s3.profile);
+  if (!caller_key) return failed(caller_key.error());
+  const aws::S3Client s3(s3_http, {config.s3.endpoint, std::move(*caller_key)}, wall_clock);
+  ListKeeper list_keeper({config.intel_sets.folders, live_settings.set_limits}, **store, contents, http, s3,
+                         wall_clock);
+  Publisher publisher(**store, s3, wall_clock);
+
   api::Backend backend;
   backend.store = store->get();
   backend.now = wall_clock;
   backend.auto_detectors = config.auto_detectors;
+  backend.list_set_limits = {config.intel_sets.trusted_ip_sets_max, config.intel_sets.threat_intel_sets_max,
+                             config.intel_sets.trusted_entity_sets_max,
+                             config.intel_sets.threat_entity_sets_max};
   backend.first_seen = [&live](std::string_view account, std::string_view region) {
     return live.first_seen(account, region);
   };
@@ -270,6 +309,8 @@ int run_serve(ServeFlags flags) {
     outcome = live.run();
     ended = true;
   });
+  std::jthread keeper([&](const std::stop_token& stop) { list_keeper.run(stop); });
+  std::jthread publishing([&](const std::stop_token& stop) { publisher.run(stop); });
   bool told = false;
   while (!ended) {
     const timespec pause{0, 200'000'000};
@@ -288,6 +329,12 @@ int run_serve(ServeFlags flags) {
   if (audit)
     if (const auto done = audit->rotate(wall_clock(), true); !done)
       return failed(done.error(), exit_internal);
+  http.stop();
+  s3_http.stop();
+  for (std::jthread* thread : {&keeper, &publishing}) {
+    thread->request_stop();
+    thread->join();
+  }
   close(*lock);
   return outcome ? exit_ok : failed(outcome.error(), exit_internal);
 }

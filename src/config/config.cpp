@@ -222,6 +222,28 @@ Result<Config> parse_config(std::string_view text, const std::string& origin) {
         list.one_of("match", keys.match, {"exact", "subdomains"});
         config.intel_lists.push_back(std::move(keys));
       });
+      table.table("sets", [&](Table& sets) {
+        IntelSetKeys& keys = config.intel_sets;
+        sets.texts("folders", keys.folders);
+        sets.number("bytes_max", keys.bytes_max, 1 << 10, 1 << 30);
+        sets.number("trusted_ips_max", keys.trusted_ips_max, 0, 10'000'000);
+        sets.number("threat_ips_max", keys.threat_ips_max, 0, 10'000'000);
+        sets.number("entities_max", keys.entities_max, 0, 10'000'000);
+        sets.number("trusted_ip_sets_max", keys.trusted_ip_sets_max, 0, 1000);
+        sets.number("threat_intel_sets_max", keys.threat_intel_sets_max, 0, 1000);
+        sets.number("trusted_entity_sets_max", keys.trusted_entity_sets_max, 0, 1000);
+        sets.number("threat_entity_sets_max", keys.threat_entity_sets_max, 0, 1000);
+      });
+    });
+    top.table("network", [&](Table& table) {
+      table.texts("allow_hosts", config.network.allow_hosts);
+      table.text("ca_file", config.network.ca_file);
+    });
+    top.table("s3", [&](Table& table) {
+      table.text("endpoint", config.s3.endpoint);
+      table.text("credentials", config.s3.credentials);
+      table.text("profile", config.s3.profile);
+      while (config.s3.endpoint.ends_with('/')) config.s3.endpoint.pop_back();
     });
     top.table("geoip", [&](Table& table) { table.texts("databases", config.geoip_databases); });
     top.table("aws", [&](Table& table) { table.text("ip_ranges", config.aws_ranges); });
@@ -274,6 +296,9 @@ Result<Config> load_config(const std::string& path) {
   for (std::string& rules : config->rules) anchor(rules);
   anchor(config->aws_ranges);
   anchor(config->master_key_file);
+  for (std::string& folder : config->intel_sets.folders) anchor(folder);
+  anchor(config->network.ca_file);
+  anchor(config->s3.credentials);
   return config;
 }
 

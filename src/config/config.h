@@ -37,6 +37,25 @@ struct AccountKeys {  // [[account]]
   std::string role;  // "member": of the organisation's administrator; "delegated-administrator"; or empty
 };
 
+struct IntelSetKeys {  // [intel.sets]: what sets made through the API may be; GuardDuty's quotas
+  std::vector<std::string> folders;  // of which a set's location may be a file
+  std::uint64_t bytes_max = 35U << 20;
+  std::uint64_t trusted_ips_max = 2000, threat_ips_max = 250'000, entities_max = 1000;  // entries of one set
+  unsigned trusted_ip_sets_max = 1, threat_intel_sets_max = 6;  // sets of an account in a Region
+  unsigned trusted_entity_sets_max = 1, threat_entity_sets_max = 6;
+};
+
+struct NetworkKeys {                     // [network]
+  std::vector<std::string> allow_hosts;  // not public, but may be connected to: names, addresses, ranges
+  std::string ca_file;                   // PEM; empty: the system's
+};
+
+struct S3Keys {             // [s3]: where lists are fetched from and findings are published to
+  std::string endpoint;     // empty: AWS
+  std::string credentials;  // file in the AWS shared-credentials format; empty: the environment
+  std::string profile = "default";
+};
+
 struct Config {
   std::vector<std::string> rules;  // Sigma rules: files and folders
   std::vector<SourceKeys> sources;
@@ -44,6 +63,9 @@ struct Config {
   std::string organization_id, management_account;  // [organization]
   bool intel_builtin = true;                        // [intel] builtin
   std::vector<IntelListKeys> intel_lists;
+  IntelSetKeys intel_sets;
+  NetworkKeys network;
+  S3Keys s3;
   std::vector<std::string> geoip_databases;  // [geoip] databases = ["….mmdb"]
   std::string aws_ranges;                    // [aws] ip_ranges = "ip-ranges.json"
   std::vector<std::string> inventory;        // [inventory] files: describe-* output

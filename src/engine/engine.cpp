@@ -358,9 +358,16 @@ void Engine::keep_key(const Detection& detection) {
 
 bool Engine::admit(Detection& detection) {
   Subject& subject = detection.subject;
+  // Kubernetes audit logs name neither account nor Region; the cluster's creation does.
+  if (subject.kubernetes && (subject.account.empty() || subject.region.empty())) {
+    if (const auto cluster = facts_.cluster_named(subject.kubernetes->cluster, detection.last.time)) {
+      if (subject.account.empty()) subject.account = cluster->account;
+      if (subject.region.empty()) subject.region = cluster->region;
+    }
+  }
   // GuardDuty's rule: a trusted address silences all flow and CloudTrail findings for it, not DNS.
   if (subject.remote_ip && subject.action != ActionKind::dns_request &&
-      intel_->is_trusted(*subject.remote_ip)) {
+      intel_->is_trusted(*subject.remote_ip, {subject.account, subject.region})) {
     ++left_out_.trusted;
     return false;
   }
@@ -370,13 +377,6 @@ bool Engine::admit(Detection& detection) {
     if (interface && !interface->type.empty() && interface->type != "interface") {
       ++left_out_.not_an_instance;
       return false;
-    }
-  }
-  // Kubernetes audit logs name neither account nor Region; the cluster's creation does.
-  if (subject.kubernetes && (subject.account.empty() || subject.region.empty())) {
-    if (const auto cluster = facts_.cluster_named(subject.kubernetes->cluster, detection.last.time)) {
-      if (subject.account.empty()) subject.account = cluster->account;
-      if (subject.region.empty()) subject.region = cluster->region;
     }
   }
   return true;

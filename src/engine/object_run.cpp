@@ -69,6 +69,11 @@ bool ObjectRun::left_out(TimeMs time, std::string_view account) {
   return true;
 }
 
+IntelPlace ObjectRun::place_of(const Context& context) const {
+  return {context.account.empty() ? std::string_view(info_.account) : context.account,
+          context.region.empty() ? std::string_view(info_.region) : context.region};
+}
+
 void ObjectRun::identify(std::uint64_t id, TimeMs time, std::uint64_t position) {
   result_.identities[id % identity_shards].push_back(
       {id, static_cast<std::int32_t>(time / hour_ms), static_cast<std::uint32_t>(position)});
@@ -203,7 +208,8 @@ void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t positi
   };
 
   Context context{.account = event.recipient_account_id, .region = event.aws_region};
-  if (has_outside_address(event)) context.hits = tables_.intel->match(*event.source_ip);
+  if (has_outside_address(event))
+    context.hits = tables_.intel->match(*event.source_ip, place_of(context), scoped_hits_);
   if (const auto* entry = tables_.triggers->call(event.event_source, api_name(event.event_name))) {
     for (const std::uint16_t index : entry->detectors) run(index, context, {});
     if (entry->fact) {
@@ -272,8 +278,8 @@ void ObjectRun::window_touched(void* self, const FlowRecord& flow) {
 
 void ObjectRun::on_listed_flow(const FlowRecord& flow, bool source) {
   Context context{.account = flow.account_id, .region = info_.region, .listed_is_source = source};
-  context.hits = tables_.intel->match(source ? flow.srcaddr : flow.dstaddr);
-  if (context.hits.empty()) return;  // trusted
+  context.hits = tables_.intel->match(source ? flow.srcaddr : flow.dstaddr, place_of(context), scoped_hits_);
+  if (context.hits.empty()) return;  // trusted, or another account's
   sight(flow);
   for (const auto& listed : tables_.triggers->listed(LogKind::vpcflow)) {
     if (!any_listed(context.hits, listed.categories)) continue;
@@ -318,12 +324,8 @@ void ObjectRun::take_flows(std::span<const FlowRecord> records) {
     if (time < watermark) ++result_.ledger.late;
     times_.add(time);
     if (info_.account.empty()) ++share_of(flow.account_id, info_.region).records;
-    const bool source_listed =
-        flow.srcaddr.is_v4() ? intel.listed_v4(flow.srcaddr.v4_value()) : !intel.match(flow.srcaddr).empty();
-    const bool destination_listed =
-        flow.dstaddr.is_v4() ? intel.listed_v4(flow.dstaddr.v4_value()) : !intel.match(flow.dstaddr).empty();
-    if (source_listed) on_listed_flow(flow, true);
-    if (destination_listed) on_listed_flow(flow, false);
+    if (intel.listed(flow.srcaddr)) on_listed_flow(flow, true);
+    if (intel.listed(flow.dstaddr)) on_listed_flow(flow, false);
   }
   for (std::size_t i = 0; i < std::min(sighted_per_batch, records.size()); ++i) sight(records[i]);
   for (const auto& window : tables_.triggers->windows(LogKind::vpcflow)) {
@@ -356,7 +358,7 @@ void ObjectRun::on_dns(const DnsQuery& query, std::uint64_t position) {
   saw(LogKind::dns, query.query_timestamp);
   if (info_.account.empty()) ++share_of(query.account_id, query.region).records;
   Context context{.account = query.account_id, .region = query.region};
-  context.hits = tables_.intel->match_domain(query.query_name);
+  context.hits = tables_.intel->match_domain(query.query_name, place_of(context), scoped_hits_);
   const auto run = [&](std::uint16_t index, std::span<const IntelHit> hits) {
     std::optional<Evidence> evidence = tables_.detectors[index]->logic.dns(query, context);
     if (evidence) raise(query, position, index, std::move(*evidence), hits);
@@ -389,7 +391,8 @@ void ObjectRun::on_audit(const AuditEvent& event, std::uint64_t position) {
                           hash64(event.cluster_name, hash64(event.request_uri, hash64(event.verb)))));
   identify(id, time, position);
   Context context{.account = info_.account, .region = info_.region};
-  if (event.source_ip && event.source_ip->is_public()) context.hits = tables_.intel->match(*event.source_ip);
+  if (event.source_ip && event.source_ip->is_public())
+    context.hits = tables_.intel->match(*event.source_ip, place_of(context), scoped_hits_);
   const auto run = [&](const TriggerIndex::Audit& audit) {
     if (audit.trigger->listed) {
       bool listed = audit.trigger->categories.empty() && !context.hits.empty();

@@ -144,6 +144,7 @@ class ObjectRun final : public EventSink {
   void take_flows(std::span<const FlowRecord> records);
   // The counters of the account and Region that a record is of.
   ObjectLedger::Share& share_of(std::string_view account, std::string_view region);
+  IntelPlace place_of(const Context& context) const;
   void identify(std::uint64_t id, TimeMs time, std::uint64_t position);
   Detection make_detection(std::uint16_t detector, Evidence evidence, Subject subject,
                            const ProofRecord& record, std::span<const IntelHit> hits) const;
@@ -177,6 +178,7 @@ class ObjectRun final : public EventSink {
   std::string_view overlapping_flow_log_;
   TimeSampler times_;
   std::vector<RuleHit> hits_;
+  std::vector<IntelHit> scoped_hits_;   // backs Context::hits of the record at hand
   std::uint16_t current_detector_ = 0;  // whose window is being filled
   std::string_view current_account_;
   std::shared_ptr<const Place> place_;  // of the latest window

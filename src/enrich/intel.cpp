@@ -62,6 +62,15 @@ std::optional<IntelCategory> parse_intel_category(std::string_view name) {
   return static_cast<IntelCategory>(found - category_names.begin());
 }
 
+std::span<const IntelHit> IntelIndex::holding(std::span<const IntelHit> hits, const IntelPlace& place,
+                                              std::vector<IntelHit>& room) const {
+  const auto here = [&](const IntelHit& hit) { return holds(hit, place); };
+  if (std::all_of(hits.begin(), hits.end(), here)) return hits;
+  room.clear();
+  std::copy_if(hits.begin(), hits.end(), std::back_inserter(room), here);
+  return room;
+}
+
 std::span<const IntelHit> IntelIndex::match_sha256(std::string_view hex) const {
   const auto digest = hashes_.empty() ? std::nullopt : parse_sha256(hex);
   if (!digest) return {};
@@ -72,18 +81,23 @@ std::span<const IntelHit> IntelIndex::match_sha256(std::string_view hex) const {
   return std::span(hash_hits_).subspan(found->span.begin, found->span.count);
 }
 
-IntelBuilder::IndicatorId IntelBuilder::describe(const Indicator& indicator) {
+IntelBuilder::IndicatorId IntelBuilder::describe(const Indicator& indicator,
+                                                 std::shared_ptr<const IntelScope> scope) {
   const auto time = [](const std::optional<TimeMs>& t) { return t ? std::to_string(*t) : std::string(); };
+  const std::string owner = scope ? scope->owner + ' ' + scope->region : std::string();
   std::string key;
   for (const std::string& part :
        {std::string(to_string(indicator.category)), std::string(indicator.trusted ? "trusted" : ""),
         indicator.list, indicator.source, indicator.threat, time(indicator.first_seen),
-        time(indicator.last_seen)}) {
+        time(indicator.last_seen), owner}) {
     key += part;
     key += '\0';
   }
   const auto [at, fresh] = ids_.emplace(std::move(key), static_cast<IndicatorId>(indicators_.size()));
-  if (fresh) indicators_.push_back(indicator);
+  if (fresh) {
+    indicators_.push_back(indicator);
+    scopes_.push_back(std::move(scope));
+  }
   return at->second;
 }
 
@@ -129,6 +143,7 @@ void IntelBuilder::rollback(const Mark& mark) {
 std::shared_ptr<const IntelIndex> IntelBuilder::build() {
   const auto index = std::make_shared<IntelIndex>();
   index->indicators_ = std::move(indicators_);
+  index->scopes_ = std::move(scopes_);
   const std::span<const Indicator> indicators = index->indicators_;
   const auto trusted = [&](std::uint32_t id) { return indicators[id].trusted; };
 
@@ -171,7 +186,13 @@ std::shared_ptr<const IntelIndex> IntelBuilder::build() {
             std::find_if(set.hits.begin() + static_cast<std::ptrdiff_t>(begin), set.hits.end(),
                          [&](const IntelHit& hit) { return hit.indicator == indicator; });
         if (already != set.hits.end()) continue;
-        if (set.hits.size() - begin == hits_per_range_max) break;
+        const auto scope_of = [&](const Indicator* of) {
+          return index->scopes_[static_cast<std::size_t>(of - indicators.data())];
+        };
+        const auto of_owner = std::count_if(
+            set.hits.begin() + static_cast<std::ptrdiff_t>(begin), set.hits.end(),
+            [&](const IntelHit& hit) { return scope_of(hit.indicator) == scope_of(indicator); });
+        if (static_cast<std::size_t>(of_owner) == hits_per_range_max) continue;
         set.hits.push_back({indicator, entry(value)});
       }
       set.spans.push_back(

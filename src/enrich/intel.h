@@ -7,6 +7,7 @@
 // the caller's to decide (GuardDuty: all flow and CloudTrail findings of the address, not DNS).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -32,12 +33,47 @@ struct IntelCounts {
   std::size_t bytes = 0;  // memory of the tables
 };
 
-// At most this many hits are kept for one address range, the most specific entries first, then in the order
-// of describe(); entries of equal indicator (same list and threat) count once.
+// At most this many hits of one owner are kept for one address range, the most specific entries first, then
+// in the order of describe(); entries of equal indicator (same list and threat) count once.
 constexpr std::size_t hits_per_range_max = 16;
+
+// Whose list it is, when it is not everyone's: it holds for records of these accounts in this Region.
+struct IntelScope {
+  std::string owner, region;                         // who made the list, and where
+  std::optional<std::vector<std::string>> accounts;  // sorted; absent: every account
+};
+
+// Where a record comes from.
+struct IntelPlace {
+  std::string_view account, region;
+};
 
 class IntelIndex {
  public:
+  // What holds for records of a place: hits of everyone's lists and of those whose owner means the place,
+  // unless a list of either kind trusts the address. `room` backs the answer when some of what is listed does
+  // not hold.
+  std::span<const IntelHit> match(const IpAddress& ip, const IntelPlace& place,
+                                  std::vector<IntelHit>& room) const {
+    const auto hits = threat_addresses_.find(ip);
+    return hits.empty() || is_trusted(ip, place) ? std::span<const IntelHit>{} : holding(hits, place, room);
+  }
+  std::span<const IntelHit> match_domain(std::string_view name, const IntelPlace& place,
+                                         std::vector<IntelHit>& room) const {
+    const auto hits = threat_domains_.find(name);
+    return hits.empty() || any_holds(trusted_domains_.find(name), place) ? std::span<const IntelHit>{}
+                                                                         : holding(hits, place, room);
+  }
+  bool is_trusted(const IpAddress& ip, const IntelPlace& place) const {
+    return any_holds(trusted_addresses_.find(ip), place);
+  }
+  // In a threat list, neither trust nor owners considered.
+  bool listed(const IpAddress& ip) const {
+    return ip.is_v4() ? listed_v4(ip.v4_value()) : !threat_addresses_.find(ip).empty();
+  }
+
+  // The rest does not look at owners.
+
   // Hits are ordered from the most specific entry to the widest, and valid as long as the index.
   std::span<const IntelHit> match(const IpAddress& ip) const {
     if (ip.is_v4()) return match_v4(ip.v4_value());
@@ -109,11 +145,24 @@ class IntelIndex {
     HitSpan span;
   };
 
+  bool holds(const IntelHit& hit, const IntelPlace& place) const {
+    const IntelScope* scope = scopes_[static_cast<std::size_t>(hit.indicator - indicators_.data())].get();
+    return scope == nullptr ||
+           (scope->region == place.region &&
+            (!scope->accounts ||
+             std::binary_search(scope->accounts->begin(), scope->accounts->end(), place.account)));
+  }
+  bool any_holds(std::span<const IntelHit> hits, const IntelPlace& place) const {
+    return std::any_of(hits.begin(), hits.end(), [&](const IntelHit& hit) { return holds(hit, place); });
+  }
+  std::span<const IntelHit> holding(std::span<const IntelHit> hits, const IntelPlace& place,
+                                    std::vector<IntelHit>& room) const;
   std::span<const IntelHit> with_trust(std::span<const IntelHit> hits, const IpAddress& ip) const {
     return hits.empty() || is_trusted(ip) ? std::span<const IntelHit>{} : hits;
   }
 
   std::vector<Indicator> indicators_;
+  std::vector<std::shared_ptr<const IntelScope>> scopes_;  // by indicator; empty: holds everywhere
   std::vector<char> texts_;
   AddressSet threat_addresses_, trusted_addresses_;
   V4Bitmap threat_bitmap_;
@@ -128,7 +177,7 @@ class IntelBuilder {
   using IndicatorId = std::uint32_t;
 
   // Registers what entries share; equal descriptions get one number.
-  IndicatorId describe(const Indicator& indicator);
+  IndicatorId describe(const Indicator& indicator, std::shared_ptr<const IntelScope> scope = {});
 
   // Each add answers nothing when the entry was taken, else why not (a static text). Entries of a
   // description with `trusted` go to the trusted lists.
@@ -158,7 +207,8 @@ class IntelBuilder {
     IndicatorId id;
   };
   std::vector<Indicator> indicators_;
-  std::unordered_map<std::string, IndicatorId> ids_;  // by all fields of the description
+  std::vector<std::shared_ptr<const IntelScope>> scopes_;  // by indicator
+  std::unordered_map<std::string, IndicatorId> ids_;       // by all fields of the description
   std::vector<Address> addresses_;
   std::vector<DomainItem> domains_;
   std::vector<Hash> hashes_;

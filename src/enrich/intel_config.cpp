@@ -17,12 +17,13 @@ namespace {
 struct Labels {
   Indicator indicator;  // what all entries share
   DomainMatch match = DomainMatch::exact;
+  std::shared_ptr<const IntelScope> scope;
 };
 
 Result<ListReport> add(std::string_view content, const ListOptions& options, const Labels& labels,
                        std::string_view where, IntelBuilder& builder) {
   const IntelBuilder::Mark before = builder.mark();
-  const auto plain = builder.describe(labels.indicator);
+  const auto plain = builder.describe(labels.indicator, labels.scope);
   auto report =
       parse_intel_list(content, options, [&](const ListEntry& entry) -> std::optional<std::string_view> {
         auto id = plain;
@@ -32,7 +33,7 @@ Result<ListReport> add(std::string_view content, const ListOptions& options, con
           own.first_seen = entry.first_seen;
           own.last_seen = entry.last_seen;
           own.category = entry.category.value_or(own.category);
-          id = builder.describe(own);
+          id = builder.describe(own, labels.scope);
         }
         switch (entry.kind) {
           case ListEntry::Kind::address:
@@ -80,19 +81,20 @@ Result<ListReport> add_intel_set(const IntelSetConfig& config, std::string_view 
       config.kind == IntelSetKind::trusted_entities || config.kind == IntelSetKind::threat_entities;
   const bool trusted =
       config.kind == IntelSetKind::trusted_ips || config.kind == IntelSetKind::trusted_entities;
-  const ListOptions options{
-      .format = config.format,
-      .domains = entities,
-      .hashes = config.kind == IntelSetKind::threat_entities,
-      .public_only = true,
-      .bytes_max = intel_set_bytes_max,
-      .entries_max =
-          entities ? entity_entries_max : (trusted ? trusted_ips_entries_max : threat_ips_entries_max)};
+  const ListOptions options{.format = config.format,
+                            .domains = entities,
+                            .hashes = config.kind == IntelSetKind::threat_entities,
+                            .public_only = true,
+                            .bytes_max = config.limits.bytes_max,
+                            .entries_max = entities  ? config.limits.entities_max
+                                           : trusted ? config.limits.trusted_ips_max
+                                                     : config.limits.threat_ips_max};
   const Labels labels{.indicator = {.category = IntelCategory::custom,
                                     .trusted = trusted,
                                     .list = config.name,
                                     .source = config.location},
-                      .match = DomainMatch::exact};
+                      .match = DomainMatch::exact,
+                      .scope = config.scope};
   return add(content, options, labels, config.location.empty() ? config.name : config.location, builder);
 }
 

@@ -25,6 +25,14 @@ struct IntelListConfig {
   std::string source;                           // where the list comes from; the path when empty
 };
 
+// Limits of GuardDuty's quotas page.
+struct IntelSetLimits {
+  std::size_t bytes_max = 35U * 1024 * 1024;
+  std::size_t trusted_ips_max = 2000;
+  std::size_t threat_ips_max = 250'000;
+  std::size_t entities_max = 1000;
+};
+
 // The sets of GuardDuty's API. Their entries match exactly unless they begin with "*."; private addresses,
 // domains in address lists and hashes outside threat entity lists have no effect; files and entries are
 // capped.
@@ -34,14 +42,10 @@ struct IntelSetConfig {
   std::string name;
   IntelSetKind kind = IntelSetKind::threat_ips;
   std::optional<IntelFormat> format;
-  std::string location;  // the set's `location`, shown as source
+  std::string location;                     // the set's `location`, shown as source
+  std::shared_ptr<const IntelScope> scope;  // whose set it is
+  IntelSetLimits limits = {};
 };
-
-// Limits of GuardDuty's quotas page.
-constexpr std::size_t intel_set_bytes_max = 35U * 1024 * 1024;
-constexpr std::size_t trusted_ips_entries_max = 2000;
-constexpr std::size_t threat_ips_entries_max = 250000;
-constexpr std::size_t entity_entries_max = 1000;
 
 // When these fail, nothing of the list is in the builder; errors name the file or set.
 Result<ListReport> load_intel_list(const IntelListConfig& config,

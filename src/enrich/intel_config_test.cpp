@@ -79,7 +79,7 @@ TEST(IntelConfig, SetsOfTheApiMatchAsGuardDutysDo) {
 
 TEST(IntelConfig, ASetOverItsQuotaLeavesNothingBehind) {
   std::string entries;
-  for (std::size_t i = 0; i < trusted_ips_entries_max; ++i)
+  for (std::size_t i = 0; i < IntelSetLimits().trusted_ips_max; ++i)
     entries += IpAddress::v4(0x08000000U + static_cast<std::uint32_t>(i)).to_string() + "\n";
   IntelBuilder builder;
   EXPECT_TRUE(
@@ -89,7 +89,7 @@ TEST(IntelConfig, ASetOverItsQuotaLeavesNothingBehind) {
   ASSERT_FALSE(over.has_value());
   EXPECT_EQ(over.error().kind, ErrorKind::too_large);
   EXPECT_EQ(over.error().where, "over");
-  EXPECT_EQ(builder.build()->counts().trusted, trusted_ips_entries_max);
+  EXPECT_EQ(builder.build()->counts().trusted, IntelSetLimits().trusted_ips_max);
 }
 
 TEST(BuiltinIntel, EveryLineOfEveryListIsTaken) {

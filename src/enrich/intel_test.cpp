@@ -8,6 +8,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 
 std::vector<std::string> show(std::span<const IntelHit> hits) {
   std::vector<std::string> out;
@@ -178,6 +179,62 @@ TEST_F(IntelTest, LargeSetsAnswerLikeSmallOnes) {
     ASSERT_EQ(index->match_v4(0xc0000000U + i).size(), i % 3 == 0 ? 1U : 0U) << i;
     ASSERT_EQ(index->listed_v4(0xc0000000U + i), i % 3 == 0) << i;
   }
+}
+
+TEST_F(IntelTest, ListsWithAnOwnerHoldForTheirPlaceOnly) {
+  const auto scope = std::make_shared<const IntelScope>(
+      IntelScope{"111122223333", "eu-west-1", std::vector<std::string>{"111122223333", "444455556666"}});
+  const auto everywhere =
+      std::make_shared<const IntelScope>(IntelScope{"999900001111", "us-east-1", std::nullopt});
+  const auto owned = builder.describe({.list = "owned"}, scope);
+  const auto wide = builder.describe({.list = "wide"}, everywhere);
+  const auto trust = builder.describe({.trusted = true, .list = "trust"}, scope);
+  for (const auto id : {list("public"), owned, wide}) address("192.0.2.7", id);
+  address("192.0.2.8", owned);
+  address("2001:db8::8", owned);
+  address("192.0.2.9", list("public"));
+  address("192.0.2.9", trust);
+  builder.add_domain("evil.example.com", DomainMatch::exact, owned);
+  builder.add_domain("good.example.com", DomainMatch::exact, list("public"));
+  builder.add_domain("good.example.com", DomainMatch::exact, trust);
+  const auto index = builder.build();
+  std::vector<IntelHit> room;
+  const auto lists = [&](const char* address, const char* account, const char* region) {
+    std::vector<std::string> out;
+    for (const IntelHit& hit : index->match(ip(address), {account, region}, room))
+      out.push_back(hit.indicator->list);
+    return out;
+  };
+  EXPECT_THAT(lists("192.0.2.7", "111122223333", "eu-west-1"), UnorderedElementsAre("public", "owned"));
+  EXPECT_THAT(lists("192.0.2.7", "444455556666", "eu-west-1"), UnorderedElementsAre("public", "owned"));
+  EXPECT_THAT(lists("192.0.2.7", "777788889999", "eu-west-1"), ElementsAre("public"));
+  EXPECT_THAT(lists("192.0.2.7", "777788889999", "us-east-1"), UnorderedElementsAre("public", "wide"));
+  EXPECT_THAT(lists("192.0.2.8", "111122223333", "us-east-1"), IsEmpty());
+  EXPECT_THAT(lists("192.0.2.8", "", ""), IsEmpty());
+  EXPECT_THAT(lists("2001:db8::8", "444455556666", "eu-west-1"), ElementsAre("owned"));
+  EXPECT_THAT(lists("2001:db8::8", "777788889999", "eu-west-1"), IsEmpty());
+  // Trust holds for its own place too, and only there.
+  EXPECT_THAT(lists("192.0.2.9", "111122223333", "eu-west-1"), IsEmpty());
+  EXPECT_THAT(lists("192.0.2.9", "777788889999", "eu-west-1"), ElementsAre("public"));
+  EXPECT_TRUE(index->is_trusted(ip("192.0.2.9"), {"444455556666", "eu-west-1"}));
+  EXPECT_FALSE(index->is_trusted(ip("192.0.2.9"), {"444455556666", "us-east-1"}));
+  EXPECT_EQ(index->match_domain("evil.example.com", {"111122223333", "eu-west-1"}, room).size(), 1U);
+  EXPECT_THAT(index->match_domain("evil.example.com", {"777788889999", "eu-west-1"}, room), IsEmpty());
+  EXPECT_THAT(index->match_domain("good.example.com", {"111122223333", "eu-west-1"}, room), IsEmpty());
+  EXPECT_EQ(index->match_domain("good.example.com", {"777788889999", "eu-west-1"}, room).size(), 1U);
+}
+
+// One account that lists an address many times leaves room for the others.
+TEST_F(IntelTest, TheCapOfHitsIsEachOwnersOwn) {
+  for (int i = 0; i < 40; ++i) address("192.0.2.7", list("noisy " + std::to_string(i)));
+  const auto scope =
+      std::make_shared<const IntelScope>(IntelScope{"111122223333", "eu-west-1", std::nullopt});
+  address("192.0.2.7", builder.describe({.list = "owned"}, scope));
+  const auto index = builder.build();
+  std::vector<IntelHit> room;
+  const auto hits = index->match(ip("192.0.2.7"), {"444455556666", "eu-west-1"}, room);
+  EXPECT_EQ(hits.size(), hits_per_range_max + 1);
+  EXPECT_EQ(hits.back().indicator->list, "owned");
 }
 
 TEST(IntelCategory, NamesReadBack) {

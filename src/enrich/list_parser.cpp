@@ -565,7 +565,7 @@ std::string_view to_string(IntelFormat format) {
 
 Result<std::optional<IntelFormat>> parse_intel_format(std::string_view name) {
   const std::string wanted = upper(name);
-  if (wanted == "STIX") return std::nullopt;
+  if (wanted.empty() || wanted == "STIX") return std::nullopt;
   for (const auto& [format, known] : format_names) {
     if (wanted == known) return format;
   }

@@ -22,8 +22,8 @@ enum class IntelFormat : std::uint8_t { txt, csv, stix1, stix2, otx_csv, alien_v
 
 std::string_view to_string(
     IntelFormat format);  // "TXT", "OTX_CSV", …: GuardDuty's names, and CSV, STIX1, STIX2
-// GuardDuty's names in any case; "STIX" gives no format: the content tells its version, as it does for
-// guessing.
+// GuardDuty's names in any case; "STIX" and an empty name give no format: the content tells it or its
+// version.
 Result<std::optional<IntelFormat>> parse_intel_format(std::string_view name);
 IntelFormat guess_intel_format(std::string_view content);
 

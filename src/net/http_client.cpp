@@ -128,6 +128,10 @@ std::size_t give_body(char* to, std::size_t, std::size_t room, void* self) {
   return size;
 }
 
+int end_when_stopped(void* stopped, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return *static_cast<const std::atomic<bool>*>(stopped) ? 1 : 0;
+}
+
 bool is_redirect(unsigned status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
@@ -228,6 +232,9 @@ Result<Response> HttpClient::send_once(const Request& request, const HttpLimits&
   set(CURLOPT_WRITEDATA, static_cast<void*>(&transfer));
   set(CURLOPT_HEADERFUNCTION, take_header);
   set(CURLOPT_HEADERDATA, static_cast<void*>(&transfer));
+  set(CURLOPT_NOPROGRESS, 0L);
+  set(CURLOPT_XFERINFOFUNCTION, end_when_stopped);
+  set(CURLOPT_XFERINFODATA, const_cast<std::atomic<bool>*>(&stopped_));  // only read
   if (!ca_file_.empty()) set(CURLOPT_CAINFO, ca_file_.c_str());
   if (request.method == "HEAD") {
     set(CURLOPT_NOBODY, 1L);

@@ -4,6 +4,7 @@
 // credentials of the environment are not used. Any number of threads may send at once.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -51,10 +52,13 @@ class HttpClient {
   // An answer of any status is an answer. Errors: `unsupported` for a destination or scheme that is refused
   // (the message names the key that opens it), `too_large`, `io` for all the network's failures.
   Result<Response> send(const Request& request, const HttpLimits& limits = {}) const;
+  // Ends what is under way, and every later call, so that a process can stop without waiting for others.
+  void stop() { stopped_ = true; }
 
  private:
   Result<Response> send_once(const Request& request, const HttpLimits& limits, TimeMs ms_left) const;
 
+  std::atomic<bool> stopped_ = false;
   AddressGuard guard_;
   std::string ca_file_;  // PEM; empty: the system's
 };

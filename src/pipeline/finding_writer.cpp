@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include "finding/detector_id.h"
+#include "store/publishing.h"
 
 namespace picket {
 
@@ -41,10 +42,30 @@ Result<void> FindingWriter::use_disabled_detectors(std::string_view body) {
   return {};
 }
 
+Result<std::vector<OutboxRow>> FindingWriter::outbox_of(const std::vector<FindingRow>& rows,
+                                                        const std::vector<std::string>& maybe_new) const {
+  std::vector<OutboxRow> outbox;
+  if (publish_to_.empty()) return outbox;
+  const auto stored = store_.get({}, maybe_new);
+  if (!stored) return std::unexpected(stored.error());
+  std::set<std::string> fresh(maybe_new.begin(), maybe_new.end());
+  for (const Finding& finding : *stored) fresh.erase(finding.id);
+  for (const FindingRow& row : rows) {
+    const bool is_new = fresh.contains(row.id);
+    if (is_new && row.suppressed) continue;
+    for (const PublishTo& to : publish_to_) {
+      if (to.region == row.region && holds(to.accounts, row.account))
+        outbox.push_back({row.id, outbox_kind({is_new, to.destination})});
+    }
+  }
+  return outbox;
+}
+
 Result<void> FindingWriter::write(std::uint64_t epoch, const EpochResult& result) {
   if (result.updated.empty() && result.retracted.empty()) return {};
   std::vector<FindingRow> rows;
   rows.reserve(result.updated.size());
+  std::vector<std::string> maybe_new;
   for (const AggregatedFinding& finding : result.updated) {
     const Subject& subject = finding.activity.latest.subject;
     if (!disabled_.contains({subject.account, subject.region})) {
@@ -54,13 +75,20 @@ Result<void> FindingWriter::write(std::uint64_t epoch, const EpochResult& result
       const auto [known, first] = written_.try_emplace(row.id, document);
       if (!first && known->second == document) continue;
       known->second = document;
+      if (first) {  // Of this run; the store knows whether it is new altogether.
+        // A document that cannot be judged cannot be stored either: the store tells it.
+        row.suppressed = suppressions_.cover(row).value_or(false);
+        maybe_new.push_back(row.id);
+      }
       rows.push_back(std::move(row));
     } else {
       ++withheld_;
     }
   }
   for (const std::string& id : result.retracted) written_.erase(id);
-  const auto applied = store_.apply(rows, result.retracted, epoch, {}, now_());
+  const auto outbox = outbox_of(rows, maybe_new);
+  const Result<Applied> applied = outbox ? store_.apply(rows, result.retracted, epoch, *outbox, now_())
+                                         : Result<Applied>(std::unexpected(outbox.error()));
   if (!applied) {
     for (const FindingRow& row : rows) written_.erase(row.id);  // Not stored, so to be written again.
     return std::unexpected(applied.error());

@@ -6,8 +6,10 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "pipeline/render.h"
+#include "pipeline/suppressions.h"
 #include "store/finding_store.h"
 
 namespace picket {
@@ -22,13 +24,25 @@ class FindingWriter {
   Result<void> write(std::uint64_t epoch, const EpochResult& result);
   // Control record "detectors" (pipeline/controls.h): their findings are not stored.
   Result<void> use_disabled_detectors(std::string_view body);
+  // What they cover is archived when it is new.
+  void use_suppressions(Suppressions suppressions) { suppressions_ = std::move(suppressions); }
   // Rows the store refused: set aside, counted, the first one told.
+  // Where findings are published: what is written is put into the outbox for them. Not part of the input log,
+  // because it changes no finding.
+  struct PublishTo {
+    std::string destination, region;
+    Accounts accounts;
+  };
+  void publish_to(std::vector<PublishTo> destinations) { publish_to_ = std::move(destinations); }
   std::uint64_t rejected() const { return rejected_; }
   const std::string& first_rejection() const { return first_rejection_; }
   // Findings not stored because the account's detector in that Region is disabled or deleted.
   std::uint64_t withheld() const { return withheld_; }
 
  private:
+  Result<std::vector<OutboxRow>> outbox_of(const std::vector<FindingRow>& rows,
+                                           const std::vector<std::string>& maybe_new) const;
+
   FindingStore& store_;
   const Engine& engine_;
   const Renderer& renderer_;
@@ -36,6 +50,8 @@ class FindingWriter {
   std::map<std::string, std::uint64_t>
       written_;  // hash of a finding's document as it was last written, by id
   std::set<std::pair<std::string, std::string>> disabled_;  // account and Region
+  Suppressions suppressions_;
+  std::vector<PublishTo> publish_to_;
   std::uint64_t rejected_ = 0, withheld_ = 0;
   std::string first_rejection_;
 };

@@ -8,6 +8,8 @@
 #include <limits>
 #include <thread>
 
+#include "store/publishing.h"
+
 namespace picket {
 
 namespace {
@@ -26,8 +28,8 @@ std::string escape_label(std::string_view text) {
 
 }  // namespace
 
-Live::Live(LiveSettings settings, Setup& setup, FindingStore& store, Workers& workers,
-           std::function<TimeMs()> wall_clock)
+Live::Live(LiveSettings settings, Setup& setup, FindingStore& store, ContentFolder& contents,
+           Workers& workers, std::function<TimeMs()> wall_clock)
     : settings_(std::move(settings)),
       setup_(setup),
       store_(store),
@@ -35,11 +37,63 @@ Live::Live(LiveSettings settings, Setup& setup, FindingStore& store, Workers& wo
       wall_clock_(std::move(wall_clock)),
       renderer_(*setup.engine, setup.geo),
       writer_(store, *setup.engine, renderer_, wall_clock_),
+      contents_(contents),
       watcher_(settings_.sources) {
   controls_.add(
       {.name = "detectors",
        .wanted = [this] { return disabled_detectors(store_); },
        .take_effect = [this](const std::string& body) { return writer_.use_disabled_detectors(body); }});
+  controls_.add({.name = "filters",
+                 .wanted = [this]() -> Result<std::string> {
+                   const auto governed = governed_accounts(store_, settings_.administrator_of_all);
+                   if (!governed) return std::unexpected(governed.error());
+                   return filters_body(store_, *governed);
+                 },
+                 .take_effect = [this](const std::string& body) { return use_filters(body); }});
+  controls_.add(
+      {.name = "lists",
+       .wanted = [this]() -> Result<std::string> {
+         const auto governed = governed_accounts(store_, settings_.administrator_of_all);
+         if (!governed) return std::unexpected(governed.error());
+         return lists_body(store_, settings_.builtin_lists, kept_lists_, *governed);
+       },
+       .take_effect = [this](const std::string& body) { return use_lists(body); }});
+}
+
+Result<void> Live::note_settings() {
+  if (auto noted = controls_.note_changes(store_, *runner_); !noted) return noted;
+  const auto version = store_.settings_version();
+  if (!version) return std::unexpected(version.error());
+  if (noted_destinations_ == *version) return {};
+  const auto destinations = load_destinations(store_);
+  if (!destinations) return std::unexpected(destinations.error());
+  const auto governed = governed_accounts(store_, settings_.administrator_of_all);
+  if (!governed) return std::unexpected(governed.error());
+  std::vector<FindingWriter::PublishTo> publish_to;
+  for (const PublishingDestination& destination : *destinations)
+    publish_to.push_back(
+        {destination.id, destination.region, (*governed)(destination.account, destination.region)});
+  writer_.publish_to(std::move(publish_to));
+  noted_destinations_ = *version;
+  return {};
+}
+
+Result<void> Live::use_filters(const std::string& body) {
+  std::vector<std::string>& warnings = control_warnings_["filters"];
+  warnings.clear();
+  auto suppressions = Suppressions::read(body, warnings);
+  if (!suppressions) return std::unexpected(suppressions.error());
+  writer_.use_suppressions(std::move(*suppressions));
+  return {};
+}
+
+Result<void> Live::use_lists(const std::string& body) {
+  auto lists = read_lists(body, contents_, settings_.set_limits);
+  if (!lists) return std::unexpected(lists.error());
+  setup_.engine->use_intel(std::move(lists->index));
+  contents_.named(lists->contents);
+  control_warnings_["lists"] = std::move(lists->warnings);
+  return {};
 }
 
 Result<Runner::Recovery> Live::start() {
@@ -64,6 +118,9 @@ Result<Runner::Recovery> Live::start() {
         return writer_.write(epoch, result);
       },
       [this](const Control& control) { return controls_.take_effect(control); });
+  auto kept = keep_lists(setup_.intel_lists, contents_);
+  if (!kept) return std::unexpected(kept.error());
+  kept_lists_ = std::move(*kept);
   auto recovered = runner_->recover();
   if (!recovered) return recovered;
   // Findings of earlier runs tell accounts too.
@@ -107,17 +164,16 @@ Result<bool> Live::turn() {
   std::vector<Manifest> fresh = watcher_.poll(runner_->files(), wall_clock_() * 1'000'000, workers_);
   if (!fresh.empty()) last_arrival_ = wall_clock_();
   // After the look at the sources: what was set before an object appeared holds for it.
-  if (auto noted = controls_.note_changes(store_, *runner_); !noted) return std::unexpected(noted.error());
+  if (auto noted = note_settings(); !noted) return std::unexpected(noted.error());
   if (auto submitted = runner_->submit(std::move(fresh)); !submitted)
     return std::unexpected(submitted.error());
   const bool worked = !runner_->idle();
   while (!runner_->idle() && !stopping_) {
-    if (auto noted = controls_.note_changes(store_, *runner_); !noted) return std::unexpected(noted.error());
+    if (auto noted = note_settings(); !noted) return std::unexpected(noted.error());
     if (auto ran = runner_->run_epoch(); !ran) return std::unexpected(ran.error());
     publish(false);
     if (runner_->snapshot_due()) {
-      if (auto saved = runner_->save_snapshot(); !saved) return std::unexpected(saved.error());
-      snapshot_epoch_ = setup_.engine->epoch();
+      if (auto saved = save_snapshot(); !saved) return std::unexpected(saved.error());
     }
   }
   if (stopping_) return worked;
@@ -153,7 +209,10 @@ Result<void> Live::run() {
     }
     if (setup_.engine->epoch() != snapshot_epoch_ && now - last_snapshot_ >= settings_.snapshot_interval) {
       last_snapshot_ = now;
-      if (auto saved = runner_->save_snapshot()) snapshot_epoch_ = setup_.engine->epoch();
+      if (auto saved = save_snapshot(); !saved) {
+        const std::lock_guard lock(status_mutex_);
+        status_.last_error = saved.error().message();
+      }
     }
     if (now - last_expiry_ >= expiry_interval) {
       last_expiry_ = now;
@@ -167,7 +226,22 @@ Result<void> Live::run() {
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
   }
-  return runner_->save_snapshot();
+  return save_snapshot();
+}
+
+Result<void> Live::save_snapshot() {
+  if (auto saved = runner_->save_snapshot(); !saved) return saved;
+  snapshot_epoch_ = setup_.engine->epoch();
+  // What settings name but no record yet may be fetched a moment ago.
+  std::set<std::string> wanted;
+  for (const KeptList& list : kept_lists_) wanted.insert(list.sha256);
+  for (const ListSetKind kind : list_set_kinds) {
+    const auto sets = load_list_sets(store_, kind);
+    if (!sets) return std::unexpected(sets.error());
+    for (const ListSet& set : *sets) wanted.insert(set.content_sha256);
+  }
+  contents_.snapshot_saved(wanted);
+  return {};
 }
 
 void Live::publish(bool caught_up) {
@@ -191,6 +265,9 @@ void Live::publish(bool caught_up) {
   }
   status_.caught_up = caught_up;
   status_.last_error = writer_.first_rejection();
+  for (const auto& [kind, warnings] : control_warnings_) {
+    if (!warnings.empty()) status_.last_error = warnings.front();
+  }
   for (const auto& [path, why] : watcher_.failures()) status_.last_error = path + ": " + why;
 }
 

@@ -12,8 +12,10 @@
 #include <string>
 #include <vector>
 
+#include "pipeline/content_folder.h"
 #include "pipeline/controls.h"
 #include "pipeline/finding_writer.h"
+#include "pipeline/lists.h"
 #include "pipeline/runner.h"
 #include "pipeline/setup.h"
 #include "pipeline/watcher.h"
@@ -30,6 +32,10 @@ struct LiveSettings {
   // that is late. Long enough for a copy that is under way, short enough for someone who waits.
   TimeMs quiet_before_release = 5 * second_ms;
   Lateness lateness;
+  bool builtin_lists = true;
+  IntelSetLimits set_limits;
+  // Whose lists, filters and destinations hold for every account; empty: nobody's.
+  std::string administrator_of_all;
 };
 
 // A copy of what is known, for the API, metrics and the console.
@@ -46,7 +52,8 @@ struct LiveStatus {
 
 class Live {
  public:
-  Live(LiveSettings settings, Setup& setup, FindingStore& store, Workers& workers,
+  // `contents` keeps the content of lists; other threads may use it too.
+  Live(LiveSettings settings, Setup& setup, FindingStore& store, ContentFolder& contents, Workers& workers,
        std::function<TimeMs()> wall_clock);
 
   Result<Runner::Recovery> start();
@@ -67,6 +74,11 @@ class Live {
  private:
   Result<bool> turn();  // whether there was work
   void publish(bool caught_up);
+  Result<void> save_snapshot();
+  // What API calls changed since the last look takes effect with the next epoch.
+  Result<void> note_settings();
+  Result<void> use_filters(const std::string& body);
+  Result<void> use_lists(const std::string& body);
   Result<void> release_silent();
 
   const LiveSettings settings_;
@@ -76,7 +88,11 @@ class Live {
   const std::function<TimeMs()> wall_clock_;
   Renderer renderer_;
   FindingWriter writer_;
+  ContentFolder& contents_;
+  std::vector<KeptList> kept_lists_;
   Controls controls_;
+  std::optional<std::uint64_t> noted_destinations_;                   // version of the settings
+  std::map<std::string, std::vector<std::string>> control_warnings_;  // by kind
   std::unique_ptr<InputLog> log_;
   std::unique_ptr<Runner> runner_;
   Watcher watcher_;

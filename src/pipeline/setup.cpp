@@ -6,15 +6,12 @@
 #include <thread>
 
 #include "detectors/catalog.h"
-#include "enrich/intel_config.h"
 #include "state/inventory_import.h"
 
 namespace picket {
 
-Result<LoadedIntel> load_intel(const Config& config) {
-  LoadedIntel loaded;
-  IntelBuilder builder;
-  if (config.intel_builtin) builtin_intel(builder);
+Result<std::vector<IntelListConfig>> configured_lists(const Config& config) {
+  std::vector<IntelListConfig> lists;
   for (const IntelListKeys& keys : config.intel_lists) {
     IntelListConfig list;
     list.name = keys.name;
@@ -30,9 +27,21 @@ Result<LoadedIntel> load_intel(const Config& config) {
       list.category = *category;
     }
     list.match = keys.match == "exact" ? DomainMatch::exact : DomainMatch::subdomains;
+    lists.push_back(std::move(list));
+  }
+  return lists;
+}
+
+Result<LoadedIntel> load_intel(const Config& config) {
+  LoadedIntel loaded;
+  IntelBuilder builder;
+  if (config.intel_builtin) builtin_intel(builder);
+  const auto lists = configured_lists(config);
+  if (!lists) return std::unexpected(lists.error());
+  for (const IntelListConfig& list : *lists) {
     const auto report = load_intel_list(list, builder);
     if (!report) return std::unexpected(report.error());
-    std::string note = fmt::format("list {}: {} entries", keys.name, report->entries);
+    std::string note = fmt::format("list {}: {} entries", list.name, report->entries);
     for (const SetAside& aside : report->set_aside) {
       note +=
           fmt::format("; {} set aside: {} (first at line {})", aside.count, aside.reason, aside.first_line);
@@ -58,6 +67,7 @@ Result<Setup> make_setup(const Config& config, unsigned threads, const RecordFil
   auto intel = load_intel(config);
   if (!intel) return std::unexpected(intel.error());
   setup.notes = std::move(intel->notes);
+  setup.intel_lists = *configured_lists(config);
   if (!config.geoip_databases.empty()) {
     auto geo = GeoTable::load(config.geoip_databases);
     if (!geo) return std::unexpected(geo.error());

@@ -12,6 +12,7 @@
 #include "enrich/aws_ranges.h"
 #include "enrich/geo.h"
 #include "enrich/intel.h"
+#include "enrich/intel_config.h"
 #include "rules/rule_set.h"
 #include "rules/sigma.h"
 
@@ -20,14 +21,16 @@ namespace picket {
 struct Setup {
   std::shared_ptr<const rules::RuleSet> rules;  // nullptr without rules; outlives the engine
   std::unique_ptr<Engine> engine;
-  std::shared_ptr<const GeoTable> geo;  // nullptr without databases
-  std::vector<std::string> notes;       // what was loaded, and which entries of lists were set aside
+  std::shared_ptr<const GeoTable> geo;       // nullptr without databases
+  std::vector<std::string> notes;            // what was loaded, and which entries of lists were set aside
+  std::vector<IntelListConfig> intel_lists;  // of the configuration
 };
 
 struct LoadedIntel {
   std::shared_ptr<const IntelIndex> index;
   std::vector<std::string> notes;
 };
+Result<std::vector<IntelListConfig>> configured_lists(const Config& config);
 // The built-in lists and the configured ones.
 Result<LoadedIntel> load_intel(const Config& config);
 

@@ -114,6 +114,9 @@ struct Setting {
 struct SettingChange {
   std::string account, region, kind, id;
   std::optional<std::string> body;  // absent: remove
+  // When given, the row must still be of this version (0: not there): else nothing is changed,
+  // ErrorKind::conflict.
+  std::optional<std::uint64_t> of_version = {};
 };
 
 struct StoreSize {

@@ -676,6 +676,15 @@ Result<std::uint64_t> SqliteStore::change_settings(std::span<const SettingChange
   const std::int64_t next = *version + 1;
   bool changed = false;
   for (const SettingChange& change : changes) {
+    if (change.of_version) {
+      TRY(statement,
+          writer_->prepare(
+              "SELECT version FROM setting WHERE kind = ? AND account = ? AND region = ? AND id = ?"));
+      TRY(row, statement->bind(change.kind).bind(change.account).bind(change.region).bind(change.id).step());
+      const std::int64_t stored = *row ? statement->integer(0) : 0;
+      if (static_cast<std::uint64_t>(stored) != *change.of_version)
+        return fail(ErrorKind::conflict, "the setting was changed meanwhile", change.kind + '/' + change.id);
+    }
     if (change.body) {
       TRY(statement, writer_->prepare("INSERT INTO setting (account, region, kind, id, body, version) "
                                       "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (kind, account, region, id) "

@@ -2,6 +2,7 @@
 """Tries the API with real clients: boto3, the AWS CLI, @aws-sdk/client-guardduty.
 
 usage: run.py --server build/release/tests/api/picket_api_test_server
+       run.py --picket build/release/picket
        run.py --endpoint http://127.0.0.1:7788 --credentials DATA_DIR/credentials [--profile NAME]
 
 The clients are installed once beside this file (pinned in requirements.txt and package-lock.json). They raise sample
@@ -125,13 +126,17 @@ def check_audit_log(picket, data_dir):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--server", help="test server to start")
-    parser.add_argument("--picket", help="with --server: the binary that reads the audit log afterwards")
+    parser.add_argument("--picket", help="with --server: the binary that reads the audit log afterwards; "
+                        "alone: the one whose lists, filters and publishing to try")
     parser.add_argument("--endpoint")
     parser.add_argument("--credentials")
     parser.add_argument("--profile", default="default")
     parser.add_argument("--aws", default=str(VENV / "bin/aws"), 
                         help="another AWS CLI than the pinned one, such as the distribution's")
     arguments = parser.parse_args()
+    if arguments.picket and not arguments.server:
+        install_clients()
+        sys.exit(subprocess.run([VENV / "bin/python", HERE / "sets.py", arguments.picket], check=False).returncode)
     if bool(arguments.server) == bool(arguments.endpoint) or bool(arguments.endpoint) != bool(arguments.credentials):
         parser.error("give --server, or --endpoint and --credentials")
     install_clients()

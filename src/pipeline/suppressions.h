@@ -1,0 +1,34 @@
+// Control record "filters": the filters that archive what they match when it is raised, in the order of their
+// ranks: [{"account", "region", "accounts", "name", "criteria"}].
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pipeline/governed.h"
+#include "store/criteria.h"
+#include "store/finding_store.h"
+
+namespace picket {
+
+Result<std::string> filters_body(FindingStore& store, const GovernedAccounts& governed);
+
+class Suppressions {
+ public:
+  // A filter that cannot be read is left out and told in `warnings`.
+  static Result<Suppressions> read(std::string_view body, std::vector<std::string>& warnings);
+
+  // Whether a filter archives this new finding. `row.document` must be a JSON object.
+  Result<bool> cover(const FindingRow& row) const;
+
+ private:
+  struct Filter {
+    std::string region;
+    Accounts accounts;
+    Criteria criteria;
+  };
+  std::vector<Filter> filters_;
+};
+
+}  // namespace picket

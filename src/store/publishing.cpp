@@ -1,0 +1,128 @@
+#include "store/publishing.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/json_writer.h"
+
+namespace picket {
+
+namespace {
+
+constexpr std::string_view setting_kind = "publishing_destination";
+constexpr std::string_view new_prefix = "publish/new/", update_prefix = "publish/update/";
+constexpr std::array<std::string_view, 4> status_names{
+    "PENDING_VERIFICATION", "PUBLISHING", "UNABLE_TO_PUBLISH_FIX_DESTINATION_PROPERTY", "STOPPED"};
+
+std::string write(const PublishingDestination& destination) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object();
+  json.member("destination_arn", destination.destination_arn);
+  json.member("kms_key_arn", destination.kms_key_arn);
+  json.member("expected_bucket_owner", destination.expected_bucket_owner);
+  json.member("status", to_string(destination.status));
+  json.member("failing_since", destination.failing_since);
+  json.member("updates_published_at", destination.updates_published_at);
+  json.member("created_at", destination.created_at);
+  json.member("updated_at", destination.updated_at);
+  json.key("tags");
+  json.begin_object();
+  for (const auto& [key, value] : destination.tags) json.member(key, value);
+  json.end_object();
+  json.end_object();
+  return out;
+}
+
+Result<PublishingDestination> read(const Setting& setting) try {
+  simdjson::dom::parser parser;
+  const simdjson::dom::element root = parser.parse(setting.body);
+  const auto text = [&](std::string_view name) { return std::string(std::string_view(root[name])); };
+  PublishingDestination destination{.account = setting.account, .region = setting.region, .id = setting.id};
+  destination.destination_arn = text("destination_arn");
+  destination.kms_key_arn = text("kms_key_arn");
+  destination.expected_bucket_owner = text("expected_bucket_owner");
+  const auto status = std::ranges::find(status_names, std::string_view(root["status"]));
+  if (status == status_names.end()) throw simdjson::simdjson_error(simdjson::INCORRECT_TYPE);
+  destination.status = static_cast<PublishingStatus>(status - status_names.begin());
+  destination.failing_since = root["failing_since"];
+  destination.updates_published_at = root["updates_published_at"];
+  destination.created_at = root["created_at"];
+  destination.updated_at = root["updated_at"];
+  for (const auto& [key, value] : simdjson::dom::object(root["tags"]))
+    destination.tags[std::string(key)] = std::string(std::string_view(value));
+  destination.version = setting.version;
+  return destination;
+} catch (const simdjson::simdjson_error& error) {
+  return fail(ErrorKind::internal, std::string("a stored destination cannot be read: ") + error.what(),
+              setting.id);
+}
+
+}  // namespace
+
+std::string_view to_string(PublishingStatus status) { return status_names[static_cast<std::size_t>(status)]; }
+
+Result<std::optional<PublishingDestination>> load_destination(FindingStore& store, std::string_view account,
+                                                              std::string_view region, std::string_view id) {
+  const auto setting = store.get_setting(account, region, setting_kind, id);
+  if (!setting) return std::unexpected(setting.error());
+  if (!*setting) return std::nullopt;
+  return read(**setting);
+}
+
+Result<std::vector<PublishingDestination>> load_destinations(FindingStore& store,
+                                                             std::optional<std::string_view> account,
+                                                             std::optional<std::string_view> region) {
+  const auto settings = store.list_settings(account, region, setting_kind);
+  if (!settings) return std::unexpected(settings.error());
+  std::vector<PublishingDestination> destinations;
+  for (const Setting& setting : *settings) {
+    auto destination = read(setting);
+    if (!destination) return std::unexpected(destination.error());
+    destinations.push_back(std::move(*destination));
+  }
+  return destinations;
+}
+
+SettingChange save_change(const PublishingDestination& destination) {
+  return {destination.account, destination.region, std::string(setting_kind), destination.id,
+          write(destination)};
+}
+
+SettingChange remove_change(const PublishingDestination& destination) {
+  return {destination.account, destination.region, std::string(setting_kind), destination.id, std::nullopt};
+}
+
+std::optional<BucketPlace> parse_bucket_arn(std::string_view arn) {
+  // arn:PARTITION:s3:::BUCKET/PREFIX
+  if (!arn.starts_with("arn:aws")) return std::nullopt;
+  const std::size_t at = arn.find(":s3:::");
+  if (at == std::string_view::npos || arn.find(':', 4) != at) return std::nullopt;
+  const std::string_view place = arn.substr(at + 6);
+  const std::size_t slash = std::min(place.find('/'), place.size());
+  BucketPlace out{std::string(place.substr(0, slash)), std::string(place.substr(slash))};
+  const auto of_bucket = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-';
+  };
+  if (out.bucket.size() < 3 || out.bucket.size() > 63 || !std::ranges::all_of(out.bucket, of_bucket))
+    return std::nullopt;
+  while (out.prefix.starts_with('/')) out.prefix.erase(0, 1);
+  while (out.prefix.ends_with('/')) out.prefix.pop_back();
+  return out;
+}
+
+std::string outbox_kind(const PublishRow& row) {
+  return std::string(row.is_new ? new_prefix : update_prefix) + row.destination;
+}
+
+std::optional<PublishRow> parse_outbox_kind(std::string_view kind) {
+  for (const std::string_view prefix : {new_prefix, update_prefix}) {
+    if (kind.starts_with(prefix))
+      return PublishRow{prefix == new_prefix, std::string(kind.substr(prefix.size()))};
+  }
+  return std::nullopt;
+}
+
+}  // namespace picket
