@@ -43,6 +43,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static_cast<void>(facts.public_addresses_of_instance("i-0a", 1000));
   static_cast<void>(facts.owner_of_public_ip(IpAddress::v4(0xcb007132), 1000));
   static_cast<void>(facts.bucket("b", 1000));
+  static_cast<void>(facts.opened_by("eni-0a", 6, 22, IpAddress::v4(0xcb007132), 1000));
+  static_cast<void>(facts.function("111122223333", "us-east-1", "orders", 1000));
   static_cast<void>(facts.cluster("111122223333", "us-east-1", "prod", 1000));
   facts.set_bytes_max(64);
   static_cast<void>(facts.evict());

@@ -83,6 +83,18 @@ std::optional<ClusterDetails> KnownDetails::cluster(std::string_view account, st
   return ClusterDetails{fact->arn, fact->vpc_id, fact->status, fact->created_at, tags_of(fact->tags)};
 }
 
+std::optional<FunctionDetails> KnownDetails::function(std::string_view account, std::string_view region,
+                                                      std::string_view name, TimeMs at) const {
+  const auto fact = facts_.function(account, region, name, at);
+  if (!fact) return std::nullopt;
+  return FunctionDetails{.arn = fact->arn,
+                         .description = fact->description,
+                         .role = fact->role,
+                         .version = fact->version,
+                         .revision_id = fact->revision_id,
+                         .last_modified = fact->last_modified};
+}
+
 GeoDetails KnownDetails::geo(const IpAddress& ip) const {
   if (!geo_) return {};
   const GeoInfo info = geo_->find(ip);

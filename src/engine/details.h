@@ -22,6 +22,8 @@ class KnownDetails final : public DetailsSource {
   std::optional<BucketDetails> bucket(std::string_view name, TimeMs at) const override;
   std::optional<ClusterDetails> cluster(std::string_view account, std::string_view region,
                                         std::string_view name, TimeMs at) const override;
+  std::optional<FunctionDetails> function(std::string_view account, std::string_view region,
+                                          std::string_view name, TimeMs at) const override;
   GeoDetails geo(const IpAddress& ip) const override;
 
  private:

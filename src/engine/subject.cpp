@@ -194,6 +194,7 @@ std::string issue_value(const Subject& subject, const NamedValues& evidence, con
     case IssueKind::host: {
       if (!subject.instance) return {};
       const InstanceSubject& instance = *subject.instance;
+      if (subject.lambda && !subject.lambda->function_name.empty()) return subject.lambda->function_name;
       if (!instance.instance_id.empty()) return instance.instance_id;
       if (!instance.interface_id.empty()) return instance.interface_id;
       return instance.vpc_id + "/" + text(instance.local_ip);

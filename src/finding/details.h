@@ -55,6 +55,11 @@ struct ClusterDetails {
   TagDetails tags;
 };
 
+struct FunctionDetails {
+  std::string arn, description, role, version, revision_id;
+  std::optional<TimeMs> last_modified;
+};
+
 struct GeoDetails {
   std::string country_code, country_name, city, as_org, isp, org;
   std::optional<double> latitude, longitude;
@@ -73,6 +78,8 @@ class DetailsSource {
   virtual std::optional<BucketDetails> bucket(std::string_view name, TimeMs at) const = 0;
   virtual std::optional<ClusterDetails> cluster(std::string_view account, std::string_view region,
                                                 std::string_view name, TimeMs at) const = 0;
+  virtual std::optional<FunctionDetails> function(std::string_view account, std::string_view region,
+                                                  std::string_view name, TimeMs at) const = 0;
   virtual GeoDetails geo(const IpAddress& ip) const = 0;
 };
 

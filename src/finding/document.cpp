@@ -40,6 +40,7 @@ std::string principal_name(const Subject& subject) {
 }
 
 std::string host_name(const Subject& subject) {
+  if (subject.lambda && !subject.lambda->function_name.empty()) return subject.lambda->function_name;
   if (!subject.instance) return {};
   const InstanceSubject& instance = *subject.instance;
   if (!instance.instance_id.empty()) return instance.instance_id;
@@ -150,6 +151,7 @@ class Renderer {
     const InstanceSubject& said = *subject_.instance;
     std::string id = said.instance_id;
     if (!said.interface_id.empty()) interface_ = details_.interface(said.interface_id, finding_.last);
+    if (subject_.lambda) return;
     if (id.empty() && interface_) id = interface_->instance_id;
     const bool of_service = interface_ && !interface_->type.empty() && interface_->type != "interface";
     if (id.empty() && said.local_ip && !of_service) {
@@ -173,6 +175,8 @@ class Renderer {
         return "S3Bucket";
       case ResourceKind::eks_cluster:
         return "EKSCluster";
+      case ResourceKind::lambda:
+        return "Lambda";
     }
     return "";
   }
@@ -182,7 +186,11 @@ class Renderer {
     json_.begin_object();
     json_.member("resourceType", type_of(subject_.resource));
     if (subject_.access_key) access_key(*subject_.access_key);
-    if (subject_.instance) instance(*subject_.instance);
+    if (subject_.lambda) {
+      function(*subject_.lambda);
+    } else if (subject_.instance) {
+      instance(*subject_.instance);
+    }
     if (!subject_.buckets.empty()) {
       json_.key("s3BucketDetails");
       json_.begin_array();
@@ -307,18 +315,53 @@ class Renderer {
     json_.end_array();
     said("subnetId", one.subnet_id);
     said("vpcId", one.vpc_id);
+    security_groups(one.security_groups);
+    said("publicDnsName", one.public_dns_name);
+    if (!one.public_ips.empty()) json_.member("publicIp", one.public_ips.front().to_string());
+    json_.end_object();
+  }
+
+  void function(const LambdaSubject& subject) {
+    const auto known =
+        details_.function(subject_.account, subject_.region, subject.function_name, finding_.last);
+    json_.key("lambdaDetails");
+    json_.begin_object();
+    if (!subject.function_name.empty()) {
+      json_.member("functionName", subject.function_name);
+      json_.member("functionArn", known && !known->arn.empty()
+                                      ? known->arn
+                                      : "arn:" + std::string(partition_of(subject_.region)) +
+                                            ":lambda:" + subject_.region + ':' + subject_.account +
+                                            ":function:" + subject.function_name);
+    }
+    if (known) {
+      said("functionVersion", known->version);
+      said("description", known->description);
+      said("role", known->role);
+      said("revisionId", known->revision_id);
+      timestamp("lastModifiedAt", known->last_modified);
+    }
+    if (interface_) {
+      json_.key("vpcConfig");
+      json_.begin_object();
+      if (!interface_->subnet_id.empty()) texts("subnetIds", {interface_->subnet_id});
+      said("vpcId", interface_->vpc_id);
+      security_groups(interface_->security_groups);
+      json_.end_object();
+    }
+    json_.end_object();
+  }
+
+  void security_groups(const std::vector<std::pair<std::string, std::string>>& groups) {
     json_.key("securityGroups");
     json_.begin_array();
-    for (const auto& [id, name] : one.security_groups) {
+    for (const auto& [id, name] : groups) {
       json_.begin_object();
       said("groupName", name);
       json_.member("groupId", id);
       json_.end_object();
     }
     json_.end_array();
-    said("publicDnsName", one.public_dns_name);
-    if (!one.public_ips.empty()) json_.member("publicIp", one.public_ips.front().to_string());
-    json_.end_object();
   }
 
   void timestamp(std::string_view name, const std::optional<TimeMs>& time) {
@@ -781,7 +824,7 @@ class Renderer {
       if (!finding_.mitre_technique.empty()) json.member("technique", finding_.mitre_technique);
       json.end_object();
     }
-    if (subject_.instance && !instance_) {
+    if (subject_.lambda ? subject_.lambda->function_name.empty() : subject_.instance && !instance_) {
       // An address or interface without a known instance: said, not guessed.
       json.member("resource_owner", "unknown");
     }

@@ -79,6 +79,16 @@ class EverythingKnown : public DetailsSource {
                           1'500'000'000'000,
                           {{"team", "a"}}};
   }
+  std::optional<FunctionDetails> function(std::string_view, std::string_view, std::string_view name,
+                                          TimeMs) const override {
+    if (name != "orders") return std::nullopt;
+    return FunctionDetails{.arn = "arn:aws:lambda:us-west-2:111122223333:function:orders",
+                           .description = "",
+                           .role = "arn:aws:iam::111122223333:role/orders",
+                           .version = "$LATEST",
+                           .revision_id = "r-1",
+                           .last_modified = 1'500'000'000'000};
+  }
   GeoDetails geo(const IpAddress&) const override {
     return {"KR", "South Korea", "", "SK Broadband Co Ltd", "", "", 37.1825, 126.8783, 9318};
   }
@@ -95,6 +105,10 @@ class NothingKnown : public DetailsSource {
   std::optional<BucketDetails> bucket(std::string_view, TimeMs) const override { return std::nullopt; }
   std::optional<ClusterDetails> cluster(std::string_view, std::string_view, std::string_view,
                                         TimeMs) const override {
+    return std::nullopt;
+  }
+  std::optional<FunctionDetails> function(std::string_view, std::string_view, std::string_view,
+                                          TimeMs) const override {
     return std::nullopt;
   }
   GeoDetails geo(const IpAddress&) const override { return {}; }
@@ -413,6 +427,23 @@ TEST(DocumentTest, an_interface_of_a_service_is_no_instance) {
   const JsonDocument document = rendered(finding_of(subject), EverythingKnown(), DocumentForm::exported);
   EXPECT_EQ(text(document, "resource.instanceDetails.instanceId"), "(absent)");
   EXPECT_EQ(text(document, "service.additionalInfo.picket.interface_type"), "lambda");
+}
+
+TEST(DocumentTest, a_function_is_told_with_its_network) {
+  Subject subject = flow_subject();
+  subject.resource = ResourceKind::lambda;
+  subject.instance->interface_id = "eni-0a";
+  subject.lambda = LambdaSubject{"orders"};
+  const JsonDocument document = rendered(finding_of(subject), EverythingKnown());
+  EXPECT_EQ(text(document, "resource.resourceType"), "Lambda");
+  EXPECT_EQ(text(document, "resource.instanceDetails.imageId"), "(absent)");
+  const std::string at = "resource.lambdaDetails.";
+  EXPECT_EQ(text(document, at + "functionName"), "orders");
+  EXPECT_EQ(text(document, at + "functionArn"), "arn:aws:lambda:us-west-2:111122223333:function:orders");
+  EXPECT_EQ(text(document, at + "lastModifiedAt"), "1500000000");
+  EXPECT_EQ(text(document, at + "vpcConfig.subnetIds.0"), "subnet-1");
+  EXPECT_EQ(text(document, at + "vpcConfig.securityGroups.0.groupId"), "sg-1");
+  EXPECT_EQ(text(document, "service.additionalInfo.picket.resource_owner"), "(absent)");
 }
 
 TEST(DocumentTest, a_bucket_tells_who_can_reach_it) {

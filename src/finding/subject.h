@@ -19,7 +19,7 @@
 namespace picket {
 
 // `resource.resourceType` of the finding.
-enum class ResourceKind : std::uint8_t { access_key, instance, s3_bucket, eks_cluster };
+enum class ResourceKind : std::uint8_t { access_key, instance, s3_bucket, eks_cluster, lambda };
 
 // `service.resourceRole`.
 enum class ResourceRole : std::uint8_t { target, actor };
@@ -53,6 +53,15 @@ struct InstanceSubject {
   template <class Ar>
   void io(Ar& ar) {
     ar(instance_id, interface_id, vpc_id, subnet_id, local_ip);
+  }
+};
+
+// Whose interface `InstanceSubject` names, when it is a Lambda function's. The name may be unknown.
+struct LambdaSubject {
+  std::string function_name;
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(function_name);
   }
 };
 
@@ -136,6 +145,7 @@ struct Subject {
   // Parts that the resource and the action call for; the others stay empty.
   std::optional<AccessKeySubject> access_key;
   std::optional<InstanceSubject> instance;
+  std::optional<LambdaSubject> lambda;
   std::vector<BucketSubject> buckets;
   std::optional<KubernetesSubject> kubernetes;
   std::optional<ApiCall> api_call;
@@ -144,7 +154,7 @@ struct Subject {
   std::optional<KubernetesCall> kubernetes_call;
   template <class Ar>
   void io(Ar& ar) {
-    ar(account, region, resource, role, action, remote_ip, access_key, instance, buckets, kubernetes,
+    ar(account, region, resource, role, action, remote_ip, access_key, instance, lambda, buckets, kubernetes,
        api_call, connection, dns, kubernetes_call);
   }
 };

@@ -79,7 +79,16 @@ enum class Attribute : std::uint8_t {
   arn,
   status,
   created_at,
-  last = created_at
+  // security group: `ingress` is keyed by "tcp 22-22 0.0.0.0/0", its value is the rule's id or empty
+  ingress,
+  // Lambda: the function an interface was made for; what is known of a function
+  function,
+  description,
+  role,
+  version,
+  revision,
+  last_modified,
+  last = last_modified
 };
 
 // Values of one attribute that one resource may have: more than AWS lets exist at once (50 tags, 50
@@ -92,6 +101,7 @@ constexpr std::size_t claims_max(Attribute attribute) {
     case Attribute::ipv6:
     case Attribute::attachment:
     case Attribute::association:
+    case Attribute::ingress:
       return 256;
     case Attribute::policy:
       return 8;  // up to 20 KB each
@@ -285,6 +295,46 @@ std::string_view type_by_description(std::string_view description) {
     if (description.starts_with(entry.prefix)) return entry.type;
   }
   return {};
+}
+
+// "AWS Lambda VPC ENI-orders-0a1b2c3d-…": the function's name stands between the prefix and a UUID.
+std::string_view function_by_description(std::string_view description) {
+  constexpr std::string_view prefix = "AWS Lambda VPC ENI-";
+  constexpr std::size_t uuid = 36;
+  if (!description.starts_with(prefix)) return {};
+  description.remove_prefix(prefix.size());
+  if (description.size() <= uuid + 1 || description[description.size() - uuid - 1] != '-') return {};
+  return description.substr(0, description.size() - uuid - 1);
+}
+
+// "tcp 22-22 0.0.0.0/0"; empty for what is no range of TCP or UDP ports.
+std::string ingress_key(std::string protocol, std::string_view from, std::string_view to,
+                        std::string_view cidr) {
+  if (protocol == "6") protocol = "tcp";
+  if (protocol == "17") protocol = "udp";
+  const auto network = IpPrefix::parse(cidr);
+  if (!network || (protocol != "tcp" && protocol != "udp" && protocol != "-1")) return {};
+  const bool all = protocol == "-1" || from.empty() || from == "-1";
+  return protocol + ' ' + (all ? std::string("0-65535") : std::string(from) + '-' + std::string(to)) + ' ' +
+         network->to_string();
+}
+
+// Whether such a rule lets `remote` reach the port.
+bool ingress_allows(std::string_view rule, std::uint8_t protocol, std::uint16_t port,
+                    const IpAddress& remote) {
+  const std::size_t ports_at = rule.find(' ') + 1, network_at = rule.find(' ', ports_at) + 1;
+  const std::string_view name = rule.substr(0, ports_at - 1);
+  if (name != "-1" && name != (protocol == 6 ? "tcp" : protocol == 17 ? "udp" : "")) return false;
+  const std::string_view ports = rule.substr(ports_at, network_at - 1 - ports_at);
+  const auto number = [](std::string_view text) {
+    unsigned value = 65536;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+  };
+  const std::size_t dash = ports.find('-');
+  if (port < number(ports.substr(0, dash)) || port > number(ports.substr(dash + 1))) return false;
+  const auto network = IpPrefix::parse(rule.substr(network_at));
+  return network && network->contains(remote);
 }
 
 // Lists held as one value: "key US value RS key US value".
@@ -678,6 +728,10 @@ class Facts::Impl::Teller {
   void unassign_addresses(const Element& request, const Element& response);
   void modify_interface(const Element& request, const Element& response);
   void create_group(const Element& request, const Element& response);
+  void authorize_ingress(const Element& request, const Element& response);
+  void revoke_ingress(const Element& request, const Element& response);
+  void create_function(const Element& request, const Element& response);
+  void delete_function(const Element& request, const Element& response);
   void allocate_address(const Element& request, const Element& response);
   void associate_address(const Element& request, const Element& response);
   void disassociate_address(const Element& request, const Element& response);
@@ -706,6 +760,7 @@ class Facts::Impl::Teller {
   void described_instance(const Element&, const Element& response) { instance(response); }
   void described_interface(const Element&, const Element& response) { interface(response, {}); }
   void described_nat(const Element&, const Element& response) { nat(response); }
+  void described_group(const Element&, const Element& response);
   void described_endpoint(const Element&, const Element& response) { endpoint(response); }
 
  private:
@@ -734,6 +789,8 @@ class Facts::Impl::Teller {
   void endpoint(const Element& described);
   void ecs_cluster(const Element& described);
   void groups(const std::string& interface_id, const Element& list);
+  template <class Visit>
+  void for_each_permission(const Element& request, Visit visit) const;
   void private_ip(const std::string& interface_id, std::string_view ip, bool primary, std::string_view dns) {
     if (const auto parsed = IpAddress::parse(ip)) {
       claim(interface_id, Attribute::private_ip, parsed->to_string(),
@@ -857,15 +914,17 @@ void Facts::Impl::Teller::interface(const Element& described, const std::string&
   say(id, Attribute::subnet, text_at(described, "subnetId"));
   say(id, Attribute::private_dns, text_at(described, "privateDnsName"));
 
+  std::string told = text_at(described, "description");
+  if (told.empty()) told = description;
   std::string type = text_at(described, "interfaceType");
   if (type == "natGateway") type = "nat_gateway";
   if (type.empty() || type == "interface" || type == "efa" || type == "efa-only" || type == "trunk") {
-    const std::string own = text_at(described, "description");
-    type = type_by_description(own.empty() ? description : own);
+    type = type_by_description(told);
     if (type.empty())
       type = text_at(described, "requesterManaged") == "true" ? "requester_managed" : "interface";
   }
   say(id, Attribute::interface_type, type);
+  say(id, Attribute::function, function_by_description(told));
 
   if (const Element list = member(described, {"groupSet", "groups", "securityGroups"})) groups(id, list);
 
@@ -970,6 +1029,83 @@ void Facts::Impl::Teller::modify_interface(const Element& request, const Element
 void Facts::Impl::Teller::create_group(const Element& request, const Element& response) {
   const std::string id = text_at(response, "groupId");
   if (id.starts_with("sg-")) say(id, Attribute::group_name, text_at(request, "groupName"));
+}
+
+// Calls visit(ingress_key) for each port range and network of a permission list, or of the old form without
+// one.
+template <class Visit>
+void Facts::Impl::Teller::for_each_permission(const Element& request, Visit visit) const {
+  const auto tell = [&](const Element& permission, std::string_view cidr) {
+    const std::string key = ingress_key(text_at(permission, "ipProtocol"), text_at(permission, "fromPort"),
+                                        text_at(permission, "toPort"), cidr);
+    if (!key.empty()) visit(key);
+  };
+  if (const std::string cidr = text_at(request, "cidrIp"); !cidr.empty()) tell(request, cidr);
+  for_each_item(member(request, "ipPermissions"), [&](const Element& permission) {
+    for_each_item(member(permission, "ipRanges"),
+                  [&](const Element& range) { tell(permission, text_at(range, "cidrIp")); });
+    for_each_item(member(permission, "ipv6Ranges"),
+                  [&](const Element& range) { tell(permission, text_at(range, "cidrIpv6")); });
+  });
+}
+
+void Facts::Impl::Teller::authorize_ingress(const Element& request, const Element& response) {
+  const std::string id = text_at(request, "groupId");
+  if (!id.starts_with("sg-")) return;  // by name: the default VPC of EC2-Classic days
+  place(id);
+  bool answered = false;
+  for_each_item(member(response, "securityGroupRuleSet"), [&](const Element& rule) {
+    std::string cidr = text_at(rule, "cidrIpv4");
+    if (cidr.empty()) cidr = text_at(rule, "cidrIpv6");
+    const std::string key =
+        ingress_key(text_at(rule, "ipProtocol"), text_at(rule, "fromPort"), text_at(rule, "toPort"), cidr);
+    answered = true;
+    if (!key.empty()) claim(id, Attribute::ingress, key, text_at(rule, "securityGroupRuleId"));
+  });
+  if (answered) return;
+  for_each_permission(request, [&](const std::string& key) { claim(id, Attribute::ingress, key, ""); });
+}
+
+void Facts::Impl::Teller::revoke_ingress(const Element& request, const Element&) {
+  const std::string id = text_at(request, "groupId");
+  if (!id.starts_with("sg-")) return;
+  for_each_permission(request,
+                      [&](const std::string& key) { claim(id, Attribute::ingress, key, std::nullopt); });
+  for_each_string(request, [this](std::string_view, std::string_view text) {
+    if (text.starts_with("sgr-")) mark(std::string(text), Attribute::ended);
+  });
+}
+
+void Facts::Impl::Teller::described_group(const Element&, const Element& response) {
+  const std::string id = text_at(response, "groupId");
+  if (!id.starts_with("sg-")) return;
+  place(id, text_at(response, "ownerId"));
+  say(id, Attribute::group_name, text_at(response, "groupName"));
+  for_each_permission(response, [&](const std::string& key) { claim(id, Attribute::ingress, key, ""); });
+}
+
+// ---- functions ----
+
+// CreateFunction and UpdateFunction… answer with the function as it is then; list-functions has the same
+// members.
+void Facts::Impl::Teller::create_function(const Element&, const Element& response) {
+  const std::string name = text_at(response, "functionName");
+  if (name.empty()) return;
+  const std::string id = "function/" + row_.account + '/' + row_.region + '/' + name;
+  mark(id, Attribute::created);
+  say(id, Attribute::arn, text_at(response, "functionArn"));
+  say(id, Attribute::description, text_at(response, "description"));
+  say(id, Attribute::role, text_at(response, "role"));
+  say(id, Attribute::version, text_at(response, "version"));
+  say(id, Attribute::revision, text_at(response, "revisionId"));
+  say(id, Attribute::last_modified, text_at(response, "lastModified"));
+}
+
+void Facts::Impl::Teller::delete_function(const Element& request, const Element&) {
+  std::string name = text_at(request, "functionName");
+  if (const std::size_t colon = name.rfind(":function:"); colon != std::string::npos)
+    name.erase(0, colon + 10);
+  if (!name.empty()) mark("function/" + row_.account + '/' + row_.region + '/' + name, Attribute::deleted);
 }
 
 // ---- public addresses ----
@@ -1247,7 +1383,8 @@ struct Facts::Impl::Lesson {
 // ECS's clusters, which their members tell apart.
 std::span<const Facts::Impl::Lesson> Facts::Impl::lessons() {
   static constexpr std::string_view ec2 = "ec2.amazonaws.com", s3 = "s3.amazonaws.com",
-                                    eks = "eks.amazonaws.com", ecs = "ecs.amazonaws.com";
+                                    eks = "eks.amazonaws.com", ecs = "ecs.amazonaws.com",
+                                    lambda = "lambda.amazonaws.com";
   static constexpr std::string_view imported = {};
   static constexpr Lesson all[] = {
       {ec2, "RunInstances", &Teller::run_instances},
@@ -1296,10 +1433,18 @@ std::span<const Facts::Impl::Lesson> Facts::Impl::lessons() {
       {eks, "DeleteCluster", &Teller::delete_cluster},
       {ecs, "CreateCluster", &Teller::create_cluster},
       {ecs, "DeleteCluster", &Teller::delete_cluster},
+      {ec2, "AuthorizeSecurityGroupIngress", &Teller::authorize_ingress},
+      {ec2, "RevokeSecurityGroupIngress", &Teller::revoke_ingress},
+      {lambda, "CreateFunction", &Teller::create_function},
+      {lambda, "UpdateFunctionConfiguration", &Teller::create_function},
+      {lambda, "UpdateFunctionCode", &Teller::create_function},
+      {lambda, "DeleteFunction", &Teller::delete_function},
       {imported, "describe:instances", &Teller::described_instance},
       {imported, "describe:interfaces", &Teller::described_interface},
       {imported, "describe:addresses", &Teller::described_address},
       {imported, "describe:nat_gateways", &Teller::described_nat},
+      {imported, "describe:security_groups", &Teller::described_group},
+      {imported, "describe:functions", &Teller::create_function},
       {imported, "describe:vpc_endpoints", &Teller::described_endpoint},
       {imported, "describe:cluster", &Teller::create_cluster},
       {imported, "describe:ecs_clusters", &Teller::described_ecs_cluster},
@@ -1399,6 +1544,7 @@ std::optional<InterfaceFact> Facts::interface(std::string_view interface_id, Tim
   fact.private_dns_name = impl_->text(entity, Attribute::private_dns, at);
   fact.public_dns_name = impl_->text(entity, Attribute::public_dns, at);
   fact.type = impl_->text(entity, Attribute::interface_type, at);
+  fact.function_name = impl_->text(entity, Attribute::function, at);
   fact.instance_id = impl_->instance_of(interface_id, at);
   for (Impl::OwnIp& own : impl_->private_ips(entity, at)) {
     fact.private_ips.push_back(own.ip);
@@ -1606,6 +1752,52 @@ std::optional<BucketFact> Facts::bucket(std::string_view name, TimeMs at) const 
     fact.account_restrict_public_buckets = impl_->flag(account, Attribute::restrict_public_buckets, at);
   }
   return fact;
+}
+
+std::optional<IngressFact> Facts::opened_by(std::string_view interface_id, std::uint8_t protocol,
+                                            std::uint16_t port, const IpAddress& remote, TimeMs at) const {
+  const std::string groups = impl_->text(impl_->find(interface_id), Attribute::groups, at);
+  std::optional<IngressFact> found;
+  for_each_pair(groups, [&](std::string_view group, std::string_view) {
+    impl_->for_each_key(
+        impl_->find(group), Attribute::ingress, at,
+        [&](std::string_view rule, std::span<const Claim> claims) {
+          const Claim& claim = claims.back();
+          if (found || claim.value == no_value || impl_->ended(impl_->pool.text(claim.value), claim, at))
+            return;
+          if (ingress_allows(rule, protocol, port, remote))
+            found = IngressFact{std::string(group), std::string(rule)};
+        });
+  });
+  return found;
+}
+
+std::optional<std::string> Facts::emr_cluster_of(std::string_view instance_id, TimeMs at) const {
+  const auto fact = instance(instance_id, at);
+  if (!fact) return std::nullopt;
+  for (const Tag& tag : fact->tags) {
+    if (tag.key == "aws:elasticmapreduce:job-flow-id") return tag.value;
+  }
+  return std::nullopt;
+}
+
+std::optional<FunctionFact> Facts::function(std::string_view account, std::string_view region,
+                                            std::string_view name, TimeMs at) const {
+  const Entity* entity =
+      impl_->find("function/" + std::string(account) + '/' + std::string(region) + '/' + std::string(name));
+  if (!impl_->known(entity, at)) return std::nullopt;
+  const Claim* created = impl_->last(entity, Attribute::created, at);
+  const Claim* removed = impl_->last(entity, Attribute::deleted, at);
+  if (!created || (removed && Impl::later(*removed, *created))) return std::nullopt;
+  return FunctionFact{.account = std::string(account),
+                      .region = std::string(region),
+                      .name = std::string(name),
+                      .arn = impl_->text(entity, Attribute::arn, at),
+                      .description = impl_->text(entity, Attribute::description, at),
+                      .role = impl_->text(entity, Attribute::role, at),
+                      .version = impl_->text(entity, Attribute::version, at),
+                      .revision_id = impl_->text(entity, Attribute::revision, at),
+                      .last_modified = parse_time(impl_->text(entity, Attribute::last_modified, at))};
 }
 
 std::optional<ClusterFact> Facts::cluster_named(std::string_view name, TimeMs at) const {

@@ -72,8 +72,9 @@ struct InterfaceFact {
   // "interface" (instances), "nat_gateway", "network_load_balancer", "vpc_endpoint", "lambda", …; empty =
   // unknown.
   std::string type;
-  std::vector<IpAddress> private_ips, public_ips, ipv6;              // the primary private address first
-  std::vector<std::string> private_dns_names;                        // of private_ips, empty where unknown
+  std::string function_name;                             // of an interface made for a Lambda function
+  std::vector<IpAddress> private_ips, public_ips, ipv6;  // the primary private address first
+  std::vector<std::string> private_dns_names;            // of private_ips, empty where unknown
   std::vector<std::pair<std::string, std::string>> security_groups;  // id, name
 };
 
@@ -86,6 +87,18 @@ struct BucketFact {
   std::optional<bool> acl_public_read, acl_public_write;  // what the last access control list grants everyone
   std::string policy;                                     // last policy text seen, empty when none or deleted
   std::vector<Tag> tags;
+};
+
+struct FunctionFact {
+  std::string account, region;
+  std::string name, arn, description, role, version, revision_id;
+  std::optional<TimeMs> last_modified;
+};
+
+// A rule of a security group that lets traffic in.
+struct IngressFact {
+  std::string group_id;
+  std::string rule;  // "tcp 22-22 0.0.0.0/0"
 };
 
 struct ClusterFact {
@@ -138,6 +151,13 @@ class Facts {
   // Whether AWS's published ranges hold the address; nullopt when no ranges were loaded.
   std::optional<bool> aws_address(const IpAddress& ip) const;
   void use_aws_ranges(std::function<bool(const IpAddress&)> holds);
+  // The rule of the interface's security groups that lets `remote` reach this port, when one is known.
+  std::optional<IngressFact> opened_by(std::string_view interface_id, std::uint8_t protocol,
+                                       std::uint16_t port, const IpAddress& remote, TimeMs at) const;
+  // The EMR cluster ("j-…") the instance belongs to, by the tag EMR sets.
+  std::optional<std::string> emr_cluster_of(std::string_view instance_id, TimeMs at) const;
+  std::optional<FunctionFact> function(std::string_view account, std::string_view region,
+                                       std::string_view name, TimeMs at) const;
   std::optional<BucketFact> bucket(std::string_view name, TimeMs at) const;
   std::optional<ClusterFact> cluster(std::string_view account, std::string_view region, std::string_view name,
                                      TimeMs at) const;

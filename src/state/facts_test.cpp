@@ -506,5 +506,80 @@ TEST(FactsTest, rows_that_make_no_sense_teach_nothing) {
   EXPECT_FALSE(facts.interface("", 1));
 }
 
+constexpr const char* open_ssh = R"({"groupId":"sg-01","ipPermissions":{"items":[{"ipProtocol":"tcp",
+    "fromPort":22,"toPort":22,"groups":{},"ipRanges":{"items":[{"cidrIp":"0.0.0.0/0"},{"cidrIp":"10.0.0.0/8"}]},
+    "ipv6Ranges":{"items":[{"cidrIpv6":"::/0"}]},"prefixListIds":{}}]}})";
+
+TEST(FactsTest, a_port_is_open_while_a_rule_lets_it) {
+  Facts facts;
+  facts.learn(run_instances());
+  facts.learn(row(launch + 10, "AuthorizeSecurityGroupIngress", open_ssh));
+  facts.learn(row(launch + 20, "RevokeSecurityGroupIngress", open_ssh));
+  const auto open = [&](std::uint16_t port, const char* from, TimeMs at) {
+    const auto rule = facts.opened_by("eni-0a", 6, port, ip(from), at);
+    return rule ? rule->group_id + " " + rule->rule : std::string("no");
+  };
+  EXPECT_EQ(open(22, "203.0.113.7", launch + 9), "no");
+  EXPECT_EQ(open(22, "203.0.113.7", launch + 10), "sg-01 tcp 22-22 0.0.0.0/0");
+  EXPECT_EQ(open(22, "2001:db8::7", launch + 10), "sg-01 tcp 22-22 ::/0");
+  EXPECT_EQ(open(23, "203.0.113.7", launch + 10), "no");
+  EXPECT_FALSE(facts.opened_by("eni-0a", 17, 22, ip("203.0.113.7"), launch + 10));
+  EXPECT_EQ(open(22, "203.0.113.7", launch + 20), "no");
+}
+
+TEST(FactsTest, a_rule_is_revoked_by_its_id) {
+  Facts facts;
+  facts.learn(run_instances());
+  facts.learn(row(
+      launch + 10, "AuthorizeSecurityGroupIngress", R"({"groupId":"sg-01"})",
+      R"({"_return":true,"securityGroupRuleSet":{"items":[{"groupId":"sg-01","securityGroupRuleId":"sgr-1",
+                      "isEgress":false,"ipProtocol":"-1","fromPort":-1,"toPort":-1,"cidrIpv4":"203.0.113.0/24"}]}})"));
+  EXPECT_TRUE(facts.opened_by("eni-0a", 6, 8088, ip("203.0.113.7"), launch + 15));
+  EXPECT_FALSE(facts.opened_by("eni-0a", 6, 8088, ip("198.51.100.7"), launch + 15));
+  facts.learn(
+      row(launch + 20, "RevokeSecurityGroupIngress",
+          R"({"groupId":"sg-01","securityGroupRuleIds":{"items":[{"securityGroupRuleId":"sgr-1"}]}})"));
+  EXPECT_FALSE(facts.opened_by("eni-0a", 6, 8088, ip("203.0.113.7"), launch + 25));
+}
+
+TEST(FactsTest, an_interface_tells_whose_function_it_was_made_for) {
+  Facts facts;
+  facts.learn(row(
+      launch, "CreateNetworkInterface",
+      R"({"description":"AWS Lambda VPC ENI-order-intake-0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"})",
+      R"({"networkInterface":{"networkInterfaceId":"eni-0f","interfaceType":"lambda","vpcId":"vpc-01"}})"));
+  const auto interface = facts.interface("eni-0f", launch);
+  ASSERT_TRUE(interface);
+  EXPECT_EQ(interface->type, "lambda");
+  EXPECT_EQ(interface->function_name, "order-intake");
+}
+
+TEST(FactsTest, a_function_is_known_until_it_is_deleted) {
+  Facts facts;
+  facts.learn(
+      row(launch, "CreateFunction", "{}",
+          R"({"functionName":"orders","functionArn":"arn:aws:lambda:us-west-2:111122223333:function:orders",
+                      "role":"arn:aws:iam::111122223333:role/orders","version":"$LATEST",
+                      "lastModified":"2024-04-02T16:46:24.000+0000"})"));
+  facts.learn(row(launch + 20, "DeleteFunction",
+                  R"({"functionName":"arn:aws:lambda:us-west-2:111122223333:function:orders"})"));
+  const auto function = facts.function(account, region, "orders", launch + 10);
+  ASSERT_TRUE(function);
+  EXPECT_EQ(function->role, "arn:aws:iam::111122223333:role/orders");
+  EXPECT_EQ(function->last_modified, launch);
+  EXPECT_FALSE(facts.function(account, region, "orders", launch + 20));
+  EXPECT_FALSE(facts.function(account, "eu-west-1", "orders", launch + 10));
+}
+
+TEST(FactsTest, a_cluster_of_emr_is_told_by_its_tag) {
+  Facts facts;
+  facts.learn(run_instances());
+  EXPECT_FALSE(facts.emr_cluster_of("i-0a", launch));
+  facts.learn(row(launch + 1, "CreateTags",
+                  R"({"resourcesSet":{"items":[{"resourceId":"i-0a"}]},
+                      "tagSet":{"items":[{"key":"aws:elasticmapreduce:job-flow-id","value":"j-1"}]}})"));
+  EXPECT_EQ(facts.emr_cluster_of("i-0a", launch + 1), "j-1");
+}
+
 }  // namespace
 }  // namespace picket

@@ -60,11 +60,16 @@ class Importer {
       }
       std::string account = text_at(item, "OwnerId");
       if (!is_account(account)) account = owner;
+      const std::string arn = text_at(item, "FunctionArn");
+      if (account.empty()) account = arn_field(arn, 4);
       std::string zone = text_at(item, "AvailabilityZone");
       dom::element placement;
       if (zone.empty() && item["Placement"].get(placement) == simdjson::SUCCESS)
         zone = text_at(placement, "AvailabilityZone");
-      if (auto added = add(item, row_name, where, account, region_of_zone(zone)); !added) return added;
+      if (auto added =
+              add(item, row_name, where, account, arn.empty() ? region_of_zone(zone) : arn_field(arn, 3));
+          !added)
+        return added;
     }
     return {};
   }
@@ -157,6 +162,10 @@ Result<std::vector<FactRow>> import_inventory(std::string_view json, std::string
       read = importer.list(*document.root(), name, "describe:nat_gateways", "NatGatewayId");
     } else if (name == "VpcEndpoints") {
       read = importer.list(*document.root(), name, "describe:vpc_endpoints", "VpcEndpointId");
+    } else if (name == "SecurityGroups") {
+      read = importer.list(*document.root(), name, "describe:security_groups", "GroupId");
+    } else if (name == "Functions") {
+      read = importer.list(*document.root(), name, "describe:functions", "FunctionName");
     } else if (name == "cluster") {
       read = importer.cluster(*document.root());
     } else if (name == "clusters") {
@@ -176,7 +185,8 @@ Result<std::vector<FactRow>> import_inventory(std::string_view json, std::string
         (unknown.empty() ? "the inventory is empty" : "\"" + unknown + "\" is not an inventory known here") +
             ": use describe-instances, describe-network-interfaces, describe-addresses, "
             "describe-nat-gateways, "
-            "describe-vpc-endpoints, eks describe-cluster or ecs describe-clusters");
+            "describe-vpc-endpoints, describe-security-groups, lambda list-functions, eks describe-cluster or "
+            "ecs describe-clusters");
   }
   return importer.take();
 }

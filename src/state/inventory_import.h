@@ -11,10 +11,10 @@
 namespace picket {
 
 // Understands the output of `aws ec2 describe-instances`, `describe-network-interfaces`,
-// `describe-addresses`, `describe-nat-gateways`, `describe-vpc-endpoints` and `aws eks describe-cluster`. The
-// rows hold since forever; what the logs say later overrides them. `account` and `region` serve where the
-// output does not tell them itself (it does not for addresses and NAT gateways). An error names the member
-// that is missing or unknown.
+// `describe-addresses`, `describe-nat-gateways`, `describe-vpc-endpoints`, `describe-security-groups`,
+// `aws lambda list-functions` and `aws eks describe-cluster`. The rows hold since forever; what the logs say
+// later overrides them. `account` and `region` serve where the output does not tell them itself (it does not
+// for addresses and NAT gateways). An error names the member that is missing or unknown.
 Result<std::vector<FactRow>> import_inventory(std::string_view json, std::string_view account,
                                               std::string_view region);
 

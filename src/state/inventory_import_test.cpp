@@ -118,5 +118,24 @@ TEST(InventoryImportTest, what_cannot_be_used_is_refused_by_name) {
   EXPECT_EQ(refusal(R"({"Addresses":[],"NextToken":"x"})"), "accepted");
 }
 
+TEST(InventoryImportTest, security_groups_and_functions) {
+  Facts facts;
+  const auto learn = [&](std::string_view json) {
+    const auto rows = import_inventory(json, "", "us-west-2");
+    ASSERT_TRUE(rows) << rows.error().message();
+    for (const FactRow& row : *rows) facts.learn(row);
+  };
+  learn(R"({"SecurityGroups":[{"GroupId":"sg-01","GroupName":"web","OwnerId":"111122223333","IpPermissions":[
+      {"IpProtocol":"tcp","FromPort":9200,"ToPort":9300,"IpRanges":[{"CidrIp":"0.0.0.0/0"}],"Ipv6Ranges":[]}]}]})");
+  learn(R"({"NetworkInterfaces":[{"NetworkInterfaceId":"eni-0a","OwnerId":"111122223333",
+      "AvailabilityZone":"us-west-2a","Groups":[{"GroupId":"sg-01"}]}]})");
+  learn(R"({"Functions":[{"FunctionName":"orders","Role":"r",
+      "FunctionArn":"arn:aws:lambda:eu-west-1:111122223333:function:orders"}]})");
+  const auto rule = facts.opened_by("eni-0a", 6, 9200, IpAddress::parse("203.0.113.7").value(), 0);
+  ASSERT_TRUE(rule);
+  EXPECT_EQ(rule->rule, "tcp 9200-9300 0.0.0.0/0");
+  EXPECT_TRUE(facts.function("111122223333", "eu-west-1", "orders", 0));
+}
+
 }  // namespace
 }  // namespace picket
