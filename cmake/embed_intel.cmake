@@ -1,8 +1,8 @@
 # The built-in indicator lists, in the order builtin_intel.cpp declares them.
-set(lists aws_test_domains.csv tor_exit.txt sinkholes.csv mining.txt scanners.csv)
+set(lists aws_test_domains.csv tor_exit.txt sinkholes.csv mining.txt scanners.csv cdn.txt)
 set(inputs)
 set(paths)
-foreach(list IN LISTS lists)
+foreach(list IN LISTS lists ITEMS feeds.toml)
   get_filename_component(name ${list} NAME_WE)
   list(APPEND inputs "intel_${name}=${PROJECT_SOURCE_DIR}/data/intel/${list}")
   list(APPEND paths ${PROJECT_SOURCE_DIR}/data/intel/${list})

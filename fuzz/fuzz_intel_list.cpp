@@ -13,8 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) return 0;
   ListOptions options;
   const unsigned choice = data[0] - unsigned{'0'};
-  if (choice <= static_cast<unsigned>(IntelFormat::fire_eye))
-    options.format = static_cast<IntelFormat>(choice);
+  if (choice <= static_cast<unsigned>(intel_format_last)) options.format = static_cast<IntelFormat>(choice);
   const std::string_view content(reinterpret_cast<const char*>(data + 1), size - 1);
 
   IntelBuilder builder;

@@ -39,6 +39,7 @@ struct FindingType {
   // audit EKS cluster); S3-plan types fed by data events name s3_bucket.
   std::optional<ResourceKind> resource;
   ResourceRole role = ResourceRole::target;
+  std::optional<ActionKind> action;  // when it is not what the log implies
   Origin origin = Origin::guardduty;
   // Title and description: who, what, where, in our own words. {principal}, {host}, {remote_ip}, {api},
   // {bucket}, {domain}, {cluster}, {workload}, {remote_port}, {local_port} and names of evidence are
@@ -232,6 +233,9 @@ struct Detector {
   // Ordered detectors: what their state belongs to. (Windows name it themselves.)
   IssueKey entity = key::principal;
   Logic logic;
+  // A last look with the facts of the detection's time, before it counts: may change the type (an index of
+  // `types`), set the severity and add evidence; false when the detection does not stand.
+  bool (*with_facts)(Detection&, const Facts&) = nullptr;
   // What it cannot see, a sentence for the reference.
   std::string_view blind_spots = {};
   // Of a rule: hash of what it says. State of another version cannot be read.

@@ -103,6 +103,7 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
     }
     for (auto& [issue, activity] : output.activities) {
       if (!admit(activity.latest)) continue;
+      activity.severity = std::max(activity.severity, activity.latest.severity);
       for (const ProofRecord& record : activity.proof.records()) keep_key(record.object);
       aggregator_.add(activity);
     }
@@ -370,6 +371,10 @@ bool Engine::admit(Detection& detection) {
       intel_->is_trusted(*subject.remote_ip, {subject.account, subject.region})) {
     ++left_out_.trusted;
     return false;
+  }
+  if (const Detector& detector = *detectors_[detection.detector]; detector.with_facts != nullptr) {
+    if (!detector.with_facts(detection, facts_)) return false;
+    detection.issue = issue_of(subject, detection.evidence, detector.issue);
   }
   if (subject.resource == ResourceKind::instance && subject.instance &&
       !subject.instance->interface_id.empty()) {

@@ -1,6 +1,7 @@
 // What detectors answer with, and what they are told about a record beside the record itself.
 #pragma once
 
+#include <algorithm>
 #include <initializer_list>
 #include <optional>
 #include <span>
@@ -30,6 +31,8 @@ class Evidence {
     type = static_cast<std::uint8_t>(type_index);
     return std::move(*this);
   }
+  // Not above this, whatever the type's own; the lowest said counts.
+  void at_most(Severity level) { severity_max = std::min(severity_max.value_or(10), number_of(level)); }
   // Another severity than the type's own.
   Evidence&& with(Severity level) && {
     severity = number_of(level);
@@ -38,7 +41,11 @@ class Evidence {
 
   NamedValues values;
   std::uint8_t type = 0;
-  std::optional<double> severity;
+  std::optional<double> severity, severity_max;
+
+  double severity_of(double type_severity) const {
+    return std::min(severity.value_or(type_severity), severity_max.value_or(10));
+  }
 };
 
 // Beside the record: what enrichment found. Pure look-ups in loaded tables.
@@ -48,6 +55,8 @@ struct Context {
   std::span<const IntelHit> hits;
   // Flow records only: whether the listed address is the source.
   bool listed_is_source = false;
+  // DNS only: the answer that is listed, when the name itself is not.
+  std::string_view listed_answer = {};
 
   bool listed(std::string_view category) const {
     for (const IntelHit& hit : hits) {

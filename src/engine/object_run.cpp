@@ -86,8 +86,9 @@ Detection ObjectRun::make_detection(std::uint16_t detector, Evidence evidence, S
   detection.detector = detector;
   detection.type = evidence.type;
   const FindingType& type = literal.types[evidence.type];
-  detection.severity = evidence.severity.value_or(number_of(type.severity));
+  detection.severity = evidence.severity_of(number_of(type.severity));
   subject.role = type.role;
+  if (type.action) subject.action = *type.action;
   if (type.resource) subject.resource = *type.resource;
   if (subject.account.empty()) subject.account = info_.account;
   if (subject.region.empty()) subject.region = info_.region;
@@ -353,12 +354,26 @@ void ObjectRun::on_flow_gap(std::string_view account_id, std::string_view, bool 
   ++(skip_data ? result_.ledger.skip_data : result_.ledger.no_data);
 }
 
+// The first answer that is a listed address.
+void ObjectRun::match_answers(const DnsQuery& query, Context& context) {
+  for (const DnsAnswer& answer : query.answers) {
+    if (answer.type != "A" && answer.type != "AAAA") continue;
+    const auto ip = IpAddress::parse(answer.rdata);
+    if (!ip) continue;
+    context.hits = tables_.intel->match(*ip, place_of(context), scoped_hits_);
+    if (context.hits.empty()) continue;
+    context.listed_answer = answer.rdata;
+    return;
+  }
+}
+
 void ObjectRun::on_dns(const DnsQuery& query, std::uint64_t position) {
   if (left_out(query.query_timestamp, query.account_id)) return;
   saw(LogKind::dns, query.query_timestamp);
   if (info_.account.empty()) ++share_of(query.account_id, query.region).records;
   Context context{.account = query.account_id, .region = query.region};
   context.hits = tables_.intel->match_domain(query.query_name, place_of(context), scoped_hits_);
+  if (context.hits.empty()) match_answers(query, context);
   const auto run = [&](std::uint16_t index, std::span<const IntelHit> hits) {
     std::optional<Evidence> evidence = tables_.detectors[index]->logic.dns(query, context);
     if (evidence) raise(query, position, index, std::move(*evidence), hits);

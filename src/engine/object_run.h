@@ -163,6 +163,7 @@ class ObjectRun final : public EventSink {
   template <class Event>
   std::span<RuleHit> rule_hits(LogKind log, const Event& event);
   void sight(const FlowRecord& flow);
+  void match_answers(const DnsQuery& query, Context& context);
   void on_listed_flow(const FlowRecord& flow, bool source);
   static WindowState& window_state(void* self, const WindowLogic& logic, std::uint64_t entity, TimeMs start);
   static void window_touched(void* self, const FlowRecord& flow);

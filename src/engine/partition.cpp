@@ -23,8 +23,9 @@ class WindowEmit final : public Emit {
     made.detector = index_;
     made.type = evidence.type;
     const FindingType& type = detector_.types[evidence.type];
-    made.severity = evidence.severity.value_or(number_of(type.severity));
+    made.severity = evidence.severity_of(number_of(type.severity));
     subject.role = type.role;
+    if (type.action) subject.action = *type.action;
     if (type.resource) subject.resource = *type.resource;
     if (subject.account.empty()) subject.account = entry_.place->account;
     if (subject.region.empty()) subject.region = entry_.place->region;

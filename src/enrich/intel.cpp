@@ -10,10 +10,26 @@ namespace picket {
 namespace {
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(intel_category_last) + 1> category_names = {
-    "custom",           "malicious",         "c2",           "mining",     "tor_exit",
-    "tor_relay",        "scanner",           "phishing",     "drop_point", "sinkhole",
-    "drive_by",         "anonymous_proxy",   "malware",      "dga",        "abused_domain",
-    "malicious_domain", "suspicious_domain", "mining_domain"};
+    "custom",
+    "malicious",
+    "c2",
+    "mining",
+    "tor_exit",
+    "tor_relay",
+    "scanner",
+    "phishing",
+    "drop_point",
+    "sinkhole",
+    "drive_by",
+    "anonymous_proxy",
+    "malware",
+    "dga",
+    "abused_domain",
+    "malicious_domain",
+    "suspicious_domain",
+    "mining_domain",
+    "shared",
+    "dns_resolver"};
 
 // Wider prefixes are taken for mistakes: no list means a sixteenth of the Internet.
 constexpr unsigned v4_length_min = 8;
@@ -89,7 +105,8 @@ IntelBuilder::IndicatorId IntelBuilder::describe(const Indicator& indicator,
   for (const std::string& part :
        {std::string(to_string(indicator.category)), std::string(indicator.trusted ? "trusted" : ""),
         indicator.list, indicator.source, indicator.threat, time(indicator.first_seen),
-        time(indicator.last_seen), owner}) {
+        time(indicator.last_seen), time(indicator.as_of),
+        indicator.confidence ? std::to_string(*indicator.confidence) : std::string(), owner}) {
     key += part;
     key += '\0';
   }
@@ -171,16 +188,28 @@ std::shared_ptr<const IntelIndex> IntelBuilder::build() {
     return std::string_view(index->texts_.data() + offsets[i], offsets[i + 1] - offsets[i]);
   };
 
-  const auto fill = [&](IntelIndex::AddressSet& set, bool of_trusted) {
+  const auto describes = [&](std::uint32_t id) {
+    return !indicators[id].trusted && only_describes(indicators[id].category);
+  };
+  // Ranges of addresses `of` holds; what the others of `beside` say of them is noted with the hits.
+  const auto fill = [&](IntelIndex::AddressSet& set, const auto& of, const auto& beside) {
     std::vector<PrefixValue> prefixes;
+    std::size_t count = 0;
     for (std::size_t i = 0; i < addresses_.size(); ++i) {
-      if (trusted(addresses_[i].id) == of_trusted) {
+      count += of(addresses_[i].id) ? 1 : 0;
+      if (of(addresses_[i].id) || beside(addresses_[i].id))
         prefixes.push_back({addresses_[i].prefix, static_cast<std::uint32_t>(i)});
-      }
     }
     set.ranges = flatten(prefixes, [&](std::span<const std::uint32_t> values) {
       const auto begin = set.hits.size();
+      const auto known_for = [&](IntelCategory category) {
+        return std::any_of(values.begin(), values.end(), [&](std::uint32_t value) {
+          return indicators[addresses_[value].id].category == category;
+        });
+      };
+      const bool shared = known_for(IntelCategory::shared), scanner = known_for(IntelCategory::scanner);
       for (const std::uint32_t value : values) {
+        if (!of(addresses_[value].id)) continue;
         const Indicator* indicator = &indicators[addresses_[value].id];
         const auto already =
             std::find_if(set.hits.begin() + static_cast<std::ptrdiff_t>(begin), set.hits.end(),
@@ -193,18 +222,22 @@ std::shared_ptr<const IntelIndex> IntelBuilder::build() {
             set.hits.begin() + static_cast<std::ptrdiff_t>(begin), set.hits.end(),
             [&](const IntelHit& hit) { return scope_of(hit.indicator) == scope_of(indicator); });
         if (static_cast<std::size_t>(of_owner) == hits_per_range_max) continue;
-        set.hits.push_back({indicator, entry(value)});
+        set.hits.push_back({indicator, entry(value), shared, scanner});
       }
+      if (set.hits.size() == begin) return RangeMap::none;
       set.spans.push_back(
           {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(set.hits.size() - begin)});
       return static_cast<std::uint32_t>(set.spans.size() - 1);
     });
     set.hits.shrink_to_fit();
     set.spans.shrink_to_fit();
-    return prefixes.size();
+    return count;
   };
-  index->counts_.addresses = fill(index->threat_addresses_, false);
-  index->counts_.trusted = fill(index->trusted_addresses_, true);
+  const auto none = [](std::uint32_t) { return false; };
+  const auto threat = [&](std::uint32_t id) { return !trusted(id) && !describes(id); };
+  index->counts_.addresses = fill(index->threat_addresses_, threat, describes);
+  index->counts_.trusted = fill(index->trusted_addresses_, trusted, none);
+  fill(index->described_addresses_, describes, none);
   index->threat_bitmap_ = V4Bitmap(index->threat_addresses_.ranges);
 
   std::vector<DomainItem> threat_domains, trusted_domains;
@@ -239,9 +272,9 @@ std::shared_ptr<const IntelIndex> IntelBuilder::build() {
            set.hits.size() * sizeof(IntelHit);
   };
   index->counts_.bytes = address_bytes(index->threat_addresses_) + address_bytes(index->trusted_addresses_) +
-                         index->threat_bitmap_.bytes() + index->threat_domains_.bytes() +
-                         index->trusted_domains_.bytes() + index->texts_.size() +
-                         index->hashes_.size() * sizeof(IntelIndex::Hash);
+                         address_bytes(index->described_addresses_) + index->threat_bitmap_.bytes() +
+                         index->threat_domains_.bytes() + index->trusted_domains_.bytes() +
+                         index->texts_.size() + index->hashes_.size() * sizeof(IntelIndex::Hash);
   *this = IntelBuilder();
   return index;
 }

@@ -115,6 +115,9 @@ class IntelIndex {
     return is_trusted_domain(name) ? threat_domains_.find(name) : std::span<const IntelHit>{};
   }
 
+  // What kind of address it is, of the categories that raise nothing; trust not considered.
+  std::span<const IntelHit> described(const IpAddress& ip) const { return described_addresses_.find(ip); }
+
   const IntelCounts& counts() const { return counts_; }
   std::span<const Indicator> indicators() const { return indicators_; }
 
@@ -164,7 +167,7 @@ class IntelIndex {
   std::vector<Indicator> indicators_;
   std::vector<std::shared_ptr<const IntelScope>> scopes_;  // by indicator; empty: holds everywhere
   std::vector<char> texts_;
-  AddressSet threat_addresses_, trusted_addresses_;
+  AddressSet threat_addresses_, trusted_addresses_, described_addresses_;
   V4Bitmap threat_bitmap_;
   DomainSet threat_domains_, trusted_domains_;
   std::vector<Hash> hashes_;  // ascending

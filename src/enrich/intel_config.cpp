@@ -10,7 +10,7 @@ namespace picket {
 
 // Generated from data/intel by cmake/embed_intel.cmake.
 extern const std::string_view intel_aws_test_domains, intel_tor_exit, intel_sinkholes, intel_mining,
-    intel_scanners;
+    intel_scanners, intel_cdn;
 
 namespace {
 
@@ -27,11 +27,13 @@ Result<ListReport> add(std::string_view content, const ListOptions& options, con
   auto report =
       parse_intel_list(content, options, [&](const ListEntry& entry) -> std::optional<std::string_view> {
         auto id = plain;
-        if (!entry.threat.empty() || entry.first_seen || entry.last_seen || entry.category) {
+        if (!entry.threat.empty() || entry.first_seen || entry.last_seen || entry.category ||
+            entry.confidence) {
           Indicator own = labels.indicator;
           own.threat = entry.threat;
           own.first_seen = entry.first_seen;
           own.last_seen = entry.last_seen;
+          own.confidence = entry.confidence;
           own.category = entry.category.value_or(own.category);
           id = builder.describe(own, labels.scope);
         }
@@ -69,7 +71,8 @@ Result<ListReport> add_intel_list(const IntelListConfig& config, std::string_vie
   const Labels labels{.indicator = {.category = config.category,
                                     .trusted = config.kind == IntelListKind::trusted,
                                     .list = config.name,
-                                    .source = config.source.empty() ? config.path : config.source},
+                                    .source = config.source.empty() ? config.path : config.source,
+                                    .as_of = config.as_of},
                       .match = config.match};
   return add(content, {.format = config.format}, labels, config.path.empty() ? config.name : config.path,
              builder);
@@ -103,34 +106,46 @@ std::vector<BuiltinList> builtin_lists() {
            .source = "AWS's published GuardDuty test domains",
            .category = IntelCategory::c2,
            .match = DomainMatch::exact,
+           .as_of = "2026-07-01",
            .content = intel_aws_test_domains},
           {.name = "Tor exit nodes",
            .source = "SecOps-Institute/Tor-IP-Addresses, 2024-02-27",
            .category = IntelCategory::tor_exit,
            .match = DomainMatch::exact,
+           .as_of = "2024-02-27",
            .content = intel_tor_exit},
           {.name = "Sinkholes",
            .source = "maltrail, static trails",
            .category = IntelCategory::sinkhole,
            .match = DomainMatch::exact,
+           .as_of = "2026-07-08",
            .content = intel_sinkholes},
           {.name = "Mining pools",
            .source = "maltrail, static trails",
            .category = IntelCategory::mining,
            .match = DomainMatch::subdomains,
+           .as_of = "2026-07-08",
            .content = intel_mining},
           {.name = "Mass scanners",
            .source = "maltrail, mass scanners",
            .category = IntelCategory::scanner,
            .match = DomainMatch::exact,
-           .content = intel_scanners}};
+           .as_of = "2026-07-08",
+           .content = intel_scanners},
+          {.name = "Content delivery networks",
+           .source = "maltrail, CDN ranges",
+           .category = IntelCategory::shared,
+           .match = DomainMatch::exact,
+           .as_of = "2026-07-08",
+           .content = intel_cdn}};
 }
 
 void builtin_intel(IntelBuilder& builder) {
   for (const BuiltinList& list : builtin_lists()) {
     const Labels labels{.indicator = {.category = list.category,
                                       .list = std::string(list.name),
-                                      .source = std::string(list.source)},
+                                      .source = std::string(list.source),
+                                      .as_of = parse_time(std::string(list.as_of) + "T00:00:00Z")},
                         .match = list.match};
     [[maybe_unused]] const auto report = add(list.content, {}, labels, list.name, builder);
     assert(report.has_value() && report->set_aside.empty());

@@ -23,6 +23,7 @@ struct IntelListConfig {
   IntelCategory category = IntelCategory::custom;
   DomainMatch match = DomainMatch::subdomains;  // of entries without "*."
   std::string source;                           // where the list comes from; the path when empty
+  std::optional<TimeMs> as_of;                  // when it was drawn up or fetched
 };
 
 // Limits of GuardDuty's quotas page.
@@ -59,6 +60,7 @@ struct BuiltinList {
   std::string_view name, source;
   IntelCategory category = IntelCategory::malicious;  // unless its rows say their own
   DomainMatch match = DomainMatch::exact;
+  std::string_view as_of;  // the day of the snapshot
   std::string_view content;
 };
 

@@ -32,9 +32,16 @@ enum class IntelCategory : std::uint8_t {
   malicious_domain,
   suspicious_domain,
   mining_domain,
+  // What an address is, not what it did: these raise nothing.
+  shared,        // of many strangers (content delivery networks): lowers what other lists say of it
+  dns_resolver,  // public resolvers, DNS over HTTPS or TLS
 };
 
-constexpr IntelCategory intel_category_last = IntelCategory::mining_domain;
+constexpr IntelCategory intel_category_last = IntelCategory::dns_resolver;
+
+constexpr bool only_describes(IntelCategory category) {
+  return category == IntelCategory::shared || category == IntelCategory::dns_resolver;
+}
 
 std::string_view to_string(IntelCategory category);  // the enumerator's name
 std::optional<IntelCategory> parse_intel_category(std::string_view name);
@@ -47,6 +54,8 @@ struct Indicator {
   std::string threat;  // threat name or malware family; empty when the list does not say
   // Addresses are recycled: outside this span a hit tells of the past.
   std::optional<TimeMs> first_seen, last_seen;
+  std::optional<std::uint8_t> confidence;  // of the list in this entry, 0 to 100
+  std::optional<TimeMs> as_of;             // when the list was drawn up or fetched
 
   bool operator==(const Indicator&) const = default;
 };
@@ -55,6 +64,8 @@ struct IntelHit {
   const Indicator* indicator = nullptr;
   std::string_view
       entry;  // as listed, normalised: "192.0.2.7", "192.0.2.0/24", "evil.example", "*.evil.example"
+  bool shared = false;   // an address that many strangers use
+  bool scanner = false;  // an address of a known scanner, which other lists may have met as an attacker
 };
 
 enum class DomainMatch : std::uint8_t {

@@ -245,5 +245,31 @@ TEST(IntelCategory, NamesReadBack) {
   EXPECT_EQ(parse_intel_category("C2"), std::nullopt);
 }
 
+TEST(Intel, WhatOnlyDescribesRaisesNothingAndIsNoted) {
+  IntelBuilder builder;
+  const auto listed = builder.describe({.category = IntelCategory::c2, .list = "c2"});
+  const auto shared = builder.describe({.category = IntelCategory::shared, .list = "cdn"});
+  const auto scanner = builder.describe({.category = IntelCategory::scanner, .list = "scanners"});
+  const auto add = [&](const char* prefix, IntelBuilder::IndicatorId id) {
+    ASSERT_FALSE(builder.add_address(IpPrefix::parse(prefix).value(), id).has_value());
+  };
+  add("192.0.2.0/24", shared);
+  add("192.0.2.7", listed);
+  add("198.51.100.7", listed);
+  add("203.0.113.7", listed);
+  add("203.0.113.0/24", scanner);
+  const auto index = builder.build();
+  const auto ip = [](const char* text) { return IpAddress::parse(text).value(); };
+  EXPECT_TRUE(index->match(ip("192.0.2.8")).empty());
+  EXPECT_FALSE(index->listed_v4(ip("192.0.2.8").v4_value()));
+  ASSERT_EQ(index->described(ip("192.0.2.8")).size(), 1U);
+  ASSERT_EQ(index->match(ip("192.0.2.7")).size(), 1U);
+  EXPECT_TRUE(index->match(ip("192.0.2.7"))[0].shared);
+  EXPECT_FALSE(index->match(ip("198.51.100.7"))[0].shared);
+  ASSERT_EQ(index->match(ip("203.0.113.7")).size(), 2U);
+  EXPECT_TRUE(index->match(ip("203.0.113.7"))[0].scanner);
+  EXPECT_EQ(index->counts().addresses, 4U);
+}
+
 }  // namespace
 }  // namespace picket

@@ -21,14 +21,16 @@ struct FormatName {
   IntelFormat format;
   std::string_view name;
 };
-constexpr std::array<FormatName, 8> format_names = {{{IntelFormat::txt, "TXT"},
-                                                     {IntelFormat::csv, "CSV"},
-                                                     {IntelFormat::stix1, "STIX1"},
-                                                     {IntelFormat::stix2, "STIX2"},
-                                                     {IntelFormat::otx_csv, "OTX_CSV"},
-                                                     {IntelFormat::alien_vault, "ALIEN_VAULT"},
-                                                     {IntelFormat::proof_point, "PROOF_POINT"},
-                                                     {IntelFormat::fire_eye, "FIRE_EYE"}}};
+constexpr std::array<FormatName, 10> format_names = {{{IntelFormat::txt, "TXT"},
+                                                      {IntelFormat::csv, "CSV"},
+                                                      {IntelFormat::stix1, "STIX1"},
+                                                      {IntelFormat::stix2, "STIX2"},
+                                                      {IntelFormat::otx_csv, "OTX_CSV"},
+                                                      {IntelFormat::alien_vault, "ALIEN_VAULT"},
+                                                      {IntelFormat::proof_point, "PROOF_POINT"},
+                                                      {IntelFormat::fire_eye, "FIRE_EYE"},
+                                                      {IntelFormat::tor_consensus, "TOR_CONSENSUS"},
+                                                      {IntelFormat::onionoo, "ONIONOO"}}};
 
 std::string upper(std::string_view text) {
   std::string out(text);
@@ -84,6 +86,7 @@ struct About {
   std::string threat;
   std::optional<TimeMs> first_seen, last_seen;
   std::optional<IntelCategory> category;
+  std::optional<std::uint8_t> confidence;
 };
 
 class Reader {
@@ -169,6 +172,7 @@ class Reader {
     entry.first_seen = about.first_seen;
     entry.last_seen = about.last_seen;
     entry.category = about.category;
+    entry.confidence = about.confidence;
     if (const auto reason = sink_(entry)) return refuse(*reason, line, text);
     ++report_.entries;
   }
@@ -192,6 +196,16 @@ void read_txt(std::string_view content, Reader& reader) {
     const std::size_t blank = line.find_first_of(" \t");
     std::string_view first = line.substr(0, blank);
     const bool range = line.find(" - ") != std::string_view::npos;
+    // DShield writes the first and the last address as two columns.
+    if (blank != std::string_view::npos && !range) {
+      std::string_view second = trim(line.substr(blank));
+      second = second.substr(0, second.find_first_of(" \t"));
+      const auto from = IpAddress::parse(first), to = IpAddress::parse(second);
+      if (from && to && *from <= *to && from->is_public()) {
+        reader.range(*from, *to, {}, number, line);
+        return !reader.full();
+      }
+    }
     if (blank != std::string_view::npos && (first == "0.0.0.0" || first == "127.0.0.1" || first == "::1")) {
       first = trim(line.substr(blank));
     }
@@ -252,7 +266,16 @@ std::vector<std::string> split_csv(std::string_view line) {
   }
 }
 
-enum class Column : std::uint8_t { other, value, threat, category, first_seen, last_seen };
+enum class Column : std::uint8_t {
+  other,
+  value,
+  threat,
+  category,
+  threat_type,
+  confidence,
+  first_seen,
+  last_seen
+};
 
 Column column_of(std::string_view header) {
   std::string name;
@@ -269,37 +292,80 @@ Column column_of(std::string_view header) {
     if (name == known) return Column::threat;
   }
   if (name == "CATEGORY") return Column::category;
+  if (name == "THREATTYPE") return Column::threat_type;
+  if (name == "CONFIDENCE" || name == "CONFIDENCELEVEL") return Column::confidence;
   if (name == "FIRSTSEEN" || name == "FIRSTSEENUTC") return Column::first_seen;
-  if (name == "LASTSEEN" || name == "LASTSEENUTC" || name == "OBSERVATIONTIME") return Column::last_seen;
+  if (name == "LASTSEEN" || name == "LASTSEENUTC" || name == "LASTONLINE" || name == "OBSERVATIONTIME")
+    return Column::last_seen;
   return Column::other;
+}
+
+// ThreatFox's words for what an indicator is for.
+std::optional<IntelCategory> category_of_threat_type(std::string_view type) {
+  if (type == "botnet_cc" || type == "cc_skimming") return IntelCategory::c2;
+  if (type == "payload_delivery") return IntelCategory::drive_by;
+  if (type == "payload") return IntelCategory::malware;
+  return std::nullopt;
+}
+
+std::optional<std::uint8_t> percentage(std::string_view text) {
+  unsigned value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || value > 100) return std::nullopt;
+  return static_cast<std::uint8_t>(value);
+}
+
+// A date without a time means the whole day.
+std::optional<TimeMs> last_time(std::string_view text) {
+  const auto time = list_time(text);
+  if (time && trim(text).size() == 10 && trim(text)[4] == '-') return *time + day_ms - 1;
+  return time;
+}
+
+std::vector<Column> columns_of(std::string_view header, IntelFormat format) {
+  std::vector<Column> columns;
+  for (const std::string& field : split_csv(header)) {
+    // FireEye's description tells the report; its malwareFamily is the name.
+    const bool text = format == IntelFormat::fire_eye && upper(field) == "DESCRIPTION";
+    columns.push_back(text ? Column::other : column_of(field));
+  }
+  return columns;
+}
+
+bool has_value_column(const std::vector<Column>& columns) {
+  return std::find(columns.begin(), columns.end(), Column::value) != columns.end();
 }
 
 // All CSV kinds: they differ only in the names of their columns. FireEye rows hold several values, each an
 // entry.
 void read_csv(std::string_view content, IntelFormat format, Reader& reader) {
   std::vector<Column> columns;
-  bool first = true;
   each_line(content, [&](std::string_view line, std::size_t number) {
     line = trim(line);
-    if (line.empty() || line.starts_with('#')) return true;
-    const std::vector<std::string> fields = split_csv(line);
-    if (first) {
-      first = false;
-      for (const std::string& field : fields) {
-        // FireEye's description tells the report; its malwareFamily is the name.
-        const bool text = format == IntelFormat::fire_eye && upper(field) == "DESCRIPTION";
-        columns.push_back(text ? Column::other : column_of(field));
-      }
-      if (std::find(columns.begin(), columns.end(), Column::value) != columns.end()) return true;
+    if (line.starts_with('#')) {
+      // abuse.ch puts the header into a comment.
+      line.remove_prefix(std::min(line.find_first_not_of("# "), line.size()));
+      auto commented = columns_of(line, format);
+      if (columns.empty() && commented.size() > 1 && has_value_column(commented))
+        columns = std::move(commented);
+      return true;
+    }
+    if (line.empty()) return true;
+    if (columns.empty()) {
+      columns = columns_of(line, format);
+      if (has_value_column(columns)) return true;
       columns = {Column::value};  // no header: the first field is the value
     }
+    const std::vector<std::string> fields = split_csv(line);
     About about;
     bool any = false;
     for (std::size_t i = 0; i < fields.size() && i < columns.size(); ++i) {
       if (columns[i] == Column::threat && about.threat.empty()) about.threat = fields[i];
       if (columns[i] == Column::category) about.category = parse_intel_category(fields[i]);
+      if (columns[i] == Column::threat_type) about.category = category_of_threat_type(fields[i]);
+      if (columns[i] == Column::confidence) about.confidence = percentage(fields[i]);
       if (columns[i] == Column::first_seen) about.first_seen = list_time(fields[i]);
-      if (columns[i] == Column::last_seen) about.last_seen = list_time(fields[i]);
+      if (columns[i] == Column::last_seen) about.last_seen = last_time(fields[i]);
     }
     for (std::size_t i = 0; i < fields.size() && i < columns.size(); ++i) {
       if (columns[i] != Column::value || fields[i].empty()) continue;
@@ -309,6 +375,102 @@ void read_csv(std::string_view content, IntelFormat format, Reader& reader) {
     if (!any) reader.refuse("a row without a value", number, line);
     return !reader.full();
   });
+}
+
+// --- Tor's relays
+
+// Clients connect to guards and directory authorities, exits connect to the world; other relays serve relays
+// only and tell nothing of an instance that meets their address.
+struct RelayFlags {
+  bool entry = false, exit = false;
+  void add(std::string_view flag) {
+    entry |= flag == "Guard" || flag == "Authority";
+    exit |= flag == "Exit";
+  }
+};
+
+void read_relay(const RelayFlags& flags, const std::vector<std::string>& addresses,
+                const std::vector<std::string>& exit_addresses, std::size_t line, Reader& reader) {
+  const auto tell = [&](const std::vector<std::string>& from, IntelCategory category) {
+    for (std::string_view address : from) {
+      if (address.starts_with('[')) address = address.substr(1, address.find(']') - 1);  // [IPv6]:port
+      reader.value(address, {.threat = "Tor", .category = category}, line);
+    }
+  };
+  if (flags.entry) tell(addresses, IntelCategory::tor_relay);
+  if (flags.exit) tell(exit_addresses.empty() ? addresses : exit_addresses, IntelCategory::tor_exit);
+}
+
+std::vector<std::string_view> words_of(std::string_view line) {
+  std::vector<std::string_view> words;
+  for (line = trim(line); !line.empty(); line = trim(line)) {
+    const std::size_t end = std::min(line.find(' '), line.size());
+    words.push_back(line.substr(0, end));
+    line.remove_prefix(end);
+  }
+  return words;
+}
+
+// Router status entries (dir-spec): "r" ends with address, ORPort and DirPort in either flavour, "a" adds an
+// address, "s" gives the flags. The authorities' signatures are not checked.
+Result<void> read_tor_consensus(std::string_view content, Reader& reader) {
+  if (!content.starts_with("network-status-version"))
+    return fail(ErrorKind::invalid, "not a Tor consensus: it does not begin with network-status-version");
+  std::vector<std::string> addresses;
+  each_line(content, [&](std::string_view line, std::size_t number) {
+    if (line.starts_with("r ")) {
+      const auto words = words_of(line);
+      addresses.clear();
+      if (words.size() < 8) {
+        reader.refuse("a router without an address", number, line);
+      } else {
+        addresses.emplace_back(words[words.size() - 3]);
+      }
+    } else if (line.starts_with("a ")) {
+      addresses.emplace_back(trim(line.substr(2)));
+    } else if (line.starts_with("s ") && !addresses.empty()) {
+      RelayFlags flags;
+      for (const std::string_view flag : words_of(line.substr(2))) flags.add(flag);
+      read_relay(flags, addresses, {}, number, reader);
+      addresses.clear();
+    }
+    return !reader.full();
+  });
+  return {};
+}
+
+std::vector<std::string> texts_of(const simdjson::dom::element& object, std::string_view key) {
+  std::vector<std::string> texts;
+  simdjson::dom::array list;
+  if (object[key].get(list) != simdjson::SUCCESS) return texts;
+  for (const simdjson::dom::element item : list) {
+    std::string_view text;
+    if (item.get(text) == simdjson::SUCCESS) texts.emplace_back(text);
+  }
+  return texts;
+}
+
+Result<void> read_onionoo(std::string_view content, Reader& reader) {
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  if (const auto error = parser.parse(content.data(), content.size()).get(root))
+    return fail(ErrorKind::invalid, fmt::format("not readable as JSON: {}", simdjson::error_message(error)));
+  simdjson::dom::array relays;
+  if (!root.is_object() || root["relays"].get(relays) != simdjson::SUCCESS)
+    return fail(ErrorKind::invalid, "no Onionoo document: it has no array \"relays\"");
+  std::size_t number = 0;
+  for (const simdjson::dom::element relay : relays) {
+    ++number;
+    if (!relay.is_object()) {
+      reader.refuse("not a relay", number, "");
+      continue;
+    }
+    RelayFlags flags;
+    for (const std::string& flag : texts_of(relay, "flags")) flags.add(flag);
+    read_relay(flags, texts_of(relay, "or_addresses"), texts_of(relay, "exit_addresses"), number, reader);
+    if (reader.full()) break;
+  }
+  return {};
 }
 
 // --- STIX 1, XML
@@ -571,13 +733,16 @@ Result<std::optional<IntelFormat>> parse_intel_format(std::string_view name) {
   }
   return fail(ErrorKind::invalid,
               fmt::format("unknown list format \"{}\"; known are TXT, CSV, STIX, OTX_CSV, ALIEN_VAULT, "
-                          "PROOF_POINT and FIRE_EYE",
+                          "PROOF_POINT, FIRE_EYE, TOR_CONSENSUS and ONIONOO",
                           name));
 }
 
 IntelFormat guess_intel_format(std::string_view content) {
   const std::string_view start = trim(content.substr(0, 4096));
   if (start.starts_with('<')) return IntelFormat::stix1;
+  if (start.starts_with("network-status-version")) return IntelFormat::tor_consensus;
+  if (start.starts_with('{') && start.find("\"relays\"") != std::string_view::npos)
+    return IntelFormat::onionoo;
   if (start.starts_with('{') || start.starts_with('[')) return IntelFormat::stix2;
   IntelFormat format = IntelFormat::txt;
   each_line(content, [&](std::string_view line, std::size_t) {
@@ -636,6 +801,12 @@ Result<ListReport> parse_intel_list(std::string_view content, const ListOptions&
       read_stix1(*values, reader);
       break;
     }
+    case IntelFormat::tor_consensus:
+      if (const auto read = read_tor_consensus(content, reader); !read) return std::unexpected(read.error());
+      break;
+    case IntelFormat::onionoo:
+      if (const auto read = read_onionoo(content, reader); !read) return std::unexpected(read.error());
+      break;
     case IntelFormat::stix2:
       if (const auto read = read_stix2(content, reader); !read) return std::unexpected(read.error());
       break;

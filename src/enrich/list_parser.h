@@ -1,4 +1,5 @@
-// Reads indicator lists in the formats GuardDuty takes and in plain CSV and STIX 2. What cannot be used of a
+// Reads indicator lists in the formats GuardDuty takes, in plain CSV and STIX 2, and Tor's relays as the Tor
+// project publishes them. What cannot be used of a
 // list is counted by reason with the place it was first seen, and the rest is read; only a document that is
 // no such document at all (not well-formed XML or JSON, over its cap) is an error.
 #pragma once
@@ -18,7 +19,19 @@
 
 namespace picket {
 
-enum class IntelFormat : std::uint8_t { txt, csv, stix1, stix2, otx_csv, alien_vault, proof_point, fire_eye };
+enum class IntelFormat : std::uint8_t {
+  txt,
+  csv,
+  stix1,
+  stix2,
+  otx_csv,
+  alien_vault,
+  proof_point,
+  fire_eye,
+  tor_consensus,  // a network status consensus, either flavour
+  onionoo         // relay details of the Tor project's Onionoo service
+};
+constexpr IntelFormat intel_format_last = IntelFormat::onionoo;
 
 std::string_view to_string(
     IntelFormat format);  // "TXT", "OTX_CSV", …: GuardDuty's names, and CSV, STIX1, STIX2
@@ -34,7 +47,9 @@ struct ListEntry {
   std::string text;    // a domain (may begin with "*.") or the digits of a hash
   std::string threat;  // name, family or description the list gives; may be empty
   std::optional<TimeMs> first_seen, last_seen;
-  std::optional<IntelCategory> category;  // a CSV column "category" with one of our names
+  // A CSV column "category" with one of our names, ThreatFox's "threat_type", a Tor relay's flags.
+  std::optional<IntelCategory> category;
+  std::optional<std::uint8_t> confidence;  // a CSV column "confidence" or "confidence_level"
 };
 
 struct ListOptions {

@@ -52,6 +52,97 @@ TEST(ListParser, TextHoldsAllKindsMixed) {
   EXPECT_THAT(list.aside, IsEmpty());
 }
 
+TEST(ListParser, FeodoTrackersHeaderAndDates) {
+  const Read list = read(
+      "################\n# abuse.ch Feodo Tracker Botnet C2 IP Blocklist (CSV)\n#\n"
+      "\"first_seen_utc\",\"dst_ip\",\"dst_port\",\"c2_status\",\"last_online\",\"malware\"\n"
+      "\"2026-06-04 21:24:53\",\"192.0.2.7\",\"8080\",\"offline\",\"2026-07-01\",\"Emotet\"\n# END 1 "
+      "entries\n");
+  EXPECT_EQ(list.format, IntelFormat::csv);
+  // The last day counts to its end.
+  EXPECT_THAT(list.entries, ElementsAre("192.0.2.7/32 Emotet 2026-06-04T21:24:53Z..2026-07-01T23:59:59Z"));
+  EXPECT_THAT(list.aside, IsEmpty());
+}
+
+TEST(ListParser, AHeaderInACommentCounts) {
+  std::vector<std::string> entries;
+  const auto report = parse_intel_list(
+      "# ThreatFox IOCs: recent\n"
+      "# \"first_seen_utc\", \"ioc_id\", \"ioc_value\", \"ioc_type\", \"threat_type\", \"fk_malware\", "
+      "\"malware_alias\", \"malware_printable\", \"last_seen_utc\", \"confidence_level\", \"reference\"\n"
+      "\"2026-09-01 00:00:00\", \"10\", \"192.0.2.7:4443\", \"ip:port\", \"botnet_cc\", \"win.x\", \"\", "
+      "\"Cobalt Strike\", \"\", \"75\", \"https://example.org/a\"\n"
+      "\"2026-09-01 00:00:00\", \"11\", \"bad.example.com\", \"domain\", \"payload_delivery\", \"win.y\", "
+      "\"None\", \"Loader\", \"\", \"20\", \"\"\n"
+      "\"2026-09-01 00:00:00\", \"12\", \"http://bad.example.com/x\", \"url\", \"payload_delivery\", "
+      "\"win.y\", "
+      "\"None\", \"Loader\", \"\", \"50\", \"\"\n",
+      {}, [&](const ListEntry& entry) -> std::optional<std::string_view> {
+        const std::string value =
+            entry.kind == ListEntry::Kind::address ? entry.prefix.to_string() : entry.text;
+        entries.push_back(fmt::format("{} {} {} {}", value, entry.threat, to_string(*entry.category),
+                                      unsigned{*entry.confidence}));
+        return std::nullopt;
+      });
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->format, IntelFormat::csv);
+  EXPECT_THAT(entries, ElementsAre("192.0.2.7/32 Cobalt Strike c2 75", "bad.example.com Loader drive_by 20"));
+  ASSERT_EQ(report->set_aside.size(), 1U);
+  EXPECT_EQ(report->set_aside[0].reason, "a URL; give its domain instead");
+}
+
+TEST(ListParser, RangesInTwoColumns) {
+  const Read list = read(
+      "# DShield\n192.0.2.0\t192.0.2.255\t24\t1500\tNAME\tCC\n203.0.113.9\t12\n127.0.0.1\tads.example.com\n");
+  EXPECT_THAT(list.entries, ElementsAre("192.0.2.0/24", "203.0.113.9/32", "ads.example.com"));
+}
+
+// Who is a guard or an authority serves clients, who is an exit meets the world; a middle relay tells
+// nothing.
+constexpr std::string_view consensus =
+    "network-status-version 3\nvote-status consensus\nvalid-after 2026-09-14 10:00:00\n"
+    "dir-source moria1 D5 198.51.100.9 198.51.100.9 9131 9101\n"
+    "r guard AAAA BBBB 2038-01-01 00:00:00 192.0.2.1 9001 0\na [2001:db8::1]:9001\ns Fast Guard Running "
+    "Valid\n"
+    "r middle AAAA BBBB 2038-01-01 00:00:00 192.0.2.2 9001 0\ns Fast Running Valid\n"
+    "r exit AAAA BBBB 2038-01-01 00:00:00 192.0.2.3 443 9030\ns Exit Fast Running\nw Bandwidth=1\n"
+    "r broken AAAA\ns Guard\n";
+
+TEST(ListParser, TorConsensusByFlags) {
+  std::vector<std::string> entries;
+  const auto report =
+      parse_intel_list(consensus, {}, [&](const ListEntry& entry) -> std::optional<std::string_view> {
+        entries.push_back(fmt::format("{} {}", entry.prefix.to_string(), to_string(*entry.category)));
+        return std::nullopt;
+      });
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->format, IntelFormat::tor_consensus);
+  EXPECT_THAT(entries,
+              ElementsAre("192.0.2.1/32 tor_relay", "2001:db8::1/128 tor_relay", "192.0.2.3/32 tor_exit"));
+  ASSERT_EQ(report->set_aside.size(), 1U);
+  EXPECT_EQ(report->set_aside[0].reason, "a router without an address");
+}
+
+TEST(ListParser, OnionooByFlags) {
+  std::vector<std::string> entries;
+  const auto report = parse_intel_list(
+      R"({"version":"8.0","relays_published":"2026-09-14 10:00:00","relays":[
+        {"or_addresses":["192.0.2.1:9001","[2001:db8::1]:9001"],"flags":["Fast","Guard"]},
+        {"or_addresses":["192.0.2.2:9001"],"flags":["Fast"]},
+        {"or_addresses":["192.0.2.3:443"],"exit_addresses":["192.0.2.4"],"flags":["Exit","Authority"]},7]})",
+      {}, [&](const ListEntry& entry) -> std::optional<std::string_view> {
+        entries.push_back(fmt::format("{} {}", entry.prefix.to_string(), to_string(*entry.category)));
+        return std::nullopt;
+      });
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->format, IntelFormat::onionoo);
+  EXPECT_THAT(entries, ElementsAre("192.0.2.1/32 tor_relay", "2001:db8::1/128 tor_relay",
+                                   "192.0.2.3/32 tor_relay", "192.0.2.4/32 tor_exit"));
+  EXPECT_EQ(report->set_aside_total(), 1U);
+  EXPECT_THAT(read("{\"relays\": 7}").aside,
+              ElementsAre("ERROR no Onionoo document: it has no array \"relays\""));
+}
+
 TEST(ListParser, UnusableLinesAreCountedByReason) {
   const Read list = read("192.0.2.1\nhello\nhttp://evil.example/x\nworld\n" + std::string(32, 'a') +
                          "\n192.0.2.9-192.0.2.1\n");
@@ -111,8 +202,8 @@ TEST(ListParser, ProofPoint) {
       "ip, category, score, first_seen, last_seen, ports (|)\n198.51.100.1, 1, 100, 2000-01-01, 2000-01-02,\n"
       "203.0.113.1, 1, 100, 2000-01-01, 2000-01-01, 80\n");
   EXPECT_EQ(list.format, IntelFormat::proof_point);
-  EXPECT_THAT(list.entries, ElementsAre("198.51.100.1/32 2000-01-01T00:00:00Z..2000-01-02T00:00:00Z",
-                                        "203.0.113.1/32 2000-01-01T00:00:00Z..2000-01-01T00:00:00Z"));
+  EXPECT_THAT(list.entries, ElementsAre("198.51.100.1/32 2000-01-01T00:00:00Z..2000-01-02T23:59:59Z",
+                                        "203.0.113.1/32 2000-01-01T00:00:00Z..2000-01-01T23:59:59Z"));
 }
 
 TEST(ListParser, FireEyeRowsGiveEveryValueTheyHold) {

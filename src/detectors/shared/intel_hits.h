@@ -18,7 +18,8 @@ bool retrospective(const Indicator& indicator, TimeMs time);
 const IntelHit* best_hit(std::span<const IntelHit> hits, std::initializer_list<IntelCategory> categories,
                          TimeMs time);
 
-// Adds the list and the entry; a retrospective hit makes the finding low and says so.
+// Adds the list and the entry, and what lowers the finding: an indicator of another time (low), of little
+// confidence, of a list grown old, of an address of a known scanner or one that many share (medium).
 void add_hit(Evidence& evidence, const IntelHit& hit, TimeMs time);
 
 }  // namespace picket::detectors
