@@ -24,7 +24,13 @@ constexpr std::uint16_t client_port_min = 32768;
 // NAT hands out client ports from here (AWS NAT gateway: 1024-65535).
 constexpr std::uint16_t unprivileged_port_min = 1024;
 
-// ---- password guessing: sessions of one pair on port 22 or 3389 ----------------------------------
+// ---- port sweep: distinct public addresses one host tried on one port in one window --------------
+// Zeek's old policy took 25 hosts in five minutes. A mail server whose peers are down, or a crawler, fails at
+// a dozen addresses in ten minutes; a sweep of a /24 tries 254.
+constexpr std::size_t sweep_hosts_min = 50;
+constexpr std::size_t sweep_hosts_kept = 256;  // more are "256 or more"
+
+// ---- password guessing: sessions of one pair on SSH's, RDP's or WinRM's port -------------------
 constexpr TimeMs guess_bucket = hour_ms;
 constexpr TimeMs guess_span = 10 * minute_ms;  // counted per tenth minute within the hour
 // Tester: 20 rounds of a key list, at least one connection each. Zeek: 30 guesses in 30 minutes.

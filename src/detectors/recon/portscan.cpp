@@ -60,7 +60,7 @@ void PortsTried::judge(const Judging& judging, Emit& emit) const {
   if (ports_.size() == scan_ports_kept) ports += " or more";
   std::string sample;
   for (std::size_t i = 0; i < scan_ports_shown; ++i) {
-    if (i != 0) sample += ' ';
+    if (i != 0) sample += ", ";
     sample += std::to_string(ports_[i]);
   }
   emit.detection(

@@ -12,6 +12,9 @@ std::optional<bool> opened_by_source(const FlowRecord& flow);
 // Data, not only a handshake or a refusal.
 bool exchanged(const FlowRecord& flow);
 
+// A Lambda function's interface makes the detection the function's, under the type for functions.
+void place_on_lambda(Detection& detection, const Facts& facts, const Detector& detector);
+
 // Adds the hit; a whole range is listed for some of its addresses, so it is never more than medium.
 void add_peer(Evidence& evidence, const IntelHit& hit, const FlowRecord& flow);
 

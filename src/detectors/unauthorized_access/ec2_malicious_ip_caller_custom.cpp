@@ -3,6 +3,8 @@
 
 namespace picket::detectors {
 
+extern const Detector ec2_malicious_ip_caller_custom;
+
 namespace {
 
 std::optional<Evidence> met_own_list(const FlowRecord& flow, const Context& context) {
@@ -29,11 +31,24 @@ extern const Detector ec2_malicious_ip_caller_custom = {
                .title = "{host} exchanges traffic with {remote_ip} of your threat list.",
                .description =
                    "{host} and {remote_ip}, an address of your threat list {threat_list}, exchanged "
-                   "traffic."}},
-    .summary = "An instance exchanged traffic with an address of the user's own threat list.",
+                   "traffic."},
+              {.name = "UnauthorizedAccess:Lambda/MaliciousIPCaller.Custom",
+               .severity = Severity::medium,
+               .mitre = {"TA0011", "T1071"},
+               .resource = ResourceKind::lambda,
+               .title = "Lambda function {host} exchanges traffic with {remote_ip} of your threat list.",
+               .description = "Lambda function {host} and {remote_ip}, an address of your threat list "
+                              "{threat_list}, exchanged traffic."}},
+    .summary =
+        "An instance or Lambda function exchanged traffic with an address of the user's own threat list.",
     .when = {listed_peer({"custom"})},
     .issue = {key::host, key::remote_ip},
     .logic = each(met_own_list),
+    .with_facts =
+        [](Detection& detection, const Facts& facts) {
+          place_on_lambda(detection, facts, ec2_malicious_ip_caller_custom);
+          return true;
+        },
     .blind_spots = "Refused or unanswered attempts from the listed address.",
 };
 

@@ -12,16 +12,22 @@ namespace {
 using namespace threshold;
 
 constexpr std::uint8_t tcp = 6;
-constexpr std::uint16_t ssh = 22, rdp = 3389;
+constexpr std::uint16_t ssh = 22, rdp = 3389, winrm_http = 5985, winrm_https = 5986;
 
-enum Type : std::size_t { ssh_target, rdp_target, ssh_actor, rdp_actor };
+enum Type : std::size_t { ssh_target, rdp_target, winrm_target, ssh_actor, rdp_actor, winrm_actor };
+
+std::size_t type_of(std::uint16_t port, bool outward) {
+  const Type inward = port == ssh ? ssh_target : port == rdp ? rdp_target : winrm_target;
+  return inward + (outward ? ssh_actor : ssh_target);
+}
 
 }  // namespace
 
 // The client's half only. What was refused never got to guess.
 bool PasswordGuessing::select(const FlowRecord& flow) {
-  return (flow.dstport == ssh || flow.dstport == rdp) && flow.protocol == tcp &&
-         flow.packets >= guess_packets_min && flow.packets <= guess_packets_max &&
+  return (flow.dstport == ssh || flow.dstport == rdp || flow.dstport == winrm_http ||
+          flow.dstport == winrm_https) &&
+         flow.protocol == tcp && flow.packets >= guess_packets_min && flow.packets <= guess_packets_max &&
          flow.srcport >= unprivileged_port_min && flow.action == FlowAction::accept;
 }
 
@@ -63,8 +69,7 @@ void PasswordGuessing::judge(const Judging& judging, const Baseline& usual, Emit
   Evidence evidence{{"sessions_in_ten_minutes", std::to_string(busiest())},
                     {"packets_per_session", std::to_string(std::lround(mean))},
                     {"direction", outward ? "outbound" : "inbound"}};
-  emit.detection(std::move(evidence).as(port_ == ssh ? (outward ? ssh_actor : ssh_target)
-                                                     : (outward ? rdp_actor : rdp_target)),
+  emit.detection(std::move(evidence).as(type_of(port_, outward)),
                  pair_.subject(*local, outward ? Direction::outbound : Direction::inbound), pair_.records(),
                  pair_.first(), pair_.last());
 }
@@ -84,6 +89,13 @@ extern const Detector password_guessing = {
                .description =
                    "{remote_ip} opened {sessions_in_ten_minutes} short RDP sessions to {host} within ten "
                    "minutes, all alike."},
+              {.name = "Impact:EC2/WinRMBruteForce",
+               .severity = Severity::low,
+               .mitre = {"TA0006", "T1110"},
+               .title = "{remote_ip} guesses WinRM passwords of {host}.",
+               .description =
+                   "{remote_ip} opened {sessions_in_ten_minutes} short WinRM sessions to {host} within ten "
+                   "minutes, all alike."},
               {.name = "UnauthorizedAccess:EC2/SSHBruteForce",
                .severity = Severity::high,
                .mitre = {"TA0006", "T1110"},
@@ -99,18 +111,26 @@ extern const Detector password_guessing = {
                .title = "{host} guesses RDP passwords of {remote_ip}.",
                .description =
                    "{host} opened {sessions_in_ten_minutes} short RDP sessions to {remote_ip} within ten "
+                   "minutes, all alike."},
+              {.name = "Impact:EC2/WinRMBruteForce",
+               .severity = Severity::high,
+               .mitre = {"TA0006", "T1110"},
+               .role = ResourceRole::actor,
+               .title = "{host} guesses WinRM passwords of {remote_ip}.",
+               .description =
+                   "{host} opened {sessions_in_ten_minutes} short WinRM sessions to {remote_ip} within ten "
                    "minutes, all alike."}},
     .summary =
-        "One host opened many short sessions of equal length to another's SSH or RDP port, more than it used "
-        "to.",
+        "One host opened many short sessions of equal length to another's SSH, RDP or WinRM port, more than "
+        "it used to.",
     .when = {flows()},
     .issue = {key::host, key::evidence("direction")},
     .logic = bucket<PasswordGuessing>({.span = guess_bucket,
                                        .reason = "Automation repeats by the hour.",
                                        .records_min = guess_sessions_min}),
     .blind_spots =
-        "Guesses slower than 15 sessions in ten minutes or spread over many sources, other ports than 22 and "
-        "3389, and sources that always did so.",
+        "Guesses slower than 15 sessions in ten minutes or spread over many sources, other ports than 22, "
+        "3389, 5985 and 5986, and sources that always did so.",
 };
 
 }  // namespace picket::detectors
