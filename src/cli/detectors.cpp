@@ -5,8 +5,6 @@
 #include "base/json_writer.h"
 #include "cli/commands.h"
 #include "detectors/catalog.h"
-#include "enrich/intel_config.h"
-#include "pipeline/setup.h"
 
 namespace picket::cli {
 
@@ -91,35 +89,6 @@ int run_detectors(const std::string& wanted, const std::string& format, const st
   return exit_ok;
 }
 
-int run_lookup(const std::string& config_path, const std::string& what) {
-  Config config;
-  if (!config_path.empty()) {
-    auto loaded = load_config(config_path);
-    if (!loaded) {
-      fmt::print(stderr, "picket: {}\n", loaded.error().message());
-      return exit_usage;
-    }
-    config = std::move(*loaded);
-  }
-  const auto intel = load_intel(config);
-  if (!intel) {
-    fmt::print(stderr, "picket: {}\n", intel.error().message());
-    return exit_usage;
-  }
-  const auto ip = IpAddress::parse(what);
-  const bool trusted = ip ? intel->index->is_trusted(*ip) : intel->index->is_trusted_domain(what);
-  const auto hits = trusted ? (ip ? intel->index->silenced(*ip) : intel->index->silenced_domain(what))
-                            : (ip ? intel->index->match(*ip) : intel->index->match_domain(what));
-  if (trusted) fmt::print("{} is trusted: nothing is raised for it\n", what);
-  if (hits.empty()) fmt::print("{} is in no threat list\n", what);
-  for (const IntelHit& hit : hits) {
-    fmt::print("{}  category {}  list {}{}{}\n", hit.entry, to_string(hit.indicator->category),
-               hit.indicator->list, hit.indicator->threat.empty() ? "" : "  threat " + hit.indicator->threat,
-               hit.indicator->source.empty() ? "" : "  from " + hit.indicator->source);
-  }
-  return exit_ok;
-}
-
 }  // namespace
 
 void add_detectors(CLI::App& program, Run& run) {
@@ -133,17 +102,6 @@ void add_detectors(CLI::App& program, Run& run) {
   command->callback([type, format, config, &run] {
     run = [type, format, config] { return run_detectors(*type, *format, *config); };
   });
-}
-
-void add_intel(CLI::App& program, Run& run) {
-  auto what = std::make_shared<std::string>();
-  auto config = std::make_shared<std::string>();
-  CLI::App* command = program.add_subcommand("intel", "Threat intelligence");
-  command->require_subcommand(1);
-  CLI::App* lookup = command->add_subcommand("lookup", "Tell what is known of an address or a domain");
-  lookup->add_option("WHAT", *what, "An IP address or a domain")->required();
-  lookup->add_option("--config", *config, "Configuration file with lists of your own");
-  lookup->callback([what, config, &run] { run = [what, config] { return run_lookup(*config, *what); }; });
 }
 
 }  // namespace picket::cli

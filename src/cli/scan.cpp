@@ -16,6 +16,7 @@
 #include "config/config.h"
 #include "detectors/catalog.h"
 #include "engine/subject.h"
+#include "pipeline/feeds.h"
 #include "pipeline/finding_writer.h"
 #include "pipeline/setup.h"
 #include "store/sqlite_store.h"
@@ -214,7 +215,7 @@ int run_scan(const ScanFlags& flags) {
   config.rules.insert(config.rules.end(), flags.rules.begin(), flags.rules.end());
   if (flags.explain && config.rules.empty())
     return usage_error("--explain tells of rules: name them with --rules or in the configuration");
-  auto setup = make_setup(config, flags.threads, filter);
+  auto setup = make_setup(config, feeds_folder(default_data_dir()), flags.threads, filter);
   if (!setup) return usage_error(setup.error().message());
   for (const std::string& note : setup->notes) fmt::print(stderr, "{}\n", note);
   Engine& engine = *setup->engine;

@@ -23,6 +23,7 @@
 #include "decode/sniff.h"
 #include "net/http_client.h"
 #include "pipeline/export.h"
+#include "pipeline/feeds.h"
 #include "pipeline/list_keeper.h"
 #include "pipeline/live.h"
 #include "pipeline/publisher.h"
@@ -209,7 +210,7 @@ int run_serve(ServeFlags flags) {
 
   auto store = open_sqlite_store(fs::path(flags.data_dir) / "findings.db");
   if (!store) return failed(store.error());
-  auto setup = make_setup(config, flags.threads, {});
+  auto setup = make_setup(config, feeds_folder(flags.data_dir), flags.threads, {});
   if (!setup) return failed(setup.error());
   for (const std::string& note : setup->notes) fmt::print(stderr, "{}\n", note);
 

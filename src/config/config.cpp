@@ -88,6 +88,11 @@ class Table {
       set_error(*node, fmt::format("{} must be true or false", full(name)));
     }
   }
+  void flag(std::string_view name, std::optional<bool>& into) {
+    bool value = false;
+    flag(name, value);
+    if (table_.contains(name)) into = value;
+  }
   template <class T>
   void number(std::string_view name, T& into, std::int64_t least, std::int64_t most) {
     const toml::node* node = find(name);
@@ -108,6 +113,11 @@ class Table {
       return set_error(*node,
                        fmt::format("{} must be a duration such as \"15 min\" or \"90 d\"", full(name)));
     into = *parsed;
+  }
+  void duration(std::string_view name, std::optional<TimeMs>& into) {
+    TimeMs value = 0;
+    duration(name, value);
+    if (table_.contains(name)) into = value;
   }
   void one_of(std::string_view name, std::string& into, std::initializer_list<std::string_view> allowed,
               bool required = false) {
@@ -168,14 +178,59 @@ std::optional<TimeMs> parse_duration(std::string_view text) {
   return std::nullopt;
 }
 
-Result<Config> parse_config(std::string_view text, const std::string& origin) {
-  toml::table root;
+namespace {
+
+void read_list_format(Table& table, std::string& into) {
+  table.one_of("format", into,
+               {"TXT", "CSV", "STIX", "OTX_CSV", "ALIEN_VAULT", "PROOF_POINT", "FIRE_EYE", "TOR_CONSENSUS",
+                "ONIONOO"});
+}
+
+FeedKeys read_feed(Table& table) {
+  FeedKeys keys;
+  table.text("name", keys.name, true);
+  table.text("url", keys.url);
+  table.text("home", keys.home);
+  table.text("licence", keys.licence);
+  table.text("category", keys.category);
+  read_list_format(table, keys.format);
+  table.one_of("match", keys.match, {"exact", "subdomains"});
+  table.text("checksum_url", keys.checksum_url);
+  table.text("key_header", keys.key_header);
+  table.text("key_file", keys.key_file);
+  table.duration("refresh", keys.refresh);
+  table.flag("enabled", keys.enabled);
+  return keys;
+}
+
+Result<toml::table> parse_toml(std::string_view text, const std::string& origin) {
   try {
-    root = toml::parse(text);
+    return toml::parse(text);
   } catch (const toml::parse_error& error) {
     return fail(ErrorKind::invalid, std::string(error.description()),
                 fmt::format("{}:{}", origin, error.source().begin.line));
   }
+}
+
+}  // namespace
+
+Result<std::vector<FeedKeys>> parse_feeds(std::string_view text, const std::string& origin) {
+  const auto root = parse_toml(text, origin);
+  if (!root) return std::unexpected(root.error());
+  std::vector<FeedKeys> feeds;
+  std::optional<Error> error;
+  {
+    Table top(*root, "", origin, error);
+    top.tables("feed", [&](Table& table) { feeds.push_back(read_feed(table)); });
+  }
+  if (error) return std::unexpected(*error);
+  return feeds;
+}
+
+Result<Config> parse_config(std::string_view text, const std::string& origin) {
+  const auto parsed = parse_toml(text, origin);
+  if (!parsed) return std::unexpected(parsed.error());
+  const toml::table& root = *parsed;
   Config config;
   std::optional<Error> error;
   {
@@ -211,13 +266,14 @@ Result<Config> parse_config(std::string_view text, const std::string& origin) {
     });
     top.table("intel", [&](Table& table) {
       table.flag("builtin", config.intel_builtin);
+      table.flag("feeds", config.intel_use_feeds);
+      table.tables("feed", [&](Table& feed) { config.intel_feeds.push_back(read_feed(feed)); });
       table.tables("list", [&](Table& list) {
         IntelListKeys keys;
         list.text("name", keys.name, true);
         list.one_of("kind", keys.kind, {"threat", "trusted"}, true);
         list.text("path", keys.path, true);
-        list.one_of("format", keys.format,
-                    {"TXT", "CSV", "STIX", "OTX_CSV", "ALIEN_VAULT", "PROOF_POINT", "FIRE_EYE"});
+        read_list_format(list, keys.format);
         list.text("category", keys.category);
         list.one_of("match", keys.match, {"exact", "subdomains"});
         config.intel_lists.push_back(std::move(keys));
@@ -291,6 +347,7 @@ Result<Config> load_config(const std::string& path) {
   };
   for (SourceKeys& source : config->sources) anchor(source.path);
   for (IntelListKeys& list : config->intel_lists) anchor(list.path);
+  for (FeedKeys& feed : config->intel_feeds) anchor(feed.key_file);
   for (std::string& database : config->geoip_databases) anchor(database);
   for (std::string& inventory : config->inventory) anchor(inventory);
   for (std::string& rules : config->rules) anchor(rules);

@@ -18,11 +18,19 @@ namespace picket {
 struct IntelListKeys {  // [[intel.list]]
   std::string name;     // required
   std::string kind;     // "threat" or "trusted"; required
-  std::string path;     // required (url: fetched lists come with `picket intel update`)
+  std::string path;     // required; what is fetched is a feed
   std::string
       format;  // "TXT", "CSV", "STIX", "OTX_CSV", "ALIEN_VAULT", "PROOF_POINT", "FIRE_EYE"; empty = guess
   std::string category;              // empty = the user's own: .Custom types
   std::string match = "subdomains";  // or "exact": domain entries without "*."
+};
+
+// [[intel.feed]], and [[feed]] of the built-in table: a feed of a known name is changed, another is added.
+struct FeedKeys {
+  std::string name;  // required
+  std::string url, home, licence, category, format, match, checksum_url, key_header, key_file;
+  std::optional<TimeMs> refresh;
+  std::optional<bool> enabled;
 };
 
 struct SourceKeys {  // [[source]]
@@ -62,6 +70,8 @@ struct Config {
   std::vector<AccountKeys> accounts;
   std::string organization_id, management_account;  // [organization]
   bool intel_builtin = true;                        // [intel] builtin
+  bool intel_use_feeds = true;                      // [intel] feeds: what `picket intel update` fetched
+  std::vector<FeedKeys> intel_feeds;
   std::vector<IntelListKeys> intel_lists;
   IntelSetKeys intel_sets;
   NetworkKeys network;
@@ -87,6 +97,9 @@ struct Config {
 // Errors name the key, the line and what would be valid.
 Result<Config> parse_config(std::string_view text, const std::string& origin);
 Result<Config> load_config(const std::string& path);
+
+// The built-in table of feeds.
+Result<std::vector<FeedKeys>> parse_feeds(std::string_view text, const std::string& origin);
 
 // "90 d", "15 min", "30s", "250ms", "2h".
 std::optional<TimeMs> parse_duration(std::string_view text);

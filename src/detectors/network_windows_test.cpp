@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "detectors/backdoor/denial_of_service.h"
+#include "detectors/impact/port_sweep.h"
 #include "detectors/recon/portscan.h"
 #include "detectors/unauthorized_access/password_guessing.h"
 
@@ -101,6 +102,28 @@ TEST(NetworkWindows, MergeIsAddForPorts) {
   for (std::uint16_t i = 0; i < 400; ++i)
     records.push_back(flow(40000, static_cast<std::uint16_t>(20000 - 37 * i), 6, 1, 60, start - i % 7));
   expect_merge_is_add<PortsTried>(records);
+}
+
+TEST(NetworkWindows, MergeIsAddForHosts) {
+  std::vector<FlowRecord> records;
+  for (std::uint32_t i = 0; i < 400; ++i) {
+    records.push_back(flow(40000, 445, 6, 1, 60, start - i % 7));
+    records.back().dstaddr = IpAddress::v4(0xc6336400U + 37 * i);
+  }
+  expect_merge_is_add<HostsTried>(records);
+}
+
+TEST(NetworkWindows, OnlySynsAreProbesOfASweep) {
+  EXPECT_TRUE(HostsTried::select(flow(40000, 445, 6, 2, 120)));
+  EXPECT_FALSE(HostsTried::select(flow(40000, 445, 6, 2, 104)));  // or acknowledgements of Linux
+  EXPECT_FALSE(HostsTried::select(flow(445, 40000, 6, 1, 60)));
+  FlowExtras flags;
+  FlowRecord probe = flow(40000, 445, 6, 1, 52);
+  probe.more = &flags;
+  flags.tcp_flags = 2;
+  EXPECT_TRUE(HostsTried::select(probe));
+  flags.tcp_flags = 3;  // opened and closed
+  EXPECT_FALSE(HostsTried::select(probe));
 }
 
 TEST(NetworkWindows, MergeIsAddForFloods) {

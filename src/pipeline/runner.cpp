@@ -1,17 +1,14 @@
 #include "pipeline/runner.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <limits>
 
 #include "base/hash.h"
+#include "base/whole_file.h"
 #include "source/file_source.h"
 
 namespace picket {
@@ -22,36 +19,6 @@ namespace fs = std::filesystem;
 
 constexpr TimeMs end_of_time = std::numeric_limits<TimeMs>::max() / 4;
 constexpr std::size_t snapshots_kept = 2;
-
-// Written whole or not at all: temporary name, sync, rename, sync of the folder.
-Result<void> write_file(const fs::path& path, std::string_view bytes) {
-  const fs::path temporary = path.string() + ".tmp";
-  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0)
-    return fail(ErrorKind::io, std::string("cannot create: ") + std::strerror(errno), temporary.string());
-  std::size_t written = 0;
-  int error = 0;
-  while (written < bytes.size() && error == 0) {
-    const ssize_t n = write(fd, bytes.data() + written, bytes.size() - written);
-    if (n >= 0) {
-      written += static_cast<std::size_t>(n);
-    } else if (errno != EINTR) {
-      error = errno;
-    }
-  }
-  if (error == 0 && fsync(fd) != 0) error = errno;
-  close(fd);
-  if (error == 0 && rename(temporary.c_str(), path.c_str()) != 0) error = errno;
-  if (error != 0) {
-    unlink(temporary.c_str());
-    return fail(ErrorKind::io, std::string("cannot write: ") + std::strerror(error), path.string());
-  }
-  if (const int folder = open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); folder >= 0) {
-    fsync(folder);
-    close(folder);
-  }
-  return {};
-}
 
 std::vector<fs::path> snapshot_files(const fs::path& folder) {
   std::vector<fs::path> found;
@@ -264,7 +231,7 @@ Result<void> Runner::save_snapshot() {
   segment_ = *segment;
   const fs::path folder = settings_.snapshot_folder;
   const fs::path path = folder / fmt::format("snapshot-{:016}.bin", engine_.epoch());
-  if (auto written = write_file(path, save()); !written) {
+  if (auto written = write_whole_file(path, save()); !written) {
     segment_ = previous_segment_;  // The older snapshot still needs its segments.
     previous_segment_ = oldest;
     return written;

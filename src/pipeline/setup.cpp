@@ -2,13 +2,51 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <fstream>
 #include <thread>
 
 #include "detectors/catalog.h"
+#include "pipeline/feeds.h"
 #include "state/inventory_import.h"
 
 namespace picket {
+
+namespace {
+
+// Feeds whose copy cannot be used are left out, and that is said.
+Result<void> add_feeds(const Config& config, const std::filesystem::path& folder, IntelBuilder& builder,
+                       std::vector<std::string>& notes) {
+  const auto feeds = feeds_of(config);
+  if (!feeds) return std::unexpected(feeds.error());
+  const auto cache = FeedCache::open(folder);
+  if (!cache) return std::unexpected(cache.error());
+  std::size_t lists = 0, entries = 0;
+  const TimeMs now = std::chrono::duration_cast<std::chrono::milliseconds>(
+                         std::chrono::system_clock::now().time_since_epoch())
+                         .count();
+  for (const FeedList& list : feed_lists(*feeds, *cache)) {
+    const FeedCopy& copy = *cache->find(list.config.name);
+    const auto content = cache->content(copy);
+    const auto report =
+        content ? add_intel_list(list.config, *content, builder) : std::unexpected(content.error());
+    if (!report) {
+      notes.push_back(fmt::format("feed {} left out: {}", list.config.name, report.error().message()));
+      continue;
+    }
+    ++lists;
+    entries += report->entries;
+    if (is_old(*std::ranges::find(*feeds, list.config.name, &Feed::name), copy, now)) {
+      notes.push_back(fmt::format("feed {} is {} days old: picket intel update", list.config.name,
+                                  (now - copy.fetched) / day_ms));
+    }
+  }
+  if (lists > 0) notes.push_back(fmt::format("{} feeds of {}: {} entries", lists, folder.string(), entries));
+  return {};
+}
+
+}  // namespace
 
 Result<std::vector<IntelListConfig>> configured_lists(const Config& config) {
   std::vector<IntelListConfig> lists;
@@ -32,10 +70,14 @@ Result<std::vector<IntelListConfig>> configured_lists(const Config& config) {
   return lists;
 }
 
-Result<LoadedIntel> load_intel(const Config& config) {
+Result<LoadedIntel> load_intel(const Config& config, const std::filesystem::path& feeds) {
   LoadedIntel loaded;
   IntelBuilder builder;
   if (config.intel_builtin) builtin_intel(builder);
+  if (config.intel_use_feeds) {
+    if (auto added = add_feeds(config, feeds, builder, loaded.notes); !added)
+      return std::unexpected(added.error());
+  }
   const auto lists = configured_lists(config);
   if (!lists) return std::unexpected(lists.error());
   for (const IntelListConfig& list : *lists) {
@@ -62,9 +104,10 @@ Result<rules::LoadedRules> load_rules(const std::vector<std::string>& paths) {
 
 unsigned default_threads() { return std::max(1U, std::thread::hardware_concurrency()); }
 
-Result<Setup> make_setup(const Config& config, unsigned threads, const RecordFilter& filter) {
+Result<Setup> make_setup(const Config& config, const std::filesystem::path& feeds, unsigned threads,
+                         const RecordFilter& filter) {
   Setup setup;
-  auto intel = load_intel(config);
+  auto intel = load_intel(config, feeds);
   if (!intel) return std::unexpected(intel.error());
   setup.notes = std::move(intel->notes);
   setup.intel_lists = *configured_lists(config);

@@ -2,6 +2,7 @@
 // the imported inventory, limits. `scan` and `serve` share it.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,14 +32,15 @@ struct LoadedIntel {
   std::vector<std::string> notes;
 };
 Result<std::vector<IntelListConfig>> configured_lists(const Config& config);
-// The built-in lists and the configured ones.
-Result<LoadedIntel> load_intel(const Config& config);
+// The built-in lists, the fetched feeds kept in `feeds` and the configured lists.
+Result<LoadedIntel> load_intel(const Config& config, const std::filesystem::path& feeds);
 
 // The configured rules; those that cannot be loaded are among the refused.
 Result<rules::LoadedRules> load_rules(const std::vector<std::string>& paths);
 
 // `threads` 0: as configured, else one per core.
-Result<Setup> make_setup(const Config& config, unsigned threads, const RecordFilter& filter);
+Result<Setup> make_setup(const Config& config, const std::filesystem::path& feeds, unsigned threads,
+                         const RecordFilter& filter);
 
 unsigned default_threads();
 
