@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Reader in(text);
     facts.load(in);
   } else if (data[0] == 1) {
-    static_cast<void>(public_grants_of(text));
+    static_cast<void>(evaluate_bucket_policy(text));
     const auto rows = import_inventory(text, "111122223333", "us-east-1");
     if (!rows) return 0;
     for (const FactRow& row : *rows) facts.learn(row);

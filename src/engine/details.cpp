@@ -69,9 +69,9 @@ std::optional<BucketDetails> KnownDetails::bucket(std::string_view name, TimeMs 
                         .tags = tags_of(fact->tags)};
   // A bucket seen from its creation has no policy until one is put; of others it is not known.
   if (!fact->policy.empty() || details.created_at) {
-    const PublicGrants grants = public_grants_of(fact->policy);
-    details.policy_public_read = grants.read;
-    details.policy_public_write = grants.write;
+    const BucketPolicyVerdict verdict = evaluate_bucket_policy(fact->policy);
+    details.policy_public_read = verdict.public_read;
+    details.policy_public_write = verdict.public_write;
   }
   return details;
 }

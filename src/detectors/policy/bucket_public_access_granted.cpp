@@ -1,4 +1,5 @@
 #include "detectors/policy/s3_access.h"
+#include "detectors/shared/attempt.h"
 #include "engine/detector.h"
 
 namespace picket::detectors {
@@ -6,12 +7,17 @@ namespace picket::detectors {
 namespace {
 
 std::optional<Evidence> opens_to_authenticated(const CloudTrailEvent& call, const Context&) {
-  if (outcome(call) != Outcome::success) return std::nullopt;
   const S3Grant grant = widest_grant(call);
-  if (grant.audience != S3Audience::authenticated) return std::nullopt;
-  return Evidence{{"api", std::string(call.event_name)},
-                  {"bucket", call.request_parameters.find("bucketName")},
-                  {"granted_by", grant.how}};
+  if (grant.audience != BucketAudience::authenticated) return std::nullopt;
+  Evidence evidence{{"api", std::string(call.event_name)},
+                    {"bucket", call.request_parameters.find("bucketName")},
+                    {"granted_by", grant.how}};
+  // GuardDuty does not weigh denials; nobody gets in, so it is said, and low.
+  if (!grant.taken_back_by.empty()) {
+    evidence.add("taken_back_by", grant.taken_back_by);
+    evidence.severity = number_of(Severity::low);
+  }
+  return by_outcome(call, std::move(evidence));
 }
 
 }  // namespace
@@ -24,8 +30,8 @@ extern const Detector bucket_public_access_granted = {
           .title = "{principal} opened bucket {bucket} to every AWS user.",
           .description =
               "{principal} called {api} on bucket {bucket} from {remote_ip}; {granted_by} lets in whoever "
-              "has credentials of any AWS account. Explicit denials and Block Public Access are not "
-              "weighed."}},
+              "has credentials of any AWS account. Whether Block Public Access holds it back is "
+              "told with the bucket."}},
     .summary = "A bucket policy or access control list was set that lets in every authenticated AWS user.",
     .when = {calls("s3.amazonaws.com", {"PutBucketPolicy", "PutBucketAcl", "CreateBucket"})},
     .issue = {key::principal, key::bucket},

@@ -1,25 +1,21 @@
-// Whom an S3 configuration call lets in: a small evaluator of bucket policies, access control lists and the
-// Block Public Access switches as CloudTrail records them. It asks what a call grants by itself: explicit
-// denials and Block Public Access are not weighed, as GuardDuty does not weigh them either.
+// Whom an S3 configuration call lets in: bucket policies (state/bucket_policy), access control lists and the
+// Block Public Access switches as CloudTrail records them. It asks what a call grants by itself; whether
+// Block Public Access holds it back is told with the bucket, as of the finding's time (effectivePermission).
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 
 #include "event/cloudtrail_event.h"
+#include "state/bucket_policy.h"
 
 namespace picket::detectors {
 
-enum class S3Audience : std::uint8_t {
-  named,          // accounts, organisations, networks or services that the grant names
-  authenticated,  // whoever has credentials of any AWS account
-  everyone,
-};
-
 struct S3Grant {
-  S3Audience audience = S3Audience::named;
+  BucketAudience audience = BucketAudience::named;
   std::string how;  // "policy statement PublicRead", "access control list: READ to AllUsers"
+  std::string
+      taken_back_by;  // "policy statement OnlyOurs" when it denies strangers all that the grant allows
 };
 
 // The widest grant of PutBucketPolicy, PutBucketAcl or CreateBucket.
