@@ -151,10 +151,18 @@ std::optional<std::string_view> IntelBuilder::add_sha256(std::string_view hex, I
   return std::nullopt;
 }
 
+std::optional<std::string_view> IntelBuilder::add_access_key(std::string_view key_id, IndicatorId id) {
+  if (indicators_[id].trusted) return "an access key cannot be trusted by a list";
+  access_keys_.emplace_back(key_id, id);
+  return std::nullopt;
+}
+
 void IntelBuilder::rollback(const Mark& mark) {
   addresses_.erase(addresses_.begin() + static_cast<std::ptrdiff_t>(mark.addresses), addresses_.end());
   domains_.erase(domains_.begin() + static_cast<std::ptrdiff_t>(mark.domains), domains_.end());
   hashes_.erase(hashes_.begin() + static_cast<std::ptrdiff_t>(mark.hashes), hashes_.end());
+  access_keys_.erase(access_keys_.begin() + static_cast<std::ptrdiff_t>(mark.access_keys),
+                     access_keys_.end());
 }
 
 std::shared_ptr<const IntelIndex> IntelBuilder::build() {
@@ -266,6 +274,11 @@ std::shared_ptr<const IntelIndex> IntelBuilder::build() {
     index->hashes_.push_back({hashes_[begin].digest, {first, static_cast<std::uint32_t>(end - begin)}});
   }
   index->counts_.hashes = index->hashes_.size();
+
+  for (const auto& [key, id] : access_keys_) {
+    const auto [at, fresh] = index->access_keys_.try_emplace(key);
+    if (fresh) at->second = {&indicators[id], at->first};
+  }
 
   const auto address_bytes = [](const IntelIndex::AddressSet& set) {
     return set.ranges.bytes() + set.spans.size() * sizeof(IntelIndex::HitSpan) +

@@ -97,6 +97,12 @@ class IntelIndex {
     const auto hits = threat_domains_.find(name);
     return hits.empty() || is_trusted_domain(name) ? std::span<const IntelHit>{} : hits;
   }
+  // An access key id that a list calls leaked. Hardly any list has one: ask knows_access_keys() first.
+  bool knows_access_keys() const { return !access_keys_.empty(); }
+  std::span<const IntelHit> match_access_key(std::string_view id) const {
+    const auto found = access_keys_.find(std::string(id));
+    return found == access_keys_.end() ? std::span<const IntelHit>{} : std::span(&found->second, 1);
+  }
   // 64 hexadecimal digits, in any case.
   std::span<const IntelHit> match_sha256(std::string_view hex) const;
 
@@ -172,6 +178,7 @@ class IntelIndex {
   DomainSet threat_domains_, trusted_domains_;
   std::vector<Hash> hashes_;  // ascending
   std::vector<IntelHit> hash_hits_;
+  std::unordered_map<std::string, IntelHit> access_keys_;  // the first list that names one tells of it
   IntelCounts counts_;
 };
 
@@ -189,12 +196,13 @@ class IntelBuilder {
   // github.io) matches only itself: `subdomains` becomes `exact`, and a wildcard is refused.
   std::optional<std::string_view> add_domain(std::string_view name, DomainMatch match, IndicatorId id);
   std::optional<std::string_view> add_sha256(std::string_view hex, IndicatorId id);
+  std::optional<std::string_view> add_access_key(std::string_view key_id, IndicatorId id);
 
   // To take back what was added since, when a list turns out to be unusable half-way.
   struct Mark {
-    std::size_t addresses = 0, domains = 0, hashes = 0;
+    std::size_t addresses = 0, domains = 0, hashes = 0, access_keys = 0;
   };
-  Mark mark() const { return {addresses_.size(), domains_.size(), hashes_.size()}; }
+  Mark mark() const { return {addresses_.size(), domains_.size(), hashes_.size(), access_keys_.size()}; }
   void rollback(const Mark& mark);
 
   // The builder is empty afterwards.
@@ -215,6 +223,7 @@ class IntelBuilder {
   std::vector<Address> addresses_;
   std::vector<DomainItem> domains_;
   std::vector<Hash> hashes_;
+  std::vector<std::pair<std::string, IndicatorId>> access_keys_;
 };
 
 }  // namespace picket

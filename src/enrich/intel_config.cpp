@@ -44,6 +44,8 @@ Result<ListReport> add(std::string_view content, const ListOptions& options, con
             return builder.add_domain(entry.text, labels.match, id);
           case ListEntry::Kind::sha256:
             return builder.add_sha256(entry.text, id);
+          case ListEntry::Kind::access_key:
+            return builder.add_access_key(entry.text, id);
         }
         return std::nullopt;
       });

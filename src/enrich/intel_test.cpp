@@ -271,5 +271,17 @@ TEST(Intel, WhatOnlyDescribesRaisesNothingAndIsNoted) {
   EXPECT_EQ(index->counts().addresses, 4U);
 }
 
+TEST_F(IntelTest, AccessKeysAreMatchedWhole) {
+  EXPECT_FALSE(builder.build()->knows_access_keys());
+  EXPECT_EQ(builder.add_access_key("AKIA7QRE5CS4S4E4FE2R", list("leaked")), std::nullopt);
+  EXPECT_NE(builder.add_access_key("AKIA7QRE5CS4S4E4FE2Q", list("ours", true)), std::nullopt);
+  const auto index = builder.build();
+  EXPECT_TRUE(index->knows_access_keys());
+  EXPECT_THAT(show(index->match_access_key("AKIA7QRE5CS4S4E4FE2R")),
+              ElementsAre("leaked AKIA7QRE5CS4S4E4FE2R"));
+  EXPECT_THAT(show(index->match_access_key("AKIA7QRE5CS4S4E4FE2")), IsEmpty());
+  EXPECT_THAT(show(index->match_access_key("")), IsEmpty());
+}
+
 }  // namespace
 }  // namespace picket

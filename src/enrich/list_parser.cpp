@@ -47,6 +47,13 @@ std::string_view trim(std::string_view text) {
   return text.substr(from, text.find_last_not_of(blanks) - from + 1);
 }
 
+// An AWS access key id: of a user (AKIA) or a session (ASIA), then 16 characters of its base-32 alphabet.
+bool is_access_key(std::string_view text) {
+  return text.size() == 20 && (text.starts_with("AKIA") || text.starts_with("ASIA")) &&
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); });
+}
+
 bool all_hex(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
@@ -89,9 +96,9 @@ struct About {
   std::optional<std::uint8_t> confidence;
 };
 
-class Reader {
+class ListReader {
  public:
-  Reader(const ListOptions& options, const ListSink& sink, ListReport& report)
+  ListReader(const ListOptions& options, const ListSink& sink, ListReport& report)
       : options_(options), sink_(sink), report_(report) {}
 
   bool full() const { return full_; }
@@ -132,6 +139,11 @@ class Reader {
     if (all_hex(text) && text.find('.') == std::string::npos) {
       if (text.size() == 64) return hash(std::move(text), about, line);
       if (text.size() == 32 || text.size() == 40) return refuse("a hash other than SHA-256", line, text);
+    }
+    if (is_access_key(text)) {
+      if (!options_.hashes) return refuse("access keys have no effect in this list", line, text);
+      const ListEntry entry{.kind = ListEntry::Kind::access_key, .text = text};
+      return emit(entry, about, line, text);
     }
     if (text.find('.') == std::string::npos || text.find_first_of(" \t/:@[]") != std::string::npos) {
       return refuse(no_indicator, line, text);
@@ -185,7 +197,7 @@ class Reader {
 
 // --- one entry a line
 
-void read_txt(std::string_view content, Reader& reader) {
+void read_txt(std::string_view content, ListReader& reader) {
   each_line(content, [&](std::string_view line, std::size_t number) {
     for (std::size_t hash = line.find('#'); hash != std::string_view::npos; hash = line.find('#', hash + 1)) {
       if (hash == 0 || line[hash - 1] == ' ' || line[hash - 1] == '\t') line = line.substr(0, hash);
@@ -215,7 +227,7 @@ void read_txt(std::string_view content, Reader& reader) {
 }
 
 // The open reputation feed: value#risk#reliability#activity#country#city#coordinates#number.
-void read_alien_vault(std::string_view content, Reader& reader) {
+void read_alien_vault(std::string_view content, ListReader& reader) {
   each_line(content, [&](std::string_view line, std::size_t number) {
     line = trim(line);
     if (line.empty() || line.starts_with('#')) return true;
@@ -338,7 +350,7 @@ bool has_value_column(const std::vector<Column>& columns) {
 
 // All CSV kinds: they differ only in the names of their columns. FireEye rows hold several values, each an
 // entry.
-void read_csv(std::string_view content, IntelFormat format, Reader& reader) {
+void read_csv(std::string_view content, IntelFormat format, ListReader& reader) {
   std::vector<Column> columns;
   each_line(content, [&](std::string_view line, std::size_t number) {
     line = trim(line);
@@ -571,7 +583,7 @@ class StixXml {
   bool in_properties_ = false;
 };
 
-void read_stix1(const std::vector<XmlValue>& values, Reader& reader) {
+void read_stix1(const std::vector<XmlValue>& values, ListReader& reader) {
   constexpr std::string_view comma = "##comma##";  // CybOX separates the values of one field so
   for (const XmlValue& value : values) {
     if (reader.full()) return;
@@ -676,7 +688,7 @@ std::string_view text_of(const simdjson::dom::object& object, std::string_view k
   return object[key].get(text) == simdjson::SUCCESS ? text : std::string_view{};
 }
 
-void read_stix2_object(const simdjson::dom::element& element, std::size_t number, Reader& reader) {
+void read_stix2_object(const simdjson::dom::element& element, std::size_t number, ListReader& reader) {
   simdjson::dom::object object;
   if (element.get(object) != simdjson::SUCCESS) return reader.refuse("not a STIX object", number, "");
   // Identities, marking definitions, relationships and the like are no indicators and no fault.
@@ -698,7 +710,7 @@ void read_stix2_object(const simdjson::dom::element& element, std::size_t number
 }
 
 // A bundle, or its objects as a bare array.
-Result<void> read_stix2(std::string_view content, Reader& reader) {
+Result<void> read_stix2(std::string_view content, ListReader& reader) {
   simdjson::dom::parser parser;
   simdjson::dom::element root;
   if (const auto error = parser.parse(content.data(), content.size()).get(root)) {
@@ -781,7 +793,7 @@ Result<ListReport> parse_intel_list(std::string_view content, const ListOptions&
     return fail(ErrorKind::unsupported, "the list is in UTF-16; save it as UTF-8");
   }
   ListReport report{.format = options.format ? *options.format : guess_intel_format(content)};
-  Reader reader(options, sink, report);
+  ListReader reader(options, sink, report);
   switch (report.format) {
     case IntelFormat::txt:
       read_txt(content, reader);

@@ -41,10 +41,10 @@ Result<std::optional<IntelFormat>> parse_intel_format(std::string_view name);
 IntelFormat guess_intel_format(std::string_view content);
 
 struct ListEntry {
-  enum class Kind : std::uint8_t { address, domain, sha256 };
+  enum class Kind : std::uint8_t { address, domain, sha256, access_key };
   Kind kind = Kind::address;
   IpPrefix prefix;     // of an address
-  std::string text;    // a domain (may begin with "*.") or the digits of a hash
+  std::string text;    // a domain (may begin with "*."), the digits of a hash, or an access key id
   std::string threat;  // name, family or description the list gives; may be empty
   std::optional<TimeMs> first_seen, last_seen;
   // A CSV column "category" with one of our names, ThreatFox's "threat_type", a Tor relay's flags.

@@ -43,12 +43,12 @@ TEST(ListParser, TextHoldsAllKindsMixed) {
   const Read list = read(
       "# comment\n\n192.0.2.1\r\n192.0.2.0/24 # office\nexample.com\n*.example.org\n2001:db8::/32\n"
       "198.51.100.7:8080\n203.0.113.0-203.0.113.2\nbad[.]example[.]net\n" +
-      std::string(64, 'A') + "\n1.2.3.4\t10\n0.0.0.0 ads.example.com\n");
+      std::string(64, 'A') + "\n1.2.3.4\t10\n0.0.0.0 ads.example.com\nAKIA7QRE5CS4S4E4FE2R\n");
   EXPECT_EQ(list.format, IntelFormat::txt);
   EXPECT_THAT(list.entries,
               ElementsAre("192.0.2.1/32", "192.0.2.0/24", "example.com", "*.example.org", "2001:db8::/32",
                           "198.51.100.7/32", "203.0.113.0/31", "203.0.113.2/32", "bad.example.net",
-                          std::string(64, 'A'), "1.2.3.4/32", "ads.example.com"));
+                          std::string(64, 'A'), "1.2.3.4/32", "ads.example.com", "AKIA7QRE5CS4S4E4FE2R"));
   EXPECT_THAT(list.aside, IsEmpty());
 }
 

@@ -136,6 +136,14 @@ Result<Setup> make_setup(const Config& config, const std::filesystem::path& feed
   if (threads == 0) threads = config.threads == 0 ? default_threads() : config.threads;
   setup.engine = std::make_unique<Engine>(setup.rules ? setup.rules->detectors() : all_detectors(),
                                           intel->index, lateness, limits, threads, setup.rules);
+  if (setup.geo) {
+    setup.engine->facts().use_places([geo = setup.geo](const IpAddress& ip) -> std::optional<GeoPlace> {
+      const GeoInfo info = geo->find(ip);
+      if (!info.latitude || !info.longitude) return std::nullopt;
+      return GeoPlace{std::string(info.country_code), *info.latitude, *info.longitude, info.asn,
+                      std::string(info.as_org)};
+    });
+  }
   if (!config.aws_ranges.empty()) {
     auto ranges = AwsRanges::load(config.aws_ranges);
     if (!ranges) return std::unexpected(ranges.error());

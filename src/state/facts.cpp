@@ -88,7 +88,12 @@ enum class Attribute : std::uint8_t {
   version,
   revision,
   last_modified,
-  last = last_modified
+  // bucket: the trails it receives, by trail; and a day on which CloudTrail made sure of it
+  trail,
+  trail_delivery,
+  // trail
+  trail_bucket,
+  last = trail_bucket
 };
 
 // Values of one attribute that one resource may have: more than AWS lets exist at once (50 tags, 50
@@ -373,6 +378,7 @@ struct Facts::Impl {
   std::uint64_t evicted = 0, dropped = 0;
   std::size_t removed_claims = 0;  // since the pool was last rebuilt
   std::function<bool(const IpAddress&)> aws_ranges;
+  std::function<std::optional<GeoPlace>(const IpAddress&)> place_of;
 
   // Where to look, derived from the above and not saved: who ever had an address, belonged to an instance
   // or a VPC. Whether it still did at the time asked for is read from the claims.
@@ -753,6 +759,9 @@ class Facts::Impl::Teller {
   void put_acl(const Element& request, const Element& response);
   void put_bucket_tags(const Element& request, const Element& response);
   void delete_bucket_tags(const Element& request, const Element& response);
+  void put_trail(const Element& request, const Element& response);
+  void delete_trail(const Element& request, const Element& response);
+  void deliver_trail(const Element& request, const Element& response);
   void create_cluster(const Element& request, const Element& response);
   void delete_cluster(const Element& request, const Element& response);
   void described_ecs_cluster(const Element&, const Element& response) { ecs_cluster(response); }
@@ -1332,6 +1341,35 @@ void Facts::Impl::Teller::delete_bucket_tags(const Element& request, const Eleme
   unset(bucket_id(request), Attribute::tag_set);
 }
 
+// ---- trails ----
+
+void Facts::Impl::Teller::put_trail(const Element&, const Element& response) {
+  const std::string name = text_at(response, "name"), bucket = text_at(response, "s3BucketName");
+  if (name.empty() || bucket.empty()) return;
+  const std::string trail = "trail/" + row_.account + '/' + name;
+  say(trail, Attribute::trail_bucket, bucket);
+  claim("trail-bucket/" + bucket, Attribute::trail, trail, name);
+}
+
+void Facts::Impl::Teller::delete_trail(const Element& request, const Element&) {
+  std::string name = text_at(request, "name");
+  if (const std::size_t path = name.rfind(":trail/"); path != std::string::npos) name.erase(0, path + 7);
+  if (!name.empty()) unset("trail/" + row_.account + '/' + name, Attribute::trail_bucket);
+}
+
+// CloudTrail looks at the bucket's access control list before it delivers, some hundred times a day: one
+// claim a day.
+void Facts::Impl::Teller::deliver_trail(const Element& request, const Element&) {
+  const std::string bucket = text_at(request, "bucketName");
+  if (bucket.empty()) return;
+  const TimeMs day = row_.time - row_.time % day_ms;
+  facts_.insert("trail-bucket/" + bucket, Claim{.time = day,
+                                                .order = 0,
+                                                .key = facts_.pool.id_of(""),
+                                                .value = facts_.pool.id_of(""),
+                                                .attribute = Attribute::trail_delivery});
+}
+
 // ---- clusters ----
 
 void Facts::Impl::Teller::create_cluster(const Element&, const Element& response) {
@@ -1384,7 +1422,7 @@ struct Facts::Impl::Lesson {
 std::span<const Facts::Impl::Lesson> Facts::Impl::lessons() {
   static constexpr std::string_view ec2 = "ec2.amazonaws.com", s3 = "s3.amazonaws.com",
                                     eks = "eks.amazonaws.com", ecs = "ecs.amazonaws.com",
-                                    lambda = "lambda.amazonaws.com";
+                                    lambda = "lambda.amazonaws.com", cloudtrail = "cloudtrail.amazonaws.com";
   static constexpr std::string_view imported = {};
   static constexpr Lesson all[] = {
       {ec2, "RunInstances", &Teller::run_instances},
@@ -1429,6 +1467,10 @@ std::span<const Facts::Impl::Lesson> Facts::Impl::lessons() {
       {s3, "PutBucketAcl", &Teller::put_acl},
       {s3, "PutBucketTagging", &Teller::put_bucket_tags},
       {s3, "DeleteBucketTagging", &Teller::delete_bucket_tags},
+      {s3, "GetBucketAcl", &Teller::deliver_trail},
+      {cloudtrail, "CreateTrail", &Teller::put_trail},
+      {cloudtrail, "UpdateTrail", &Teller::put_trail},
+      {cloudtrail, "DeleteTrail", &Teller::delete_trail},
       {eks, "CreateCluster", &Teller::create_cluster},
       {eks, "DeleteCluster", &Teller::delete_cluster},
       {ecs, "CreateCluster", &Teller::create_cluster},
@@ -1475,6 +1517,9 @@ std::optional<FactRow> Facts::row_of(const CloudTrailEvent& event) {
     return std::nullopt;
   // NetworkActivity repeats the call as an endpoint saw it, without its answer.
   if (event.event_type == "AwsVpceEvent") return std::nullopt;
+  // Of the looks at access control lists only CloudTrail's own, before it delivers.
+  if (name == "GetBucketAcl" && event.user_identity.invoked_by != "cloudtrail.amazonaws.com")
+    return std::nullopt;
   if (event.request_parameters.absent() && event.response_elements.absent()) return std::nullopt;
   return FactRow{.time = event.event_time,
                  .id = std::string(event.event_id),
@@ -1800,6 +1845,29 @@ std::optional<FunctionFact> Facts::function(std::string_view account, std::strin
                       .last_modified = parse_time(impl_->text(entity, Attribute::last_modified, at))};
 }
 
+std::optional<std::string> Facts::trail_of_bucket(std::string_view bucket, TimeMs at) const {
+  const Entity* entity = impl_->find("trail-bucket/" + std::string(bucket));
+  std::optional<std::string> found;
+  impl_->for_each_key(entity, Attribute::trail, at,
+                      [&](std::string_view trail, std::span<const Claim> claims) {
+                        // The trail may deliver elsewhere by now, or be gone.
+                        if (!found && impl_->text(impl_->find(trail), Attribute::trail_bucket, at) == bucket)
+                          found = impl_->pool.text(claims.back().value);
+                      });
+  if (!found && impl_->last(entity, Attribute::trail_delivery, at) != nullptr) found = "CloudTrail";
+  return found;
+}
+
+std::optional<GeoPlace> Facts::place(const IpAddress& ip) const {
+  return impl_->place_of ? impl_->place_of(ip) : std::nullopt;
+}
+
+bool Facts::has_places() const { return static_cast<bool>(impl_->place_of); }
+
+void Facts::use_places(std::function<std::optional<GeoPlace>(const IpAddress&)> place_of) {
+  impl_->place_of = std::move(place_of);
+}
+
 std::optional<ClusterFact> Facts::cluster_named(std::string_view name, TimeMs at) const {
   std::optional<ClusterFact> only;
   constexpr std::string_view prefix = "cluster/";
@@ -1990,6 +2058,7 @@ void Facts::load(Reader& in) {
   auto fresh = std::make_unique<Impl>();
   fresh->bytes_max = impl_->bytes_max;
   fresh->aws_ranges = impl_->aws_ranges;
+  fresh->place_of = impl_->place_of;
   std::uint32_t version = 0, entities = 0, sightings = 0;
   std::uint64_t evicted = 0, dropped = 0;
   in(version, evicted, dropped, entities);

@@ -101,6 +101,13 @@ struct IngressFact {
   std::string rule;  // "tcp 22-22 0.0.0.0/0"
 };
 
+struct GeoPlace {
+  std::string country_code;
+  double latitude = 0, longitude = 0;
+  std::uint32_t asn = 0;
+  std::string as_org;
+};
+
 struct ClusterFact {
   std::string account, region;
   std::string name, arn, vpc_id, status;
@@ -158,7 +165,14 @@ class Facts {
   std::optional<std::string> emr_cluster_of(std::string_view instance_id, TimeMs at) const;
   std::optional<FunctionFact> function(std::string_view account, std::string_view region,
                                        std::string_view name, TimeMs at) const;
+  // Where an address is; nullopt when no geography was loaded or it does not tell.
+  std::optional<GeoPlace> place(const IpAddress& ip) const;
+  bool has_places() const;
+  void use_places(std::function<std::optional<GeoPlace>(const IpAddress&)> place_of);
   std::optional<BucketFact> bucket(std::string_view name, TimeMs at) const;
+  // The trail whose logs the bucket receives ("management"), or "CloudTrail" when only its deliveries were
+  // seen.
+  std::optional<std::string> trail_of_bucket(std::string_view bucket, TimeMs at) const;
   std::optional<ClusterFact> cluster(std::string_view account, std::string_view region, std::string_view name,
                                      TimeMs at) const;
   // The cluster of this name when the logs know exactly one: audit logs tell neither account nor Region.

@@ -581,5 +581,38 @@ TEST(FactsTest, a_cluster_of_emr_is_told_by_its_tag) {
   EXPECT_EQ(facts.emr_cluster_of("i-0a", launch + 1), "j-1");
 }
 
+TEST(FactsTest, a_bucket_receives_a_trail_until_the_trail_moves_or_goes) {
+  const auto put = [](TimeMs time, const char* name, const char* bucket) {
+    return row(time, name, "{}", std::string(R"({"name":"all","s3BucketName":")") + bucket + R"("})");
+  };
+  Facts facts;
+  facts.learn(row(launch + 3 * hour_ms, "DeleteTrail",
+                  R"({"name":"arn:aws:cloudtrail:us-west-2:111122223333:trail/all"})"));
+  facts.learn(put(launch + hour_ms, "UpdateTrail", "logs-2"));
+  facts.learn(put(launch, "CreateTrail", "logs-1"));
+  EXPECT_EQ(facts.trail_of_bucket("logs-1", launch - 1), std::nullopt);
+  EXPECT_EQ(facts.trail_of_bucket("logs-1", launch), "all");
+  EXPECT_EQ(facts.trail_of_bucket("logs-1", launch + hour_ms), std::nullopt);
+  EXPECT_EQ(facts.trail_of_bucket("logs-2", launch + 2 * hour_ms), "all");
+  EXPECT_EQ(facts.trail_of_bucket("logs-2", launch + 3 * hour_ms), std::nullopt);
+  EXPECT_EQ(facts.trail_of_bucket("other", launch), std::nullopt);
+}
+
+TEST(FactsTest, a_bucket_that_cloudtrail_looks_at_receives_a_trail) {
+  Facts facts;
+  for (int i = 0; i < 1000; ++i)
+    facts.learn(row(launch + i * minute_ms, "GetBucketAcl", R"({"bucketName":"logs"})"));
+  EXPECT_EQ(facts.trail_of_bucket("logs", launch + 2 * day_ms), "CloudTrail");
+  EXPECT_EQ(facts.dropped(), 0U);  // one claim a day
+  CloudTrailEvent look;
+  look.event_source = "s3.amazonaws.com";
+  look.event_name = "GetBucketAcl";
+  look.request_parameters = RawJson(R"({"bucketName":"logs"})");
+  look.user_identity.invoked_by = "config.amazonaws.com";
+  EXPECT_FALSE(Facts::row_of(look));
+  look.user_identity.invoked_by = "cloudtrail.amazonaws.com";
+  EXPECT_TRUE(Facts::row_of(look));
+}
+
 }  // namespace
 }  // namespace picket

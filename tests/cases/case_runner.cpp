@@ -1,6 +1,7 @@
 // Runs every detector case: a folder src/detectors/PURPOSE/DETECTOR holds fires_NAME.* files (or folders of
 // files) with fires_NAME.findings.json beside them, and quiet_NAME.* files that must raise nothing. All
-// detectors are on in every case. CASE.intel.csv (indicator,category,list,kind) replaces the built-in lists.
+// detectors are on in every case. CASE.intel.csv (indicator,category,list,kind) replaces the built-in lists;
+// CASE.geo.csv (prefix,country,latitude,longitude,as_org) is the geography, which there is none of otherwise.
 //   picket_cases ROOT [--only SUBSTRING] [--update]
 #include <fmt/format.h>
 
@@ -66,12 +67,35 @@ std::shared_ptr<const IntelIndex> intel_of(const fs::path& intel_file) {
     indicator.trusted = parts[3] == "trusted";
     const auto id = builder.describe(indicator);
     const auto prefix = IpPrefix::parse(parts[0]);
-    const auto refused =
-        prefix ? builder.add_address(*prefix, id) : builder.add_domain(parts[0], DomainMatch::subdomains, id);
+    const auto refused = prefix ? builder.add_address(*prefix, id)
+                         : !parts[0].contains('.')
+                             ? builder.add_access_key(parts[0], id)
+                             : builder.add_domain(parts[0], DomainMatch::subdomains, id);
     if (refused)
       throw std::runtime_error(intel_file.string() + ": " + parts[0] + ": " + std::string(*refused));
   }
   return builder.build();
+}
+
+// The case's own geography; nothing without the file.
+void load_places(const fs::path& file, Facts& facts) {
+  if (!fs::exists(file)) return;
+  std::vector<std::pair<IpPrefix, GeoPlace>> places;
+  std::istringstream lines(read(file));
+  for (std::string line; std::getline(lines, line);) {
+    if (line.empty() || line.starts_with('#') || line.starts_with("prefix,")) continue;
+    const std::vector<std::string> parts = split(line, ',');
+    const auto prefix = IpPrefix::parse(parts.front());
+    if (!prefix || parts.size() != 5)
+      throw std::runtime_error(file.string() + ": needs prefix,country,latitude,longitude,as_org: " + line);
+    places.push_back({*prefix, {parts[1], std::stod(parts[2]), std::stod(parts[3]), 0, parts[4]}});
+  }
+  facts.use_places([places](const IpAddress& ip) -> std::optional<GeoPlace> {
+    for (const auto& [prefix, place] : places) {
+      if (prefix.contains(ip)) return place;
+    }
+    return std::nullopt;
+  });
 }
 
 struct Raised {
@@ -80,8 +104,10 @@ struct Raised {
   json document;  // the whole finding, as exported
 };
 
-std::vector<Raised> run(const fs::path& input, const fs::path& intel_file, std::string& trouble) {
-  Engine engine(all_detectors(), intel_of(intel_file), Lateness{}, EngineLimits{}, 1);
+// `beside`: the case's path without extensions.
+std::vector<Raised> run(const fs::path& input, const fs::path& beside, std::string& trouble) {
+  Engine engine(all_detectors(), intel_of(beside.string() + ".intel.csv"), Lateness{}, EngineLimits{}, 1);
+  load_places(beside.string() + ".geo.csv", engine.facts());
   Workers workers(1);
   std::map<std::string, AggregatedFinding> findings;
   const auto sink = [&](std::uint64_t, const EpochResult& result) -> Result<void> {
@@ -187,7 +213,8 @@ int main(int argc, char** argv) {
   for (const auto& item : fs::recursive_directory_iterator(root)) {
     const std::string name = item.path().filename().string();
     if (!name.starts_with("fires_") && !name.starts_with("quiet_")) continue;
-    if (name.ends_with(".findings.json") || name.ends_with(".intel.csv")) continue;
+    if (name.ends_with(".findings.json") || name.ends_with(".intel.csv") || name.ends_with(".geo.csv"))
+      continue;
     if (item.path().string().find(only) != std::string::npos) cases.insert(item.path());
   }
   int passed = 0, failed = 0;
@@ -196,7 +223,7 @@ int main(int argc, char** argv) {
     const fs::path expected_file = beside.string() + ".findings.json";
     std::string problem;
     try {
-      std::vector<Raised> raised = run(path, beside.string() + ".intel.csv", problem);
+      std::vector<Raised> raised = run(path, beside, problem);
       if (update && stem_of(path).starts_with("fires_") && problem.empty()) {
         json all = json::array();
         for (const Raised& item : raised) all.push_back(minimal(item));
