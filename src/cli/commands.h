@@ -20,6 +20,7 @@ void add_scan(CLI::App& program, Run& run);
 void add_serve(CLI::App& program, Run& run);
 void add_findings(CLI::App& program, Run& run);
 void add_explain(CLI::App& program, Run& run);
+void add_signals(CLI::App& program, Run& run);
 void add_detectors(CLI::App& program, Run& run);
 void add_credentials(CLI::App& program, Run& run);
 void add_rules(CLI::App& program, Run& run);

@@ -72,6 +72,72 @@ int run_findings(const FindingsFlags& flags) {
   return exit_ok;
 }
 
+// What the store knows of a finding's or signal's principal: the key that both of one identity share.
+std::string principal_in(std::string_view document) {
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  std::string_view principal;
+  if (parser.parse(document.data(), document.size()).get(root) != simdjson::SUCCESS) return {};
+  if (root.at_pointer("/resource/accessKeyDetails/principalId").get(principal) != simdjson::SUCCESS)
+    return {};
+  return std::string(principal);
+}
+
+std::string title_in(std::string_view document) {
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  std::string_view title;
+  if (parser.parse(document.data(), document.size()).get(root) != simdjson::SUCCESS) return {};
+  return root["title"].get(title) == simdjson::SUCCESS ? printable(title) : std::string();
+}
+
+int run_signals(const FindingsFlags& flags) {
+  auto store = open_store(flags.data_dir);
+  if (!store) return failed(store.error(), exit_usage);
+  Scope scope;
+  if (!flags.account.empty()) scope.accounts = std::vector<std::string>{flags.account};
+  if (!flags.region.empty()) scope.region = flags.region;
+  std::vector<FindingLine> lines;
+  bool first = true;
+  if (flags.format == "json") fmt::print("[");
+  const auto done = (*store)->for_each_signal(scope, [&](const Finding& signal) {
+    if (flags.format == "table") {
+      lines.push_back({signal.id, signal.type, signal.account, signal.region,
+                       subject_in_document(signal.document), signal.severity, signal.count, signal.created_at,
+                       signal.updated_at});
+    } else {
+      fmt::print("{}{}{}", flags.format == "json" && !first ? ",\n" : "", exported_form(signal.document),
+                 flags.format == "jsonl" ? "\n" : "");
+    }
+    first = false;
+    return true;
+  });
+  if (!done) return failed(done.error(), exit_internal);
+  if (flags.format == "json") fmt::print("]\n");
+  if (flags.format == "table") print_table(stdout, std::move(lines), wants_colour(stdout));
+  return exit_ok;
+}
+
+// What the same principal tried and was refused within a day of the finding.
+int print_refused_attempts(FindingStore& store, const Finding& finding) {
+  const std::string principal = principal_in(finding.document);
+  if (principal.empty()) return exit_ok;
+  Scope scope;
+  scope.accounts = std::vector<std::string>{finding.account};
+  bool any = false;
+  const auto done = store.for_each_signal(scope, [&](const Finding& signal) {
+    if (signal.updated_at < finding.created_at - day_ms || signal.created_at > finding.updated_at + day_ms)
+      return true;
+    if (principal_in(signal.document) != principal) return true;
+    if (!any) fmt::print("\nRefused attempts of the same principal, from a day before to a day after\n");
+    any = true;
+    fmt::print("  {}  {} times  {}: {}\n", format_time(signal.updated_at), signal.count, signal.type,
+               title_in(signal.document));
+    return true;
+  });
+  return done ? exit_ok : failed(done.error(), exit_internal);
+}
+
 void print_value(const simdjson::dom::element& value, int indent) {
   if (value.is_object() || value.is_array()) {
     fmt::print("\n");
@@ -172,7 +238,7 @@ int run_explain(const std::string& data_dir, const std::string& id, const std::s
     fmt::print("\nThe records themselves\n");
     print_records(part, logs);
   }
-  return exit_ok;
+  return print_refused_attempts(**store, finding);
 }
 
 }  // namespace
@@ -193,6 +259,20 @@ void add_findings(CLI::App& program, Run& run) {
   command->add_flag("--all", flags->all, "Archived ones too");
   command->footer("Example: picket findings --min-severity high --format jsonl | jq .title");
   command->callback([flags, &run] { run = [flags] { return run_findings(*flags); }; });
+}
+
+void add_signals(CLI::App& program, Run& run) {
+  auto flags = std::make_shared<FindingsFlags>();
+  flags->data_dir = default_data_dir();
+  CLI::App* command =
+      program.add_subcommand("signals", "Show refused attempts at what would have been a finding");
+  command->add_option("--data-dir", flags->data_dir, "Folder of `picket serve` or `picket scan --save`");
+  command->add_option("--format", flags->format, "table, json or jsonl")
+      ->check(CLI::IsMember({"table", "json", "jsonl"}));
+  command->add_option("--account", flags->account, "Only this account");
+  command->add_option("--region", flags->region, "Only this Region");
+  command->footer("Example: picket signals --data-dir ./case-17");
+  command->callback([flags, &run] { run = [flags] { return run_signals(*flags); }; });
 }
 
 void add_explain(CLI::App& program, Run& run) {

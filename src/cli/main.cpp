@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
   add_serve(program, run);
   add_findings(program, run);
   add_explain(program, run);
+  add_signals(program, run);
   add_detectors(program, run);
   add_credentials(program, run);
   add_rules(program, run);

@@ -99,6 +99,7 @@ bool Activity::rename(const ProofRecord& copy) {
 std::string Aggregator::base_of(const Detection& detection) const {
   const Detector& detector = *detectors_[detection.detector];
   std::string base(detector.types[detection.type].name);
+  if (detection.signal) base += "\x1esignal";
   for (const std::string* part : {&detection.subject.account, &detection.subject.region, &detection.issue}) {
     base += '\x1e';
     base += *part;
@@ -192,12 +193,17 @@ Aggregator::Changes Aggregator::take_changes() {
       if (!ids.contains(id)) changes.retracted.push_back(id);
     }
     at->second.ids = std::move(ids);
-    for (AggregatedFinding& finding : findings) changes.updated.push_back(std::move(finding));
+    for (AggregatedFinding& finding : findings) {
+      auto& kind = finding.signal() ? changes.signals : changes.updated;
+      kind.push_back(std::move(finding));
+    }
     if (at->second.settled.empty() && at->second.open.empty()) issues_.erase(at);
   }
   touched_.clear();
-  std::sort(changes.updated.begin(), changes.updated.end(),
-            [](const AggregatedFinding& a, const AggregatedFinding& b) { return a.id < b.id; });
+  for (std::vector<AggregatedFinding>* kind : {&changes.updated, &changes.signals}) {
+    std::sort(kind->begin(), kind->end(),
+              [](const AggregatedFinding& a, const AggregatedFinding& b) { return a.id < b.id; });
+  }
   std::sort(changes.retracted.begin(), changes.retracted.end());
   return changes;
 }

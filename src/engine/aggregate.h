@@ -60,6 +60,8 @@ struct Activity {
 struct AggregatedFinding {
   std::string id;
   Activity activity;
+  // A refused attempt: told apart from findings by everybody who takes changes.
+  bool signal() const { return activity.latest.signal; }
 };
 
 class Aggregator {
@@ -84,6 +86,7 @@ class Aggregator {
   struct Changes {
     std::vector<AggregatedFinding> updated;  // by id
     std::vector<std::string> retracted;      // ids that no longer exist
+    std::vector<AggregatedFinding> signals;  // changed refused attempts, by id
   };
   // Facts from `since` on were learned: findings seen since then may tell more of their resource.
   void touch(TimeMs since);

@@ -120,5 +120,23 @@ TEST(Aggregator, SavesAndLoads) {
   EXPECT_EQ(copy.take_changes().updated.at(0).activity.count, 2U);
 }
 
+TEST(Aggregator, RefusedAttemptsStandBesideTheFindingOfTheSameIssue) {
+  Aggregator aggregator(detectors);
+  Detection refused = at(hour_ms, "a", "refused");
+  refused.signal = true;
+  aggregator.add(refused);
+  const auto first = aggregator.take_changes();
+  EXPECT_TRUE(first.updated.empty());
+  ASSERT_EQ(first.signals.size(), 1U);
+  EXPECT_TRUE(first.signals[0].signal());
+
+  aggregator.add(at(2 * hour_ms, "a", "done"));
+  const auto second = aggregator.take_changes();
+  EXPECT_TRUE(second.signals.empty());
+  ASSERT_EQ(second.updated.size(), 1U);
+  EXPECT_EQ(second.updated[0].activity.count, 1U);
+  EXPECT_NE(second.updated[0].id, first.signals[0].id);
+}
+
 }  // namespace
 }  // namespace picket

@@ -41,6 +41,9 @@ struct FindingType {
   ResourceRole role = ResourceRole::target;
   std::optional<ActionKind> action;  // when it is not what the log implies
   Origin origin = Origin::guardduty;
+  // About an identity that belongs to no Region: one finding an account, in the Region where global services'
+  // records are.
+  bool global = false;
   // Title and description: who, what, where, in our own words. {principal}, {host}, {remote_ip}, {api},
   // {bucket}, {domain}, {cluster}, {workload}, {remote_port}, {local_port} and names of evidence are
   // replaced.

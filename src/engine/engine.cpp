@@ -174,6 +174,7 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
   Aggregator::Changes changes = aggregator_.take_changes();
   result.updated = std::move(changes.updated);
   result.retracted = std::move(changes.retracted);
+  result.signals = std::move(changes.signals);
   for (std::size_t i = 0; i < objects.size(); ++i) {
     const ObjectInfo& info = objects[i].info;
     const ObjectLedger& ledger = object_outputs[i].ledger;

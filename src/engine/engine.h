@@ -75,6 +75,7 @@ using PendingBounds = std::map<std::string, TimeMs>;
 struct EpochResult {
   std::vector<AggregatedFinding> updated;
   std::vector<std::string> retracted;
+  std::vector<AggregatedFinding> signals;  // refused attempts that came or changed
   std::vector<ObjectLedger> objects;
 };
 

@@ -38,8 +38,14 @@ class Evidence {
     severity = number_of(level);
     return std::move(*this);
   }
+  // A refused attempt where only success is a finding: kept beside the findings, never raised.
+  Evidence&& as_signal() && {
+    signal = true;
+    return std::move(*this);
+  }
 
   NamedValues values;
+  bool signal = false;
   std::uint8_t type = 0;
   std::optional<double> severity, severity_max;
 
@@ -53,6 +59,8 @@ struct Context {
   std::string_view account, region;
   // Indicators of the record's outside address or queried domain; empty when it is trusted.
   std::span<const IntelHit> hits;
+  // CloudTrail only: indicators of the access key that signed the call.
+  std::span<const IntelHit> key_hits = {};
   // Flow records only: whether the listed address is the source.
   bool listed_is_source = false;
   // DNS only: the answer that is listed, when the name itself is not.

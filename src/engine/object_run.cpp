@@ -87,11 +87,10 @@ Detection ObjectRun::make_detection(std::uint16_t detector, Evidence evidence, S
   detection.type = evidence.type;
   const FindingType& type = literal.types[evidence.type];
   detection.severity = evidence.severity_of(number_of(type.severity));
-  subject.role = type.role;
-  if (type.action) subject.action = *type.action;
-  if (type.resource) subject.resource = *type.resource;
+  detection.signal = evidence.signal;
   if (subject.account.empty()) subject.account = info_.account;
   if (subject.region.empty()) subject.region = info_.region;
+  apply_type(type, subject);
   detection.subject = std::move(subject);
   detection.evidence = std::move(evidence.values);
   detection.intel = intel_evidence(hits);
@@ -204,6 +203,12 @@ void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t positi
 
   const auto run = [&](std::uint16_t index, const Context& context, std::span<const IntelHit> hits) {
     const Detector& detector = *tables_.detectors[index];
+    if (detector.logic.window) {
+      current_detector_ = index;
+      current_account_ = context.account;
+      detector.logic.window->add_call(event, {object_, records_before_ + position, this, &window_state});
+      return;
+    }
     std::optional<Evidence> evidence = detector.logic.cloudtrail(event, context);
     if (evidence) raise(event, position, index, std::move(*evidence), hits);
   };
@@ -211,6 +216,9 @@ void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t positi
   Context context{.account = event.recipient_account_id, .region = event.aws_region};
   if (has_outside_address(event))
     context.hits = tables_.intel->match(*event.source_ip, place_of(context), scoped_hits_);
+  if (tables_.intel->knows_access_keys()) {
+    context.key_hits = tables_.intel->match_access_key(event.user_identity.access_key_id);
+  }
   if (const auto* entry = tables_.triggers->call(event.event_source, api_name(event.event_name))) {
     for (const std::uint16_t index : entry->detectors) run(index, context, {});
     if (entry->fact) {
@@ -414,7 +422,14 @@ void ObjectRun::on_audit(const AuditEvent& event, std::uint64_t position) {
       for (const std::string_view category : audit.trigger->categories) listed |= context.listed(category);
       if (!listed) return;
     }
-    std::optional<Evidence> evidence = tables_.detectors[audit.detector]->logic.audit(event, context);
+    const Detector& detector = *tables_.detectors[audit.detector];
+    if (detector.logic.window) {
+      current_detector_ = audit.detector;
+      current_account_ = context.account;
+      detector.logic.window->add_request(event, {object_, records_before_ + position, this, &window_state});
+      return;
+    }
+    std::optional<Evidence> evidence = detector.logic.audit(event, context);
     if (!evidence) return;
     raise(event, position, audit.detector, std::move(*evidence),
           audit.trigger->listed ? context.hits : std::span<const IntelHit>{});

@@ -24,11 +24,10 @@ class WindowEmit final : public Emit {
     made.type = evidence.type;
     const FindingType& type = detector_.types[evidence.type];
     made.severity = evidence.severity_of(number_of(type.severity));
-    subject.role = type.role;
-    if (type.action) subject.action = *type.action;
-    if (type.resource) subject.resource = *type.resource;
+    made.signal = evidence.signal;
     if (subject.account.empty()) subject.account = entry_.place->account;
     if (subject.region.empty()) subject.region = entry_.place->region;
+    apply_type(type, subject);
     made.subject = std::move(subject);
     made.evidence = std::move(evidence.values);
     made.issue = issue_of(made.subject, made.evidence, detector_.issue);

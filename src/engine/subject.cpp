@@ -86,6 +86,17 @@ Subject subject_of(const CloudTrailEvent& event, ResourceKind resource) {
   return subject;
 }
 
+void apply_type(const FindingType& type, Subject& subject) {
+  subject.role = type.role;
+  if (type.action) subject.action = *type.action;
+  if (type.resource) subject.resource = *type.resource;
+  if (!type.global || subject.region.empty()) return;
+  // CloudTrail writes global services' events in one Region of each partition.
+  subject.region = subject.region.starts_with("cn-")       ? "cn-north-1"
+                   : subject.region.starts_with("us-gov-") ? "us-gov-west-1"
+                                                           : "us-east-1";
+}
+
 std::optional<int> initiator_of(const FlowRecord& flow) {
   if (flow.more != nullptr && flow.more->tcp_flags && flow.protocol == 6) {
     const unsigned flags = *flow.more->tcp_flags;

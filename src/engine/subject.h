@@ -16,6 +16,10 @@ Subject subject_of(const FlowRecord& flow, bool remote_is_source);
 Subject subject_of(const DnsQuery& query);
 Subject subject_of(const AuditEvent& event);
 
+// What the finding type says of every subject: role, action, kind of resource, Region of global
+// types.
+void apply_type(const FindingType& type, Subject& subject);
+
 // Which end of a record between two hosts started it, by ports and, where the log has them, direction and
 // flags: 0 the source, 1 the destination, nothing when it cannot be told.
 std::optional<int> initiator_of(const FlowRecord& flow);

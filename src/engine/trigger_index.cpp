@@ -36,7 +36,7 @@ TriggerIndex::TriggerIndex(std::span<const Detector* const> detectors) {
     for (const Trigger& trigger : detector.when) {
       if (trigger.matched) continue;
       const auto log = static_cast<std::size_t>(trigger.log);
-      if (detector.logic.window) {
+      if (detector.logic.window && (trigger.log == LogKind::vpcflow || trigger.log == LogKind::dns)) {
         windows_[log].push_back({index, detector.logic.window.get()});
       } else if (trigger.objects) {
         objects_.push_back(index);

@@ -12,6 +12,9 @@
 //     template <class Ar> void io(Ar& ar);
 //   };
 //
+// CloudTrail calls and audit events may be delivered twice: their states must not change when they are told
+// the same record again (sets, not sums), and their subject is the state's to keep.
+//
 // With `.baseline` the state also names `struct Baseline { void fold(const State&); io }`: what was normal
 // for the entity. A window is judged against the baseline as it stood at the end of the last window that
 // ended at least the lateness before this one began, and folded when it closes.
@@ -27,6 +30,8 @@
 #include "base/archive.h"
 #include "base/time.h"
 #include "engine/evidence.h"
+#include "event/audit_event.h"
+#include "event/cloudtrail_event.h"
 #include "event/dns_query.h"
 #include "event/flow_record.h"
 #include "state/facts.h"
@@ -104,6 +109,16 @@ class WindowLogic {
   virtual void add_dns(const DnsQuery& query, const ProofRecord& proof, void* table,
                        WindowState& (*state)(void*, const WindowLogic&, std::uint64_t, TimeMs)) const = 0;
 
+  // One CloudTrail call or audit event that the detector's trigger lets through.
+  struct Place {
+    std::uint64_t object = 0;  // hash of its key
+    std::uint64_t position = 0;
+    void* table = nullptr;
+    WindowState& (*state)(void* table, const WindowLogic& logic, std::uint64_t entity, TimeMs window_start);
+  };
+  virtual void add_call(const CloudTrailEvent& call, const Place& place) const = 0;
+  virtual void add_request(const AuditEvent& event, const Place& place) const = 0;
+
   TimeMs window_start(TimeMs time) const {
     const TimeMs rest = time % options.span;
     return time - rest - (rest < 0 ? options.span : 0);
@@ -119,6 +134,11 @@ template <class S>
 concept OfFlows = requires(const FlowRecord& flow) { S::select(flow); };
 template <class S>
 concept OfDns = requires(const DnsQuery& query) { S::select(query); };
+
+template <class S>
+concept OfCalls = requires(const CloudTrailEvent& call) { S::select(call); };
+template <class S>
+concept OfRequests = requires(const AuditEvent& event) { S::select(event); };
 
 template <class S>
 struct Holder final : WindowState {
@@ -192,6 +212,22 @@ class Logic final : public WindowLogic {
       WindowState& found = state(table, *this, S::entity(query), window_start(query.query_timestamp));
       static_cast<Holder<S>&>(found).state.add(query, proof);
     }
+  }
+  void add_call(const CloudTrailEvent& call, const Place& place) const override {
+    if constexpr (OfCalls<S>) add_to_state(call, call.event_time, call.event_id, place);
+  }
+  void add_request(const AuditEvent& event, const Place& place) const override {
+    if constexpr (OfRequests<S>) {
+      add_to_state(event, event.request_received_timestamp, event.audit_id, place);
+    }
+  }
+
+ private:
+  template <class Event>
+  void add_to_state(const Event& event, TimeMs time, std::string_view id, const Place& place) const {
+    if (!S::select(event)) return;
+    WindowState& found = place.state(place.table, *this, S::entity(event), window_start(time));
+    static_cast<Holder<S>&>(found).state.add(event, {time, place.object, place.position, std::string(id)});
   }
 };
 

@@ -196,6 +196,7 @@ using NamedValues = std::vector<std::pair<std::string, std::string>>;
 struct Detection {
   std::uint16_t detector = 0;  // index in the catalog
   std::uint8_t type = 0;       // index in the detector's types
+  bool signal = false;         // a refused attempt: no finding
   double severity = 0;         // the number, at most one decimal
   Subject subject;
   NamedValues evidence;  // the facts that justify it, in the detector's order
@@ -205,7 +206,7 @@ struct Detection {
   ProofRecord first, last;  // earliest and latest record
   template <class Ar>
   void io(Ar& ar) {
-    ar(detector, type, severity, subject, evidence, intel, issue, count, first, last);
+    ar(detector, type, signal, severity, subject, evidence, intel, issue, count, first, last);
   }
 };
 

@@ -62,6 +62,12 @@ Result<std::vector<OutboxRow>> FindingWriter::outbox_of(const std::vector<Findin
 }
 
 Result<void> FindingWriter::write(std::uint64_t epoch, const EpochResult& result) {
+  if (!result.signals.empty()) {
+    std::vector<FindingRow> signals;
+    for (const AggregatedFinding& signal : result.signals)
+      signals.push_back(row_of(signal, engine_, renderer_, epoch));
+    if (const auto kept = store_.keep_signals(signals, now_()); !kept) return kept;
+  }
   if (result.updated.empty() && result.retracted.empty()) return {};
   std::vector<FindingRow> rows;
   rows.reserve(result.updated.size());

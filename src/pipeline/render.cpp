@@ -18,6 +18,10 @@ std::string Renderer::document(const AggregatedFinding& finding, DocumentForm fo
   out.severity = activity.severity;
   out.title = type.title;
   out.description = type.description;
+  if (finding.signal()) {
+    out.title = "Refused attempt: " + out.title;
+    out.description = "The call was refused ({error}); had it succeeded: " + out.description;
+  }
   out.subject = latest.subject;
   out.evidence = latest.evidence;
   out.intel = activity.intel;

@@ -136,10 +136,13 @@ class FindingStore {
   // users said about it is kept for that. The rows' stored_at is `now`.
   virtual Result<Applied> apply(std::span<const FindingRow> rows, std::span<const std::string> retracted_ids,
                                 std::uint64_t epoch, std::span<const OutboxRow> outbox, TimeMs now) = 0;
+  // Signals: refused attempts, kept beside the findings in the same form (their documents are the readers'
+  // alone). One whose epoch is not newer than what is stored is ignored.
+  virtual Result<void> keep_signals(std::span<const FindingRow> rows, TimeMs now) = 0;
   virtual Result<std::uint64_t> last_epoch() = 0;  // of any apply; 0 before the first
   virtual Result<std::vector<OutboxEntry>> outbox(std::uint64_t after_sequence, std::size_t rows_max) = 0;
   virtual Result<void> outbox_done(std::span<const std::uint64_t> sequences) = 0;
-  // Removes findings last written before now - retention; returns how many.
+  // Removes findings and signals last written before now - retention; returns how many.
   virtual Result<std::uint64_t> expire(TimeMs now, TimeMs retention) = 0;
 
   // --- readers ---
@@ -161,6 +164,10 @@ class FindingStore {
   // early when `visit` returns false.
   virtual Result<void> for_each(const Scope& scope, const Criteria& criteria,
                                 const std::function<bool(const Finding&)>& visit) = 0;
+
+  // Signals ordered by (createdAt, id); ends early when `visit` returns false.
+  virtual Result<void> for_each_signal(const Scope& scope,
+                                       const std::function<bool(const Finding&)>& visit) = 0;
 
   // --- users ---
   // Each returns the ids that do not exist in the scope; the others are changed.

@@ -50,6 +50,16 @@ CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROW
 INSERT INTO counter VALUES ('epoch', 0), ('settings_version', 0);
 )sql";
 
+// Apart from the schema above, so that stores made before there were signals gain it.
+constexpr const char* signal_schema = R"sql(
+CREATE TABLE IF NOT EXISTS signal (
+  id TEXT PRIMARY KEY, account TEXT NOT NULL, region TEXT NOT NULL, type TEXT NOT NULL,
+  severity INTEGER NOT NULL,  -- in tenths
+  created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, count INTEGER NOT NULL, epoch INTEGER NOT NULL,
+  stored_at INTEGER NOT NULL, body BLOB NOT NULL
+) WITHOUT ROWID;
+)sql";
+
 constexpr const char* finding_columns_from = R"sql(
 SELECT f.id, f.account, f.region, f.type, f.detector_id, f.severity, f.created_at, f.updated_at, f.first_seen,
        f.last_seen, f.count, f.epoch, f.stored_at, d.service_offset, d.body, u.archived, u.feedback
@@ -186,6 +196,7 @@ class SqliteStore final : public FindingStore {
 
   Result<Applied> apply(std::span<const FindingRow> rows, std::span<const std::string> retracted_ids,
                         std::uint64_t epoch, std::span<const OutboxRow> outbox, TimeMs now) override;
+  Result<void> keep_signals(std::span<const FindingRow> rows, TimeMs now) override;
   Result<std::uint64_t> last_epoch() override;
   Result<std::vector<OutboxEntry>> outbox(std::uint64_t after_sequence, std::size_t rows_max) override;
   Result<void> outbox_done(std::span<const std::uint64_t> sequences) override;
@@ -201,6 +212,7 @@ class SqliteStore final : public FindingStore {
                                              bool descending, std::size_t groups_max) override;
   Result<void> for_each(const Scope& scope, const Criteria& criteria,
                         const std::function<bool(const Finding&)>& visit) override;
+  Result<void> for_each_signal(const Scope& scope, const std::function<bool(const Finding&)>& visit) override;
 
   Result<std::vector<std::string>> set_archived(const Scope& scope, std::span<const std::string> ids,
                                                 Archived archived) override;
@@ -282,6 +294,7 @@ Result<void> SqliteStore::set_up(const SqliteOptions& options) {
             .c_str()));
     TRY_VOID(transaction->commit());
   }
+  TRY_VOID(writer_->execute(signal_schema));
   if (options.bytes_max != 0) {
     TRY(page_bytes, writer_->query_integer("PRAGMA page_size"));
     const auto pages =
@@ -532,6 +545,8 @@ Result<std::uint64_t> SqliteStore::expire(TimeMs now, TimeMs retention) {
     TRY(user, writer_->prepare("DELETE FROM finding_user WHERE id = ?"));
     TRY_VOID(user->bind_blob(id).run());
   }
+  TRY(signals, writer_->prepare("DELETE FROM signal WHERE stored_at < ?"));
+  TRY_VOID(signals->bind(before).run());
   TRY_VOID(transaction->commit());
   const std::lock_guard indexing(index_mutex_);
   for (const auto& [key, id] : old) index_.erase(id);
@@ -618,6 +633,69 @@ Result<void> SqliteStore::for_each(const Scope& scope, const Criteria& criteria,
     TRY(findings, get(scope, batch));
     for (const Finding& finding : *findings)
       if (!visit(finding)) return {};
+  }
+  return {};
+}
+
+Result<void> SqliteStore::keep_signals(std::span<const FindingRow> rows, TimeMs now) {
+  const std::lock_guard writing(writer_mutex_);
+  TRY(transaction, SqliteTransaction::begin_writing(*writer_));
+  for (const FindingRow& row : rows) {
+    TRY(statement,
+        writer_->prepare(
+            "INSERT INTO signal (id, account, region, type, severity, created_at, updated_at, count, "
+            "epoch, stored_at, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, "
+            "created_at = excluded.created_at, updated_at = excluded.updated_at, "
+            "count = excluded.count, epoch = excluded.epoch, stored_at = excluded.stored_at, "
+            "body = excluded.body WHERE excluded.epoch > epoch"));
+    TRY_VOID(statement->bind(row.id)
+                 .bind(row.account)
+                 .bind(row.region)
+                 .bind(row.type)
+                 .bind(static_cast<std::int64_t>(std::lround(row.severity * 10)))
+                 .bind(row.created_at)
+                 .bind(row.updated_at)
+                 .bind(row.count)
+                 .bind(row.epoch)
+                 .bind(now)
+                 .bind(row.document)
+                 .run());
+  }
+  return transaction->commit();
+}
+
+Result<void> SqliteStore::for_each_signal(const Scope& scope,
+                                          const std::function<bool(const Finding&)>& visit) {
+  std::vector<Finding> found;
+  {
+    auto reader = readers_.borrow();
+    TRY(statement,
+        reader->prepare("SELECT id, account, region, type, severity, created_at, updated_at, count, epoch, "
+                        "stored_at, body FROM signal ORDER BY created_at, id"));
+    for (;;) {
+      TRY(more, statement->step());
+      if (!*more) break;
+      const std::string account(statement->text(1)), region(statement->text(2));
+      if (scope.region && *scope.region != region) continue;
+      if (scope.accounts && std::ranges::find(*scope.accounts, account) == scope.accounts->end()) continue;
+      Finding signal;
+      signal.id = statement->text(0);
+      signal.account = account;
+      signal.region = region;
+      signal.type = statement->text(3);
+      signal.severity = static_cast<double>(statement->integer(4)) / 10;
+      signal.created_at = statement->integer(5);
+      signal.updated_at = statement->integer(6);
+      signal.count = statement->integer(7);
+      signal.epoch = static_cast<std::uint64_t>(statement->integer(8));
+      signal.stored_at = statement->integer(9);
+      signal.document = statement->text(10);
+      found.push_back(std::move(signal));
+    }
+  }
+  for (const Finding& signal : found) {
+    if (!visit(signal)) break;
   }
   return {};
 }

@@ -603,5 +603,35 @@ TEST(SqliteStore, readers_and_the_writer_work_at_once) {
   EXPECT_TRUE(store->check_integrity());
 }
 
+TEST(SqliteStore, signals_are_kept_apart_from_findings_and_only_grow_newer) {
+  ScratchFolder folder;
+  {
+    auto store = open_store(folder);
+    put_rows(*store, {finding_row(1)});
+    FindingRow signal = finding_row(2, 5);
+    signal.count = 2;
+    EXPECT_TRUE(store->keep_signals({&signal, 1}, 1'000));
+    signal.count = 1;
+    signal.epoch = 4;  // told again by a replay
+    EXPECT_TRUE(store->keep_signals({&signal, 1}, 1'000));
+    EXPECT_THAT(list_all(*store), ElementsAre(finding_id(1)));
+  }
+  auto store = open_store(folder);
+  std::vector<std::pair<std::string, std::int64_t>> seen;
+  const auto visit = [&](const Finding& signal) {
+    seen.emplace_back(signal.id, signal.count);
+    return true;
+  };
+  ASSERT_TRUE(store->for_each_signal({}, visit));
+  EXPECT_THAT(seen, ElementsAre(Pair(finding_id(2), 2)));
+  seen.clear();
+  ASSERT_TRUE(
+      store->for_each_signal({.accounts = std::vector<std::string>{"444455556666"}, .region = {}}, visit));
+  EXPECT_THAT(seen, IsEmpty());
+  ASSERT_TRUE(store->expire(2'000, 500));
+  ASSERT_TRUE(store->for_each_signal({}, visit));
+  EXPECT_THAT(seen, IsEmpty());
+}
+
 }  // namespace
 }  // namespace picket
