@@ -1,4 +1,5 @@
 #include "detectors/policy/s3_access.h"
+#include "detectors/shared/attempt.h"
 #include "engine/detector.h"
 
 namespace picket::detectors {
@@ -7,10 +8,10 @@ namespace {
 
 // The API is called PutPublicAccessBlock for buckets and accounts alike, and some records name it so.
 std::optional<Evidence> opens_account(const CloudTrailEvent& call, const Context&) {
-  if (outcome(call) != Outcome::success || call.request_parameters.find("bucketName")) return std::nullopt;
+  if (call.request_parameters.find("bucketName")) return std::nullopt;
   const auto off = blocks_off(call);
   if (!off) return std::nullopt;
-  return Evidence{{"api", std::string(call.event_name)}, {"switched_off", off}};
+  return by_outcome(call, {{"api", std::string(call.event_name)}, {"switched_off", off}});
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include "detectors/policy/s3_access.h"
+#include "detectors/shared/attempt.h"
 #include "engine/detector.h"
 
 namespace picket::detectors {
@@ -8,10 +9,10 @@ namespace {
 // The API is called PutPublicAccessBlock for buckets and accounts alike, and some records name it so.
 std::optional<Evidence> opens_bucket(const CloudTrailEvent& call, const Context&) {
   const auto bucket = call.request_parameters.find("bucketName");
-  if (outcome(call) != Outcome::success || !bucket) return std::nullopt;
+  if (!bucket) return std::nullopt;
   const auto off = blocks_off(call);
   if (!off) return std::nullopt;
-  return Evidence{{"api", std::string(call.event_name)}, {"bucket", bucket}, {"switched_off", off}};
+  return by_outcome(call, {{"api", std::string(call.event_name)}, {"bucket", bucket}, {"switched_off", off}});
 }
 
 }  // namespace

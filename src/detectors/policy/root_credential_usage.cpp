@@ -24,6 +24,7 @@ std::optional<Evidence> uses_root(const CloudTrailEvent& call, const Context&) {
       call.error_code.empty() ? std::nullopt : std::optional(std::string(call.error_code));
   return Evidence{
       {"api", std::string(call.event_name)},
+      {"used_in", std::string(call.aws_region)},
       {"credential", call.user_identity.access_key_id.starts_with("AKIA") ? "access key" : "session"},
       {"error", error}};
 }
@@ -35,6 +36,7 @@ extern const Detector root_credential_usage = {
         {{.name = "Policy:IAMUser/RootCredentialUsage",
           .severity = Severity::low,
           .mitre = {"TA0001", "T1078.004"},  // Initial Access: Cloud Accounts
+          .global = true,
           .title = "The account's root credentials were used.",
           .description =
               "{api} was called with the account's root credentials from {remote_ip}. Root is meant for the "

@@ -1,3 +1,4 @@
+#include "detectors/shared/attempt.h"
 #include "engine/detector.h"
 
 namespace picket::detectors {
@@ -101,9 +102,7 @@ std::optional<std::string> narrowed_trail(const RawJson& request) {
   return std::nullopt;
 }
 
-// A denied call leaves the trail recording: a signal, not a finding.
 std::optional<Evidence> disables_trail(const CloudTrailEvent& call, const Context&) {
-  if (outcome(call) != Outcome::success) return std::nullopt;
   std::optional<std::string> change;
   if (call.event_name == "StopLogging") {
     change = "recording stopped";
@@ -115,7 +114,8 @@ std::optional<Evidence> disables_trail(const CloudTrailEvent& call, const Contex
     change = narrowed_selectors(call.request_parameters);
   }
   if (!change) return std::nullopt;
-  return Evidence{{"api", std::string(call.event_name)}, {"trail", trail_of(call)}, {"change", change}};
+  return by_outcome(call,
+                    {{"api", std::string(call.event_name)}, {"trail", trail_of(call)}, {"change", change}});
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include "detectors/shared/attempt.h"
 #include "engine/detector.h"
 
 namespace picket::detectors {
@@ -7,12 +8,11 @@ namespace {
 // PutBucketLogging with a status that names no target switches logging off; without any status in the record
 // (members may be left out) nothing can be said.
 std::optional<Evidence> disables_logging(const CloudTrailEvent& call, const Context&) {
-  if (outcome(call) != Outcome::success) return std::nullopt;
   const JsonDocument request = call.request_parameters.parse();
   if (!request.at("BucketLoggingStatus") || request.at("BucketLoggingStatus.LoggingEnabled"))
     return std::nullopt;
-  return Evidence{{"api", std::string(call.event_name)},
-                  {"bucket", call.request_parameters.find("bucketName")}};
+  return by_outcome(
+      call, {{"api", std::string(call.event_name)}, {"bucket", call.request_parameters.find("bucketName")}});
 }
 
 }  // namespace

@@ -1,0 +1,81 @@
+#include <algorithm>
+
+#include "detectors/shared/stolen_sessions.h"
+
+namespace picket::detectors {
+
+namespace {
+
+constexpr SessionKind resources = {.workload_name = "resource", .key_stays = false};
+
+bool hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
+
+// CloudTrail names what temporary credentials were issued to, since 2025, as a member of userIdentity, which
+// stands at the start of a record.
+std::optional<std::string> issued_to(const CloudTrailEvent& call) {
+  constexpr std::size_t identity_bytes = 1600;
+  if (!call.raw.text().substr(0, identity_bytes).contains("\"inScopeOf\"")) return std::nullopt;
+  const auto type = call.raw.find("userIdentity.inScopeOf.issuerType");
+  if (!type || !(type->starts_with("AWS::Lambda") || type->starts_with("AWS::ECS"))) return std::nullopt;
+  for (const std::string_view member : {"credentialsIssuedTo", "sourceArn"}) {
+    if (auto name = call.raw.find("userIdentity.inScopeOf." + std::string(member))) return name;
+  }
+  return std::nullopt;
+}
+
+// Older records tell by the session's name: a task's id is 32 hexadecimal digits, a pod's identity is named
+// after its cluster and pod.
+std::optional<std::string> resource_of(const CloudTrailEvent& call) {
+  const UserIdentity& identity = call.user_identity;
+  if (identity.type != "AssumedRole" || !identity.ec2_role_delivery.empty()) return std::nullopt;
+  const std::string_view session = session_name(identity);
+  if (session.size() == 32 && std::all_of(session.begin(), session.end(), hex))
+    return "ECS task " + std::string(session);
+  constexpr std::size_t uuid = 36;
+  if (session.starts_with("eks-") && session.size() > uuid + 4 && session[session.size() - uuid - 1] == '-' &&
+      session[session.size() - 13] == '-') {
+    return "pod " + std::string(session.substr(4, session.size() - uuid - 5));
+  }
+  return issued_to(call);
+}
+
+std::optional<Evidence> select(const CloudTrailEvent& call, const Context&) {
+  const auto resource = resource_of(call);
+  return resource ? session_row_of(call, resources, *resource) : std::nullopt;
+}
+
+struct ResourceSessions : StolenSessions {
+  ResourceSessions() : StolenSessions(resources) {}
+};
+
+}  // namespace
+
+extern const Detector resource_credential_exfiltration = {
+    .types =
+        {{.name = "UnauthorizedAccess:IAMUser/ResourceCredentialExfiltration.InsideAWS",
+          .severity = Severity::high,
+          .mitre = {"TA0006", "T1528"},  // Credential Access: Steal Application Access Token
+          .title = "Credentials of {resource} were used from elsewhere in AWS.",
+          .description =
+              "Credentials that only {resource} should hold were used to call {api} from {remote_ip}, inside "
+              "AWS but in another account: {why}."},
+         {.name = "UnauthorizedAccess:IAMUser/ResourceCredentialExfiltration.OutsideAWS",
+          .severity = Severity::high,
+          .mitre = {"TA0006", "T1528"},
+          .title = "Credentials of {resource} were used from outside AWS.",
+          .description = "Credentials that only {resource} should hold were used to call {api} from "
+                         "{remote_ip}, which is "
+                         "outside AWS: {why}."}},
+    .summary =
+        "A session of a Lambda function, an ECS task or an EKS pod was used from where the workload is not.",
+    .when = {any_call()},
+    .issue = {key::principal, key::evidence("resource")},
+    .entity = key::evidence(session_row::account),
+    .logic = ordered<ResourceSessions>(select),
+    .blind_spots =
+        "Use from AWS's own addresses whose owner is not known; functions whose records do not name them "
+        "(userIdentity.inScopeOf); without AWS's loaded ranges all but addresses of known accounts, foreign "
+        "endpoints and clients on macOS.",
+};
+
+}  // namespace picket::detectors
