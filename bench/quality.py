@@ -11,6 +11,7 @@ more than five findings, a ledger does not balance or a scan does not end with 0
 """
 import argparse
 import collections
+import gzip
 import json
 import pathlib
 import subprocess
@@ -19,6 +20,8 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
+sys.path.insert(0, str(ROOT / 'tests/cases'))
+import mutate  # noqa: E402  (the case tests' rewriting of names)
 BENIGN_MAX = 5  # findings a set
 
 
@@ -63,6 +66,65 @@ def rows_of(findings):
     return rows
 
 
+def calls_of_people(path):
+    """How many distinct CloudTrail events of a set are not AWS's own services' doing; None when it has no CloudTrail."""
+    seen, total = set(), 0
+    files = sorted(path.rglob('*')) if path.is_dir() else [path]
+    for file in files:
+        if not file.is_file() or not file.name.endswith(('.json', '.jsonl', '.json.gz', '.jsonl.gz')):
+            continue
+        text = (gzip.open(file, 'rt') if file.suffix == '.gz' else open(file, encoding='utf-8')).read()
+        try:
+            document = json.loads(text)
+            records = document.get('Records', [document]) if isinstance(document, dict) else document
+        except json.JSONDecodeError:
+            records = [json.loads(line) for line in text.splitlines() if line.strip()]
+        for record in records:
+            identity = record.get('userIdentity') if isinstance(record, dict) else None
+            if not isinstance(identity, dict):
+                continue
+            key = record.get('eventID') or json.dumps(record, sort_keys=True)
+            if key in seen:
+                continue
+            seen.add(key)
+            service = (identity.get('type') == 'AWSService' or str(identity.get('invokedBy', '')).endswith('amazonaws.com')
+                       or 'AWSServiceRoleFor' in str(identity.get('arn', '')) or record.get('eventType') == 'AwsServiceEvent')
+            total += not service
+    return total if seen else None
+
+
+def rates(findings, events, people):
+    """Findings per million events, and per million events not from AWS services."""
+    def per_million(count):
+        return f'{1e6 * findings / count:,.0f}' if count else '–'
+    return f'{per_million(events)} per million events' + (f', {per_million(people)} per million not from AWS services' if people is not None else '')
+
+
+def evidence_of(finding):
+    info = finding['service'].get('additionalInfo', {})
+    why = info.get('picket', {}).get('why', {})
+    return '; '.join(f'{name} {value}' for name, value in why.items() if not isinstance(value, (dict, list)))
+
+
+def technique_table(picket, path):
+    """Each file is one technique: what is found in it with accounts, user agents and names rewritten."""
+    lines = ['', '| technique | finding | evidence |', '|---|---|---|']
+    with tempfile.TemporaryDirectory() as scratch:
+        for file in sorted(path.glob('*.json*')):
+            text = gzip.open(file, 'rt').read() if file.suffix == '.gz' else file.read_text()
+            text = text.replace('stratus-red-team', 'qz').replace('stratus', 'qz')
+            copy = pathlib.Path(scratch) / (mutate.other(file.name, 'name') + '.json')
+            copy.write_text(mutate.mutated(text, False))
+            found = scan(picket, copy)[1]
+            copy.unlink()
+            technique = file.name.split('.json')[0]
+            if not found:
+                lines.append(f'| {technique} | – | |')
+            for finding in found:
+                lines.append(f'| {technique} | {finding["type"]} | {plain(evidence_of(finding))} |')
+    return lines
+
+
 def plain(text):
     return text.replace('|', '\\|')
 
@@ -86,6 +148,10 @@ def section(each, result, notes, problems):
         problems.append(f'{name}: the ledger does not balance')
     if code != 0:
         problems.append(f'{name}: exit {code}')
+    if each.get('techniques'):
+        lines += technique_table(each['picket'], each['folder'])
+    if 'people' in each:
+        lines += ['', f'{len(findings)} findings: {rates(len(findings), ledger["processed"], each["people"])}.']
     if each.get('labels'):
         lines += ['', '| label | | by |', '|---|---|---|']
     counts = collections.Counter(finding['type'] for finding in findings)
@@ -127,6 +193,9 @@ def main():
         path = settings.data / each['path']
         result = scan(picket, path) if path.exists() else None
         before = len(problems)
+        each |= {'picket': picket, 'folder': path}
+        if result is not None and 'cloudtrail' in each['path']:
+            each['people'] = calls_of_people(path)
         lines += section(each, result, notes, problems)
         if result is not None:
             labels = [label for label in each.get('labels', []) if 'later' not in label]

@@ -107,6 +107,26 @@ def check_cases(folder, path, fault):
             fault(f"{place}/{case}", "expects no finding, so it is no fires_ case")
 
 
+def check_required_types(root, binary, fault):
+    """Every type that needs no learning (tests/required_types.json) has a detector and a case that fires."""
+    answer = subprocess.run([binary, "detectors", "--format", "json"], capture_output=True, check=False)
+    raised = {entry["type"]: entry for entry in json.loads(answer.stdout)} if answer.returncode == 0 else {}
+    fired = set()
+    for expected in (root / "src").rglob("fires_*.findings.json"):
+        fired.update(finding["type"] for finding in json.loads(expected.read_text()))
+    for required in json.loads((root / "tests/required_types.json").read_text()):
+        name = required["type"]
+        if required["plan"] == "CustomRules":
+            continue  # Raised by the rules of src/rules, which have tests of their own.
+        if name not in raised:
+            fault("src/detectors", f"no detector raises {name}")
+            continue
+        if raised[name]["origin"] != "guardduty":
+            fault("src/detectors", f"{name} is GuardDuty's type, but its detector says {raised[name]['origin']}")
+        if name not in fired:
+            fault("src/detectors", f"no case fires {name}")
+
+
 def check_fuzz_targets(root, fault):
     for source, target in PARSERS.items():
         if not (root / source).exists():
@@ -232,6 +252,7 @@ def main():
     if arguments.picket:
         check_commands(root, arguments.picket, fault)
         check_generated(root, arguments.picket, fault)
+        check_required_types(root, arguments.picket, fault)
     for line in fault:
         print(line)
     print(f"{len(fault)} faults" if fault else "the repository is in order")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes docs/detectors.md from what the binary says of its detectors.
+"""Writes docs/detectors.md and docs/attack_coverage.md from what the binary says of its detectors.
 
     generate_docs.py --picket BINARY [--check] ROOT
 """
@@ -35,6 +35,44 @@ def page(detectors):
     return "\n".join(lines)
 
 
+def coverage(detectors, root):
+    """One line per ATT&CK technique of the IaaS matrix, and per technique of a public attack tool."""
+    by_technique, raised = {}, {entry["type"] for entry in detectors}
+    for entry in detectors:
+        by_technique.setdefault(entry["technique"], {}).setdefault(entry["detector"], set()).update(entry["logs"])
+    # A sub-technique counts for its parent as well.
+    for technique in [name for name in by_technique if "." in name]:
+        for detector, logs in by_technique[technique].items():
+            by_technique.setdefault(technique.split(".")[0], {}).setdefault(detector, set()).update(logs)
+    matrix = json.loads((root / "tools/attack_iaas.json").read_text())
+    covered = sum(row["id"] in by_technique for row in matrix)
+    lines = ["# ATT&CK coverage", "",
+             "Written by `tools/generate_docs.py` from `picket detectors --format json`; do not edit. A technique is covered",
+             "when a detector names it as what its finding shows; the cases beside each detector show how. What no detector",
+             "names is not seen, whatever the logs hold.", "",
+             f"## ATT&CK for IaaS, version 18: {covered} of {len(matrix)} techniques", "",
+             "| id | technique | tactics | logs that can show it | detectors |", "|---|---|---|---|---|"]
+    for row in matrix:
+        names = ", ".join(sorted(by_technique.get(row["id"], {}))) or "–"
+        lines.append(f"| {row['id']} | {row['name']} | {row['tactics']} | {row['seen_in']} | {names} |")
+    listed = {row["id"] for row in matrix}
+    others = sorted(name for name in by_technique if name and name not in listed)
+    lines += ["", "Techniques outside that matrix (containers, networks, models): "
+              + ", ".join(f"{name} ({', '.join(sorted(by_technique[name]))})" for name in others) + ".", ""]
+    techniques = json.loads((root / "tools/public_techniques.json").read_text())
+    found = sum(any(name in raised for name in row["types"]) for row in techniques)
+    lines += [f"## Stratus Red Team's AWS, EKS and Kubernetes techniques: {found} of {len(techniques)}", "",
+              "What each leaves in the logs, the finding type it raises, and what is missing where none is raised.", "",
+              "| technique | leaves | raises | still needs |", "|---|---|---|---|"]
+    for row in techniques:
+        types = ", ".join(name for name in row["types"] if name in raised)
+        needs = row.get("needs") or ("" if types else "its finding type, which is not in this build")
+        lines.append(f"| {row['technique']} | {row['leaves']} | {types or '–'} | {needs} |")
+    blind = [f"- **{entry['detector']}**: {entry['blind_spots']}" for entry in
+             {entry["detector"]: entry for entry in detectors}.values() if entry["blind_spots"]]
+    return "\n".join([*lines, "", "## Blind spots of each detector", "", *sorted(blind), ""])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--picket", required=True)
@@ -42,13 +80,16 @@ def main():
     parser.add_argument("root", type=pathlib.Path)
     arguments = parser.parse_args()
     answer = subprocess.run([arguments.picket, "detectors", "--format", "json"], capture_output=True, check=True)
-    text = page(json.loads(answer.stdout))
-    path = arguments.root / "docs" / "detectors.md"
-    if arguments.check:
-        if not path.exists() or path.read_text() != text:
-            sys.exit("docs/detectors.md is not current: tools/generate_docs.py --picket BINARY .")
-    else:
-        path.write_text(text)
+    detectors = json.loads(answer.stdout)
+    stale = []
+    for name, text in (("detectors.md", page(detectors)), ("attack_coverage.md", coverage(detectors, arguments.root))):
+        path = arguments.root / "docs" / name
+        if not arguments.check:
+            path.write_text(text)
+        elif not path.exists() or path.read_text() != text:
+            stale.append(name)
+    if stale:
+        sys.exit(f"docs/{' and '.join(stale)} not current: tools/generate_docs.py --picket BINARY .")
 
 
 if __name__ == "__main__":
