@@ -103,6 +103,7 @@ Detection ObjectRun::make_detection(std::uint16_t detector, Evidence evidence, S
 // once.
 void ObjectRun::fold(Detection detection) {
   std::string key(tables_.detectors[detection.detector]->types[detection.type].name);
+  if (detection.signal) key += "\x1esignal";
   for (const std::string* part : {&detection.subject.account, &detection.subject.region, &detection.issue}) {
     key += '\x1e';
     key += *part;
@@ -362,14 +363,16 @@ void ObjectRun::on_flow_gap(std::string_view account_id, std::string_view, bool 
   ++(skip_data ? result_.ledger.skip_data : result_.ledger.no_data);
 }
 
-// The first answer that is a listed address.
+// The first answer that is a listed address. Trust in the name holds for where it leads.
 void ObjectRun::match_answers(const DnsQuery& query, Context& context) {
   for (const DnsAnswer& answer : query.answers) {
     if (answer.type != "A" && answer.type != "AAAA") continue;
     const auto ip = IpAddress::parse(answer.rdata);
     if (!ip) continue;
-    context.hits = tables_.intel->match(*ip, place_of(context), scoped_hits_);
-    if (context.hits.empty()) continue;
+    const auto hits = tables_.intel->match(*ip, place_of(context), scoped_hits_);
+    if (hits.empty()) continue;
+    if (tables_.intel->is_trusted_domain(query.query_name, place_of(context))) return;
+    context.hits = hits;
     context.listed_answer = answer.rdata;
     return;
   }

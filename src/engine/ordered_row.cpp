@@ -78,6 +78,7 @@ CloudTrailEvent get_call(Reader& in) {
 struct Head {
   std::string_view event_id, entity, account, region;
   std::uint8_t type = 0;
+  std::uint8_t signal = 0;
   std::optional<double> severity;
   NamedValues evidence;
   std::vector<IntelEvidence> intel;
@@ -90,7 +91,7 @@ Head get_head(Reader& in) {
   head.entity = get(in);
   head.account = get(in);
   head.region = get(in);
-  in(head.type, head.severity, head.evidence, head.intel, head.log);
+  in(head.type, head.signal, head.severity, head.evidence, head.intel, head.log);
   return head;
 }
 
@@ -102,7 +103,7 @@ std::string pack(const Head& head, const auto& put_record) {
   put(out, head.entity);
   put(out, head.account);
   put(out, head.region);
-  out(head.type, head.severity, head.evidence, head.intel, head.log);
+  out(head.type, head.signal, head.severity, head.evidence, head.intel, head.log);
   put_record(out);
   return packed;  // a copy without the room that growing left
 }
@@ -121,6 +122,12 @@ std::string_view or_else(std::string_view text, std::string_view other) {
   return text.empty() ? other : text;
 }
 
+// Nothing where the type's own is meant.
+std::optional<double> severity_said(const Evidence& evidence, const Detector& detector) {
+  if (!evidence.severity_max) return evidence.severity;
+  return evidence.severity_of(number_of(detector.types[evidence.type].severity));
+}
+
 }  // namespace
 
 OrderedRow::OrderedRow(std::uint16_t index, const Detector& detector, Evidence evidence,
@@ -129,10 +136,11 @@ OrderedRow::OrderedRow(std::uint16_t index, const Detector& detector, Evidence e
     : time_(record.time), object_(record.object), position_(record.position), detector_(index) {
   const std::string entity = entity_of(event, evidence.values, detector.entity);
   const std::string_view account = or_else(event.recipient_account_id, event.user_identity.account_id);
-  packed_ = pack({record.event_id, entity, or_else(account, object.account),
-                  or_else(event.aws_region, object.region), evidence.type, evidence.severity,
-                  std::move(evidence.values), intel_evidence(hits), LogKind::cloudtrail},
-                 [&](Writer& out) { put(out, event); });
+  packed_ = pack(
+      {record.event_id, entity, or_else(account, object.account), or_else(event.aws_region, object.region),
+       evidence.type, evidence.signal, severity_said(evidence, detector), std::move(evidence.values),
+       intel_evidence(hits), LogKind::cloudtrail},
+      [&](Writer& out) { put(out, event); });
 }
 
 OrderedRow::OrderedRow(std::uint16_t index, const Detector& detector, Evidence evidence,
@@ -141,8 +149,9 @@ OrderedRow::OrderedRow(std::uint16_t index, const Detector& detector, Evidence e
     : time_(record.time), object_(record.object), position_(record.position), detector_(index) {
   const std::string entity = issue_value(subject, evidence.values, detector.entity);
   packed_ = pack({record.event_id, entity, or_else(subject.account, object.account),
-                  or_else(subject.region, object.region), evidence.type, evidence.severity,
-                  std::move(evidence.values), intel_evidence(hits), detector.when.front().log},
+                  or_else(subject.region, object.region), evidence.type, evidence.signal,
+                  severity_said(evidence, detector), std::move(evidence.values), intel_evidence(hits),
+                  detector.when.front().log},
                  [&](Writer& out) { out(subject); });
 }
 
@@ -176,7 +185,7 @@ bool OrderedRow::whole(const Detector& detector) const {
   } else {
     in(subject);
   }
-  return in.at_end() && !in.failed() && head.type < detector.types.size();
+  return in.at_end() && !in.failed() && head.type < detector.types.size() && head.signal <= 1;
 }
 
 Candidate OrderedRow::candidate(const Detector& detector) const {
@@ -185,6 +194,7 @@ Candidate OrderedRow::candidate(const Detector& detector) const {
   Candidate row;
   row.detector = detector_;
   row.type = head.type;
+  row.signal = head.signal != 0;
   row.severity = head.severity.value_or(number_of(detector.types[head.type].severity));
   row.evidence = std::move(head.evidence);
   row.intel = std::move(head.intel);
@@ -216,8 +226,7 @@ Detection OrderedRow::raised(Candidate candidate, const Detector& detector) cons
     candidate.subject = std::move(whole);
   }
   const FindingType& type = detector.types[candidate.type];
-  candidate.subject.role = type.role;
-  if (type.resource) candidate.subject.resource = *type.resource;
+  apply_type(type, candidate.subject);
   candidate.issue = issue_of(candidate.subject, candidate.evidence, detector.issue);
   return candidate;
 }

@@ -61,11 +61,14 @@ class IntelIndex {
   std::span<const IntelHit> match_domain(std::string_view name, const IntelPlace& place,
                                          std::vector<IntelHit>& room) const {
     const auto hits = threat_domains_.find(name);
-    return hits.empty() || any_holds(trusted_domains_.find(name), place) ? std::span<const IntelHit>{}
-                                                                         : holding(hits, place, room);
+    return hits.empty() || is_trusted_domain(name, place) ? std::span<const IntelHit>{}
+                                                          : holding(hits, place, room);
   }
   bool is_trusted(const IpAddress& ip, const IntelPlace& place) const {
     return any_holds(trusted_addresses_.find(ip), place);
+  }
+  bool is_trusted_domain(std::string_view name, const IntelPlace& place) const {
+    return any_holds(trusted_domains_.find(name), place);
   }
   // In a threat list, neither trust nor owners considered.
   bool listed(const IpAddress& ip) const {

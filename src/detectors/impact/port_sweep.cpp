@@ -78,7 +78,9 @@ extern const Detector port_sweep = {
     .summary = "An instance tried one port of many public addresses within ten minutes.",
     .when = {flows()},
     .issue = {key::host, key::remote_port},
-    .logic = window<HostsTried>({.span = scan_span, .reason = "A sweep of a /24 takes seconds to minutes."}),
+    .logic = window<HostsTried>({.span = scan_span,
+                                 .reason = "A sweep of a /24 takes seconds to minutes.",
+                                 .records_min = sweep_hosts_min}),
     .blind_spots =
         "Sweeps of fewer than 50 addresses in ten minutes, of private addresses or over UDP; without TCP "
         "flags in the log those from Windows and with raw SYNs.",

@@ -16,7 +16,7 @@ class HostsTried {
   void add(const FlowRecord& flow, const ProofRecord& record);
   void merge(const HostsTried& other);
   void judge(const Judging& judging, Emit& emit) const;
-  std::size_t bytes() const { return hosts_.capacity() * sizeof(IpAddress); }
+  std::size_t bytes() const { return hosts_.size() * sizeof(IpAddress); }
   template <class Ar>
   void io(Ar& ar) {
     std::vector<IpAddress> hosts(hosts_.begin(), hosts_.end());

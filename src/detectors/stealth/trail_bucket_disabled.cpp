@@ -1,9 +1,13 @@
+#include <algorithm>
+
 #include "detectors/shared/attempt.h"
 #include "engine/detector.h"
 
 namespace picket::detectors {
 
 namespace {
+
+constexpr std::string_view log_bucket = "log_bucket";
 
 // Whose policy no longer names CloudTrail refuses its logs.
 std::optional<std::string> what_ends_delivery(const CloudTrailEvent& call) {
@@ -19,15 +23,17 @@ std::optional<Evidence> select(const CloudTrailEvent& call, const Context&) {
   if (!change) return std::nullopt;
   return by_outcome(call, {{"api", std::string(call.event_name)},
                            {"change", change},
-                           {"log_bucket", call.request_parameters.find("bucketName")}});
+                           {log_bucket, call.request_parameters.find("bucketName")}});
 }
 
 // Whether a trail delivers to the bucket is a fact of the moment, so there is nothing to remember.
 class TrailBuckets {
  public:
   std::optional<Candidate> step(const Candidate& row, const Facts& facts) {
-    if (row.subject.buckets.empty()) return std::nullopt;
-    const auto trail = facts.trail_of_bucket(row.subject.buckets.front().name, row.first.time);
+    const auto bucket =
+        std::ranges::find(row.evidence, log_bucket, [](const auto& item) { return item.first; });
+    if (bucket == row.evidence.end()) return std::nullopt;
+    const auto trail = facts.trail_of_bucket(bucket->second, row.first.time);
     if (!trail) return std::nullopt;
     Candidate made = row;
     made.evidence.emplace_back("trail", *trail);
@@ -52,7 +58,7 @@ extern const Detector trail_bucket_disabled = {
         "The bucket that receives a trail's logs was deleted, or its policy changed so that it refuses them.",
     .when = {calls("s3.amazonaws.com", {"DeleteBucket", "DeleteBucketPolicy", "PutBucketPolicy"})},
     .issue = {key::principal, key::evidence("trail")},
-    .entity = key::bucket,
+    .entity = key::evidence(log_bucket),
     .logic = ordered<TrailBuckets>(select),
     .blind_spots =
         "Trails that were made before the logs begin and delivered nothing since; keys that may no longer "

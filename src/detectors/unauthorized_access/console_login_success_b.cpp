@@ -56,20 +56,26 @@ std::int64_t distance_km(const GeoPlace& a, const GeoPlace& b) {
   return low;
 }
 
+constexpr std::string_view user_name = "user";
+
 std::optional<Evidence> select(const CloudTrailEvent& call, const Context&) {
   if (call.user_identity.type != "IAMUser" || outcome(call) != Outcome::success) return std::nullopt;
   if (!call.source_ip || !call.source_ip->is_public()) return std::nullopt;
   return Evidence{{"mfa", call.additional_event_data.find("MFAUsed")},
-                  {"account", std::string(call.recipient_account_id)}};
+                  {"account", std::string(call.recipient_account_id)},
+                  {user_name, principal_of(call).key}};
 }
 
 // Sign-ins of the users of one account.
 class SignIns {
  public:
   std::optional<Candidate> step(const Candidate& row, const Facts& facts) {
-    if (!row.subject.remote_ip || !row.subject.access_key) return std::nullopt;
+    if (!row.subject.remote_ip) return std::nullopt;
     const IpAddress address = *row.subject.remote_ip;
-    const std::string& user = row.subject.access_key->principal_key;
+    const auto named =
+        std::ranges::find(row.evidence, user_name, [](const auto& item) { return item.first; });
+    if (named == row.evidence.end()) return std::nullopt;
+    const std::string& user = named->second;
     const TimeMs now = row.first.time;
     const std::size_t users_here = use(address.to_string(), user, now);
     const auto place = facts.place(address);

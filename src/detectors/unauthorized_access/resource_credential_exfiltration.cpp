@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cstring>
+#include <functional>
 
 #include "detectors/shared/stolen_sessions.h"
 
@@ -10,17 +12,23 @@ constexpr SessionKind resources = {.workload_name = "resource", .key_stays = fal
 
 bool hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
 
-// CloudTrail names what temporary credentials were issued to, since 2025, as a member of userIdentity, which
-// stands at the start of a record.
+// CloudTrail names what temporary credentials were issued to, since 2025, as the last member of userIdentity.
+// This runs on most calls of roles, so it looks only at what follows the session's creation date, the member
+// before.
 std::optional<std::string> issued_to(const CloudTrailEvent& call) {
-  constexpr std::size_t identity_bytes = 1600;
-  if (!call.raw.text().substr(0, identity_bytes).contains("\"inScopeOf\"")) return std::nullopt;
+  constexpr std::size_t reach = 400;
+  const std::string_view record = call.raw.text(), before = call.user_identity.session_creation_date;
+  const std::less<> less;
+  if (before.empty() || less(before.data(), record.data()) ||
+      !less(before.data(), record.data() + record.size()))
+    return std::nullopt;
+  const auto at = static_cast<std::size_t>(before.data() - record.data());
+  constexpr std::string_view member = "inScopeOf";
+  const std::string_view next = record.substr(at, reach);
+  if (memmem(next.data(), next.size(), member.data(), member.size()) == nullptr) return std::nullopt;
   const auto type = call.raw.find("userIdentity.inScopeOf.issuerType");
   if (!type || !(type->starts_with("AWS::Lambda") || type->starts_with("AWS::ECS"))) return std::nullopt;
-  for (const std::string_view member : {"credentialsIssuedTo", "sourceArn"}) {
-    if (auto name = call.raw.find("userIdentity.inScopeOf." + std::string(member))) return name;
-  }
-  return std::nullopt;
+  return call.raw.find("userIdentity.inScopeOf.credentialsIssuedTo");
 }
 
 // Older records tell by the session's name: a task's id is 32 hexadecimal digits, a pod's identity is named
@@ -36,7 +44,7 @@ std::optional<std::string> resource_of(const CloudTrailEvent& call) {
       session[session.size() - 13] == '-') {
     return "pod " + std::string(session.substr(4, session.size() - uuid - 5));
   }
-  return issued_to(call);
+  return has_outside_address(call) || !call.vpc_endpoint_account_id.empty() ? issued_to(call) : std::nullopt;
 }
 
 std::optional<Evidence> select(const CloudTrailEvent& call, const Context&) {
