@@ -13,7 +13,7 @@ import re
 import sys
 
 MEMBER_FACTS = ("location", "idempotencyToken", "deprecated", "timestampFormat")
-SHAPE_FACTS = ("min", "max", "pattern", "enum")
+SHAPE_FACTS = ("min", "max", "pattern", "enum", "sensitive")
 
 
 def filter_paths(prose):

@@ -11,8 +11,11 @@ import re
 import sys
 
 # Where the service is known to accept more than its model says: client test suites send an empty tag
-# map, and tag keys with blanks and digits are ordinary in every other AWS service.
-RELAXED = {"TagMap": {"min": 0}, "TagKey": {"pattern": "(?!aws:).*"}}
+# map, tag keys with blanks and digits are ordinary in every other AWS service, and Terraform tags malware
+# protection plans by their ARN.
+RELAXED = {"TagMap": {"min": 0}, "TagKey": {"pattern": "(?!aws:).*"},
+           "GuardDutyArn": {"pattern": r"arn:[A-Za-z_.-]{1,20}:guardduty:[A-Za-z0-9_/.-]{0,63}:\d+:"
+                                       r"(detector|malware-protection-plan)/[A-Za-z0-9_/.-]{1,264}"}}
 
 KINDS = {"structure": "structure", "union": "structure", "list": "list", "map": "map", "string": "string",
          "boolean": "boolean", "integer": "integer", "long": "integer", "double": "number", "number": "number",

@@ -117,6 +117,8 @@ void write_features(JsonWriter& json, const DetectorSettings& detector, FeatureU
       json.key("additionalConfiguration");
       json.begin_array();
       for (const auto& [part, enabled] : feature.additional) {
+        // Older clients do not know it and would take it for a change of theirs.
+        if (part == "RDS_DATA_RISK" && !enabled) continue;
         json.begin_object();
         json.member("name", part);
         json.member("status", status_name(enabled));

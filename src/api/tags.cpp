@@ -1,8 +1,8 @@
 // TagResource, UntagResource, ListTagsForResource, for every kind of resource that has tags.
 #include <algorithm>
-#include <functional>
 
 #include "api/handlers.h"
+#include "api/tagged.h"
 #include "base/json_writer.h"
 #include "finding/detector_id.h"
 #include "store/filters.h"
@@ -17,11 +17,6 @@ constexpr std::size_t tags_max = 200;  // TagMap
 
 using Tags = std::map<std::string, std::string>;
 
-// A resource's tags, and the change that stores others.
-struct Tagged {
-  Tags tags;
-  std::function<SettingChange(const Tags& tags)> change;
-};
 using Found = std::expected<Tagged, ApiError>;
 
 Found not_here(const Error& error) { return store_error(error, "resourceArn"); }
@@ -66,11 +61,15 @@ Found destination_tags(const Call& call, std::string_view id) {
                 }};
 }
 
-// "arn:P:guardduty:R:A:detector/D", with "/KIND/NAME" behind it for what belongs to a detector.
+// "arn:P:guardduty:R:A:detector/D", with "/KIND/NAME" behind it for what belongs to a detector; or
+// "…:malware-protection-plan/P".
 Found find_tagged(const Call& call) {
   const std::string& arn = call.uri.at("resourceArn");
-  const std::string own = "arn:" + std::string(partition_of(call.region)) + ":guardduty:" + call.region +
-                          ':' + call.caller.account + ":detector/" + call.detector_id();
+  const std::string account = "arn:" + std::string(partition_of(call.region)) + ":guardduty:" + call.region +
+                              ':' + call.caller.account + ':';
+  const std::string plan = account + "malware-protection-plan/";
+  if (arn.starts_with(plan)) return plan_tags(call, arn.substr(plan.size()));
+  const std::string own = account + "detector/" + call.detector_id();
   if (!arn.starts_with(own)) return detector_not_owned();
   if (arn == own) return detector_tags(call);
   std::string_view rest = std::string_view(arn).substr(own.size());

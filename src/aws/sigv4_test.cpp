@@ -214,6 +214,63 @@ TEST_F(BotocoreRequest, SessionTokenBelongsToItsKey) {
   EXPECT_EQ(check(post, vectors.time, vectors.session_token).error().type, "UnrecognizedClientException");
 }
 
+// AWS's published cases, as testdata/make_vectors.py signs them from the specification alone.
+TEST(Sigv4Specification, EveryCaseVerifiesAndIsSignedAlike) {
+  simdjson::dom::parser parser;
+  const simdjson::dom::element root =
+      parser.load(std::string(PICKET_SOURCE_DIR) + "/src/aws/testdata/sigv4_specification.json").value();
+  const auto text = [](const simdjson::dom::element& from, const char* name) {
+    return std::string(std::string_view(from[name]));
+  };
+  const std::string id = text(root, "access_key_id"), key = text(root, "secret_access_key");
+  const std::string region = text(root, "region"), service = text(root, "service");
+  const TimeMs time = *parse_time(text(root, "time"));
+  std::size_t cases = 0;
+  for (const auto row : simdjson::dom::array(root["vectors"])) {
+    const std::string name = text(row, "name"), method = text(row, "method"), path = text(row, "path");
+    const std::string query = text(row, "query"), body = text(row, "body"), token = text(row, "token");
+    std::vector<HttpHeader> headers, unsigned_headers;
+    std::string authorization;
+    for (const auto pair : simdjson::dom::array(row["headers"])) {
+      const HttpHeader header{std::string_view(pair.at(0)), std::string_view(pair.at(1))};
+      headers.push_back(header);
+      if (header.name == "Authorization") authorization = header.value;
+      if (header.name != "Authorization" && !header.name.starts_with("X-Amz-"))
+        unsigned_headers.push_back(header);
+    }
+    const AccessKeyLookup lookup = [&](std::string_view) { return AccessKey{key, token, {}}; };
+    const auto result = verify({method, path, query, headers, body}, lookup, {.service = service}, time);
+    EXPECT_TRUE(result) << name << ": " << (result ? "" : result.error().message);
+    const auto added =
+        sign({method, path, query, unsigned_headers, body}, {id, key, token}, {region, service}, time);
+    EXPECT_EQ(added.back().second, authorization) << name;
+    ++cases;
+  }
+  EXPECT_EQ(cases, 33U);
+}
+
+TEST_F(BotocoreRequest, WhatTheServiceDoesNotTakeIsRefused) {
+  const Vector original = post;
+  // aws-chunked: the body's hash stands for chunks that are signed one by one.
+  post.headers.emplace_back("Content-Encoding", "aws-chunked");
+  post.headers.emplace_back("X-Amz-Content-Sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD");
+  replace("host;x-amz-date", "host;x-amz-content-sha256;x-amz-date");
+  expect_refused("InvalidSignatureException", "is not accepted");
+  // SigV4a
+  post = original;
+  post.headers.emplace_back("X-Amz-Region-Set", "*");
+  replace("AWS4-HMAC-SHA256 ", "AWS4-ECDSA-P256-SHA256 ");
+  expect_refused("IncompleteSignatureException", "Unsupported AWS 'algorithm'");
+  // Signed in the query, with and without a header besides.
+  post = original;
+  post.query =
+      "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a&X-Amz-Date=20261124T031050Z&X-Amz-Expires=60&"
+      "X-Amz-SignedHeaders=host&X-Amz-Signature=0";
+  EXPECT_FALSE(check(post, vectors.time));
+  std::erase_if(post.headers, [](const auto& h) { return h.first == "Authorization"; });
+  expect_refused("MissingAuthenticationTokenException", "presigned");
+}
+
 TEST(Sigv4, BodyHashHeaderMustBeTheRealHash) {
   const TimeMs now = *parse_time("2026-11-24T03:10:50Z");
   const AccessKeyLookup lookup = [](std::string_view) { return AccessKey{std::string(secret), "", {}}; };
