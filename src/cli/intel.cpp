@@ -70,10 +70,11 @@ int run_update(const IntelFlags& flags) {
   if (!config) return failed(config.error());
   const auto feeds = feeds_of(*config);
   if (!feeds) return failed(feeds.error());
-  const auto client = feed_client(*config);
-  if (!client) return failed(client.error());
+  const auto guard = net::AddressGuard::make(config->network.allow_hosts);
+  if (!guard) return failed(guard.error());
+  const net::HttpClient client(*guard, config->network.ca_file);
   const auto fetch = [&](const net::Request& request, const net::HttpLimits& limits) {
-    return client->send(request, limits);
+    return client.send(request, limits);
   };
   const auto reports = update_feeds(*feeds, folder_of(flags), fetch, wall_clock(), flags.all);
   if (!reports) return failed(reports.error());

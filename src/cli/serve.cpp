@@ -23,7 +23,7 @@
 #include "decode/sniff.h"
 #include "net/http_client.h"
 #include "pipeline/export.h"
-#include "pipeline/feeds.h"
+#include "pipeline/feed_keeper.h"
 #include "pipeline/list_keeper.h"
 #include "pipeline/live.h"
 #include "pipeline/publisher.h"
@@ -109,6 +109,62 @@ Result<net::AddressGuard> s3_address_guard(const Config& config) {
   }
   return net::AddressGuard::make(allowed);
 }
+
+// What reaches out over the network while the server runs: feeds, the API's lists, publishing destinations.
+class Outbound {
+ public:
+  static Result<std::unique_ptr<Outbound>> make(const Config& config, const std::string& data_dir,
+                                                const IntelSetLimits& limits, FindingStore& store,
+                                                ContentFolder& contents) {
+    const auto guard = net::AddressGuard::make(config.network.allow_hosts);
+    if (!guard) return std::unexpected(guard.error());
+    // The operator chose the endpoint, so it may be anywhere.
+    const auto s3_guard = s3_address_guard(config);
+    if (!s3_guard) return std::unexpected(s3_guard.error());
+    auto caller_key = aws::load_caller_key(config.s3.credentials, config.s3.profile);
+    if (!caller_key) return std::unexpected(caller_key.error());
+    auto feeds = config.intel_use_feeds ? feeds_of(config) : std::vector<Feed>{};
+    if (!feeds) return std::unexpected(feeds.error());
+    return std::unique_ptr<Outbound>(new Outbound(config, data_dir, limits, store, contents, *guard,
+                                                  *s3_guard, std::move(*caller_key), std::move(*feeds)));
+  }
+
+  FeedKeeper& feeds() { return feeds_; }
+  void start() {
+    threads_.emplace_back([this](const std::stop_token& stop) { feeds_.run(stop); });
+    threads_.emplace_back([this](const std::stop_token& stop) { lists_.run(stop); });
+    threads_.emplace_back([this](const std::stop_token& stop) { publisher_.run(stop); });
+  }
+  void stop() {
+    http_.stop();
+    s3_http_.stop();
+    threads_.clear();
+  }
+
+ private:
+  Outbound(const Config& config, const std::string& data_dir, const IntelSetLimits& limits,
+           FindingStore& store, ContentFolder& contents, const net::AddressGuard& guard,
+           const net::AddressGuard& s3_guard, std::optional<aws::CallerKey> caller_key,
+           std::vector<Feed> feeds)
+      : http_(guard, config.network.ca_file),
+        s3_http_(s3_guard, config.network.ca_file),
+        s3_(s3_http_, {config.s3.endpoint, std::move(caller_key)}, wall_clock),
+        feeds_(
+            std::move(feeds), feeds_folder(data_dir),
+            [this](const net::Request& request, const net::HttpLimits& ends) {
+              return http_.send(request, ends);
+            },
+            store, contents, wall_clock),
+        lists_({config.intel_sets.folders, limits}, store, contents, http_, s3_, wall_clock),
+        publisher_(store, s3_, wall_clock) {}
+
+  net::HttpClient http_, s3_http_;
+  const aws::S3Client s3_;
+  FeedKeeper feeds_;
+  ListKeeper lists_;
+  Publisher publisher_;
+  std::vector<std::jthread> threads_;
+};
 
 // One server on a data directory at a time; the lock goes with the process.
 Result<int> lock_folder(const fs::path& folder) {
@@ -235,26 +291,15 @@ int run_serve(ServeFlags flags) {
 
   Workers workers(flags.threads != 0 ? flags.threads : default_threads());
   ContentFolder contents(fs::path(flags.data_dir) / "lists");
+  const auto outbound = Outbound::make(config, flags.data_dir, live_settings.set_limits, **store, contents);
+  if (!outbound) return failed(outbound.error());
+  if (const auto published = (*outbound)->feeds().publish(); !published) return failed(published.error());
   Live live(live_settings, *setup, **store, contents, workers, wall_clock);
   const auto recovered = live.start();
   if (!recovered) return failed(recovered.error(), exit_internal);
   for (const std::string& warning : recovered->warnings) fmt::print(stderr, "warning: {}\n", warning);
   if (recovered->epochs_replayed > 0)
     fmt::print(stderr, "replayed {} epochs of the input log\n", recovered->epochs_replayed);
-
-  const auto guard = net::AddressGuard::make(config.network.allow_hosts);
-  if (!guard) return failed(guard.error());
-  net::HttpClient http(*guard, config.network.ca_file);
-  // The operator chose the endpoint, so it may be anywhere.
-  const auto s3_guard = s3_address_guard(config);
-  if (!s3_guard) return failed(s3_guard.error());
-  net::HttpClient s3_http(*s3_guard, config.network.ca_file);
-  auto caller_key = aws::load_caller_key(config.s3.credentials, config.s3.profile);
-  if (!caller_key) return failed(caller_key.error());
-  const aws::S3Client s3(s3_http, {config.s3.endpoint, std::move(*caller_key)}, wall_clock);
-  ListKeeper list_keeper({config.intel_sets.folders, live_settings.set_limits}, **store, contents, http, s3,
-                         wall_clock);
-  Publisher publisher(**store, s3, wall_clock);
 
   api::Backend backend;
   backend.store = store->get();
@@ -310,8 +355,7 @@ int run_serve(ServeFlags flags) {
     outcome = live.run();
     ended = true;
   });
-  std::jthread keeper([&](const std::stop_token& stop) { list_keeper.run(stop); });
-  std::jthread publishing([&](const std::stop_token& stop) { publisher.run(stop); });
+  (*outbound)->start();
   bool told = false;
   while (!ended) {
     const timespec pause{0, 200'000'000};
@@ -330,12 +374,7 @@ int run_serve(ServeFlags flags) {
   if (audit)
     if (const auto done = audit->rotate(wall_clock(), true); !done)
       return failed(done.error(), exit_internal);
-  http.stop();
-  s3_http.stop();
-  for (std::jthread* thread : {&keeper, &publishing}) {
-    thread->request_stop();
-    thread->join();
-  }
+  (*outbound)->stop();
   close(*lock);
   return outcome ? exit_ok : failed(outcome.error(), exit_internal);
 }

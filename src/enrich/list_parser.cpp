@@ -402,7 +402,7 @@ struct RelayFlags {
 };
 
 void read_relay(const RelayFlags& flags, const std::vector<std::string>& addresses,
-                const std::vector<std::string>& exit_addresses, std::size_t line, Reader& reader) {
+                const std::vector<std::string>& exit_addresses, std::size_t line, ListReader& reader) {
   const auto tell = [&](const std::vector<std::string>& from, IntelCategory category) {
     for (std::string_view address : from) {
       if (address.starts_with('[')) address = address.substr(1, address.find(']') - 1);  // [IPv6]:port
@@ -425,7 +425,7 @@ std::vector<std::string_view> words_of(std::string_view line) {
 
 // Router status entries (dir-spec): "r" ends with address, ORPort and DirPort in either flavour, "a" adds an
 // address, "s" gives the flags. The authorities' signatures are not checked.
-Result<void> read_tor_consensus(std::string_view content, Reader& reader) {
+Result<void> read_tor_consensus(std::string_view content, ListReader& reader) {
   if (!content.starts_with("network-status-version"))
     return fail(ErrorKind::invalid, "not a Tor consensus: it does not begin with network-status-version");
   std::vector<std::string> addresses;
@@ -462,7 +462,7 @@ std::vector<std::string> texts_of(const simdjson::dom::element& object, std::str
   return texts;
 }
 
-Result<void> read_onionoo(std::string_view content, Reader& reader) {
+Result<void> read_onionoo(std::string_view content, ListReader& reader) {
   simdjson::dom::parser parser;
   simdjson::dom::element root;
   if (const auto error = parser.parse(content.data(), content.size()).get(root))

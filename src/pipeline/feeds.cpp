@@ -209,12 +209,6 @@ Result<std::vector<Feed>> feeds_of(const Config& config) {
 
 fs::path feeds_folder(const std::string& data_dir) { return fs::path(data_dir) / "intel"; }
 
-Result<net::HttpClient> feed_client(const Config& config) {
-  auto guard = net::AddressGuard::make(config.network.allow_hosts);
-  if (!guard) return std::unexpected(guard.error());
-  return net::HttpClient(std::move(*guard), config.network.ca_file);
-}
-
 Result<FeedCache> FeedCache::open(const fs::path& folder) {
   FeedCache cache(folder);
   const fs::path state = folder / "feeds.json";

@@ -74,8 +74,6 @@ using Fetch = std::function<Result<net::Response>(const net::Request&, const net
 
 // Where the copies of a data directory are.
 std::filesystem::path feeds_folder(const std::string& data_dir);
-// The client that fetches them, with the configuration's network rules.
-Result<net::HttpClient> feed_client(const Config& config);
 
 // Asks for every enabled feed that is due, or for all of them with `all`. Fails when the folder cannot be
 // used or another process updates it; what befalls a feed stands in its report.

@@ -11,6 +11,8 @@
 #include <filesystem>
 #include <thread>
 
+#include "pipeline/lists.h"
+
 namespace picket {
 
 namespace {

@@ -135,7 +135,7 @@ TEST_F(ListKeeperTest, ListsInEffectAreReadFromTheirRecord) {
   };
   const auto body = lists_body(*scratch.store, false, {}, governed);
   ASSERT_TRUE(body);
-  EXPECT_EQ(body, lists_body(*scratch.store, false, {}, governed));
+  EXPECT_EQ(*body, lists_body(*scratch.store, false, {}, governed).value());
   const auto lists = read_lists(*body, contents, settings.limits);
   ASSERT_TRUE(lists);
   EXPECT_THAT(lists->warnings, ElementsAre());

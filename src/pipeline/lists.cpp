@@ -13,6 +13,8 @@ namespace {
 
 using simdjson::dom::element;
 
+constexpr std::string_view feeds_setting = "intel_feeds";
+
 std::string text(const element& object, std::string_view name) {
   return std::string(std::string_view(object[name]));
 }
@@ -26,14 +28,21 @@ void write_list(JsonWriter& json, const KeptList& list) {
   json.member("category", to_string(list.config.category));
   json.member("match", list.config.match == DomainMatch::exact ? "exact" : "subdomains");
   json.member("source", list.config.source);
+  if (list.config.as_of) json.member("as_of", *list.config.as_of);
   json.member("sha256", list.sha256);
   json.end_object();
+}
+
+void write_lists(JsonWriter& json, const std::vector<KeptList>& lists) {
+  json.begin_array();
+  for (const KeptList& list : lists) write_list(json, list);
+  json.end_array();
 }
 
 Result<IntelListConfig> read_list(const element& row) {
   const auto format = parse_intel_format(text(row, "format"));
   if (!format) return std::unexpected(format.error());
-  return IntelListConfig{
+  IntelListConfig list{
       .name = text(row, "name"),
       .kind = text(row, "kind") == "trusted" ? IntelListKind::trusted : IntelListKind::threat,
       .path = text(row, "path"),
@@ -41,6 +50,8 @@ Result<IntelListConfig> read_list(const element& row) {
       .category = parse_intel_category(text(row, "category")).value_or(IntelCategory::custom),
       .match = text(row, "match") == "exact" ? DomainMatch::exact : DomainMatch::subdomains,
       .source = text(row, "source")};
+  if (std::int64_t as_of = 0; row["as_of"].get(as_of) == simdjson::SUCCESS) list.as_of = as_of;
+  return list;
 }
 
 void write_set(JsonWriter& json, const ListSet& set, const GovernedAccounts& governed) {
@@ -101,16 +112,45 @@ Result<std::vector<KeptList>> keep_lists(const std::vector<IntelListConfig>& lis
   return kept;
 }
 
+Result<void> publish_feeds(FindingStore& store, const std::vector<KeptList>& feeds) {
+  Setting setting{.kind = std::string(feeds_setting), .id = std::string(feeds_setting)};
+  JsonWriter json(setting.body);
+  write_lists(json, feeds);
+  const auto before = store.get_setting("", "", feeds_setting, feeds_setting);
+  if (!before) return std::unexpected(before.error());
+  if (*before ? (*before)->body == setting.body : feeds.empty()) return {};
+  const auto stored = store.put_setting(std::move(setting));
+  return stored ? Result<void>{} : std::unexpected(stored.error());
+}
+
+Result<std::vector<KeptList>> published_feeds(FindingStore& store) try {
+  const auto setting = store.get_setting("", "", feeds_setting, feeds_setting);
+  if (!setting) return std::unexpected(setting.error());
+  std::vector<KeptList> feeds;
+  if (!*setting) return feeds;
+  simdjson::dom::parser parser;
+  for (const element row : simdjson::dom::array(parser.parse((*setting)->body))) {
+    auto config = read_list(row);
+    if (!config) return std::unexpected(config.error());
+    feeds.push_back({std::move(*config), text(row, "sha256")});
+  }
+  return feeds;
+} catch (const simdjson::simdjson_error& error) {
+  return fail(ErrorKind::invalid,
+              std::string("the feeds among the settings cannot be read: ") + error.what());
+}
+
 Result<std::string> lists_body(FindingStore& store, bool builtin, const std::vector<KeptList>& lists,
                                const GovernedAccounts& governed) {
+  auto all = published_feeds(store);
+  if (!all) return std::unexpected(all.error());
+  all->insert(all->end(), lists.begin(), lists.end());
   std::string body;
   JsonWriter json(body);
   json.begin_object();
   json.member("builtin", builtin);
   json.key("lists");
-  json.begin_array();
-  for (const KeptList& list : lists) write_list(json, list);
-  json.end_array();
+  write_lists(json, *all);
   json.key("sets");
   json.begin_array();
   for (const ListSetKind kind : list_set_kinds) {

@@ -1,6 +1,6 @@
 // Control record "lists": every list of indicators in effect, the built-in ones by name, the others by the
 // hash of their content: {"builtin": true, "lists": [{"name", …, "sha256"}], "sets": [{"account", "region",
-// "accounts", …}]}.
+// "accounts", …}]}. Feeds are among the lists; which copies of them hold is the setting "intel_feeds".
 #pragma once
 
 #include <memory>
@@ -18,12 +18,16 @@
 
 namespace picket {
 
-// A list of the configuration whose content is kept.
+// A feed, or a list of the configuration, whose content is kept.
 struct KeptList {
   IntelListConfig config;
   std::string sha256;
 };
 Result<std::vector<KeptList>> keep_lists(const std::vector<IntelListConfig>& lists, ContentFolder& contents);
+
+// A changed setting is noticed like any other, so that a replay uses the copies of its time.
+Result<void> publish_feeds(FindingStore& store, const std::vector<KeptList>& feeds);
+Result<std::vector<KeptList>> published_feeds(FindingStore& store);
 
 Result<std::string> lists_body(FindingStore& store, bool builtin, const std::vector<KeptList>& lists,
                                const GovernedAccounts& governed);

@@ -1,0 +1,72 @@
+#include "pipeline/feed_keeper.h"
+
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <thread>
+
+#include "pipeline/lists.h"
+
+namespace picket {
+
+namespace {
+
+constexpr TimeMs look_interval = minute_ms;
+
+}  // namespace
+
+FeedKeeper::FeedKeeper(std::vector<Feed> feeds, std::filesystem::path folder, Fetch fetch,
+                       FindingStore& store, ContentFolder& contents, std::function<TimeMs()> wall_clock)
+    : feeds_(std::move(feeds)),
+      folder_(std::move(folder)),
+      fetch_(std::move(fetch)),
+      store_(store),
+      contents_(contents),
+      wall_clock_(std::move(wall_clock)) {}
+
+Result<void> FeedKeeper::publish() {
+  const auto cache = FeedCache::open(folder_);
+  if (!cache) return std::unexpected(cache.error());
+  std::vector<KeptList> lists;
+  for (FeedList& list : feed_lists(feeds_, *cache)) {
+    const auto content = cache->content(*cache->find(list.config.name));
+    if (!content) {
+      spdlog::error("feed {} left out: {}", list.config.name, content.error().message());
+      continue;
+    }
+    if (const auto kept = contents_.keep(*content); !kept) return std::unexpected(kept.error());
+    lists.push_back({std::move(list.config), std::move(list.sha256)});
+  }
+  return publish_feeds(store_, lists);
+}
+
+Result<void> FeedKeeper::turn() {
+  const auto cache = FeedCache::open(folder_);
+  if (!cache) return std::unexpected(cache.error());
+  std::vector<Feed> fetched;
+  for (const Feed& feed : feeds_) {
+    if (cache->find(feed.name) != nullptr) fetched.push_back(feed);
+  }
+  const auto reports = update_feeds(fetched, folder_, fetch_, wall_clock_(), false);
+  // Somebody runs `picket intel update` just now: its copies are there at the next look.
+  if (!reports && reports.error().kind != ErrorKind::conflict) return std::unexpected(reports.error());
+  if (reports) {
+    for (const FeedReport& report : *reports) {
+      if (report.outcome == FeedOutcome::failed) spdlog::warn("feed {}: {}", report.name, report.detail);
+    }
+  }
+  return publish();
+}
+
+void FeedKeeper::run(const std::stop_token& stop) {
+  TimeMs looked_at = 0;
+  while (!stop.stop_requested()) {
+    if (const TimeMs now = wall_clock_(); now - looked_at >= look_interval) {
+      looked_at = now;
+      if (const auto done = turn(); !done) spdlog::error("feeds: {}", done.error().message());
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+}
+
+}  // namespace picket
