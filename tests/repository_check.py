@@ -34,6 +34,7 @@ PARSERS = {
     "src/api/router.cpp": "api_request", "src/store/criteria.cpp": "criteria", "src/store/page_token.cpp": "page_token",
     "src/rules/sigma.cpp": "sigma", "src/rules/sigma_condition.cpp": "sigma", "src/rules/sigma_values.cpp": "sigma",
     "src/aws/s3.cpp": "s3_url",
+    "src/rules/condition.cpp": "condition", "src/rules/json_functions.cpp": "condition",
     "src/state/facts.cpp": "facts", "src/state/inventory_import.cpp": "facts", "src/state/bucket_policy.cpp": "facts",
 }
 # A source file whose name says that it parses or decodes must be in the table above or begin one of these.
@@ -88,9 +89,19 @@ def check_catalog(root, fault):
         fault("src/detectors/catalog.def", f"{name} stands there twice")
 
 
+def check_custom_rules(root, fault):
+    names = re.findall(r'^name = "(\w+)"$', (root / "data/rules/custom_detection_rules.toml").read_text(), re.M)
+    cases = root / "src/rules/custom_detection_rules"
+    for name in names:
+        check_cases(cases, name, fault)
+    for folder in cases.iterdir():
+        if folder.name not in names:
+            fault(folder.relative_to(root), "is of no custom detection rule")
+
+
 def check_cases(folder, path, fault):
     cases = folder / path
-    place = f"src/detectors/{path}"
+    place = f"{folder.relative_to(folder.parents[1])}/{path}"
     if not cases.is_dir():
         return fault(place, "has no folder of cases")
     names = sorted(entry.name for entry in cases.iterdir())
@@ -245,6 +256,7 @@ def main():
     fault = Faults()
     files = tracked(root)
     check_catalog(root, fault)
+    check_custom_rules(root, fault)
     check_fuzz_targets(root, fault)
     check_folders(root, fault)
     check_words(root, files, fault)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes docs/detectors.md and docs/attack_coverage.md from what the binary says of its detectors.
+"""Writes docs/detectors.md and docs/attack_coverage.md from what the binary says of its detectors, and the rules of
+docs/custom-rules.md from their catalogue.
 
     generate_docs.py --picket BINARY [--check] ROOT
 """
@@ -8,6 +9,10 @@ import json
 import pathlib
 import subprocess
 import sys
+
+import tomllib
+
+RULES_HEADING = "## The rules\n"
 
 
 def page(detectors):
@@ -73,6 +78,20 @@ def coverage(detectors, root):
     return "\n".join([*lines, "", "## Blind spots of each detector", "", *sorted(blind), ""])
 
 
+def rules_page(page, rules):
+    """The page with its last section, the rules, written anew."""
+    lines = [page[:page.index(RULES_HEADING)] + RULES_HEADING]
+    for rule in sorted(rules, key=lambda rule: rule["name"]):
+        severity = rule["severity"].lower()
+        if "severity_denied" in rule:
+            severity += f", denied {rule['severity_denied'].lower()}"
+        lines += [f"### {rule['name']}", "", rule["description"], "",
+                  f"`{rule['type']}`, {severity}; {rule['tactic']['name']}, {rule['technique']['name']} "
+                  f"({rule['technique']['id']}); version {rule['version']}.", "",
+                  "```sql", rule["expression"], "```", "", f"Cannot see: {rule['blind_spots']}", ""]
+    return "\n".join(lines)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--picket", required=True)
@@ -81,15 +100,18 @@ def main():
     arguments = parser.parse_args()
     answer = subprocess.run([arguments.picket, "detectors", "--format", "json"], capture_output=True, check=True)
     detectors = json.loads(answer.stdout)
+    catalogue = tomllib.loads((arguments.root / "data/rules/custom_detection_rules.toml").read_text())
+    docs = arguments.root / "docs"
+    pages = {docs / "detectors.md": page(detectors), docs / "attack_coverage.md": coverage(detectors, arguments.root),
+             docs / "custom-rules.md": rules_page((docs / "custom-rules.md").read_text(), catalogue["rule"])}
     stale = []
-    for name, text in (("detectors.md", page(detectors)), ("attack_coverage.md", coverage(detectors, arguments.root))):
-        path = arguments.root / "docs" / name
+    for path, text in pages.items():
         if not arguments.check:
             path.write_text(text)
         elif not path.exists() or path.read_text() != text:
-            stale.append(name)
+            stale.append(f"docs/{path.name}")
     if stale:
-        sys.exit(f"docs/{' and '.join(stale)} not current: tools/generate_docs.py --picket BINARY .")
+        sys.exit(f"not current: {', '.join(stale)}; tools/generate_docs.py --picket BINARY .")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 #include "api/handlers.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 
@@ -18,6 +16,8 @@ constexpr std::array rows{
     Row{"AcceptAdministratorInvitation", accept_administrator_invitation},
     Row{"AcceptInvitation", accept_invitation},
     Row{"ArchiveFindings", archive_findings},
+    Row{"CreateCustomDetectionRuleAssociation", create_custom_detection_rule_association},
+    Row{"CreateCustomDetectionRuleOrgConfiguration", create_custom_detection_rule_org_configuration},
     Row{"CreateDetector", create_detector},
     Row{"CreateFilter", create_filter},
     Row{"CreateIPSet", create_ip_set},
@@ -30,6 +30,8 @@ constexpr std::array rows{
     Row{"CreateThreatIntelSet", create_threat_intel_set},
     Row{"CreateTrustedEntitySet", create_trusted_entity_set},
     Row{"DeclineInvitations", decline_invitations},
+    Row{"DeleteCustomDetectionRuleAssociation", delete_custom_detection_rule_association},
+    Row{"DeleteCustomDetectionRuleOrgConfiguration", delete_custom_detection_rule_org_configuration},
     Row{"DeleteDetector", delete_detector},
     Row{"DeleteFilter", delete_filter},
     Row{"DeleteIPSet", delete_ip_set},
@@ -50,6 +52,9 @@ constexpr std::array rows{
     Row{"EnableOrganizationAdminAccount", enable_organization_admin_account},
     Row{"GetAdministratorAccount", get_administrator_account},
     Row{"GetCoverageStatistics", get_coverage_statistics},
+    Row{"GetCustomDetectionRule", get_custom_detection_rule},
+    Row{"GetCustomDetectionRuleAssociation", get_custom_detection_rule_association},
+    Row{"GetCustomDetectionRuleOrgConfiguration", get_custom_detection_rule_org_configuration},
     Row{"GetDetector", get_detector},
     Row{"GetFilter", get_filter},
     Row{"GetFindings", get_findings},
@@ -71,6 +76,9 @@ constexpr std::array rows{
     Row{"GetUsageStatistics", get_usage_statistics},
     Row{"InviteMembers", invite_members},
     Row{"ListCoverage", list_coverage},
+    Row{"ListCustomDetectionRuleAssociations", list_custom_detection_rule_associations},
+    Row{"ListCustomDetectionRuleOrgConfigurations", list_custom_detection_rule_org_configurations},
+    Row{"ListCustomDetectionRules", list_custom_detection_rules},
     Row{"ListDetectors", list_detectors},
     Row{"ListFilters", list_filters},
     Row{"ListFindings", list_findings},
@@ -94,6 +102,8 @@ constexpr std::array rows{
     Row{"TagResource", tag_resource},
     Row{"UnarchiveFindings", unarchive_findings},
     Row{"UntagResource", untag_resource},
+    Row{"UpdateCustomDetectionRuleAssociation", update_custom_detection_rule_association},
+    Row{"UpdateCustomDetectionRuleOrgConfiguration", update_custom_detection_rule_org_configuration},
     Row{"UpdateDetector", update_detector},
     Row{"UpdateFilter", update_filter},
     Row{"UpdateFindingsFeedback", update_findings_feedback},
@@ -112,12 +122,7 @@ constexpr std::array rows{
 
 Handler handler_of(std::string_view operation) {
   const auto found = std::ranges::find(rows, operation, &Row::operation);
-  return found == rows.end() ? not_served_yet : found->handler;
-}
-
-Answer not_served_yet(Call& call) {
-  return unsupported(fmt::format(
-      "The request is rejected because this version of picket does not serve {} yet.", call.operation.name));
+  return found == rows.end() ? nullptr : found->handler;
 }
 
 }  // namespace picket::api

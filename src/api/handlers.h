@@ -1,5 +1,4 @@
-// The operations this version serves, one function each. Every other one of the tables is routed,
-// authenticated and validated too, and answered with not_served_yet.
+// The operations, one function each.
 #pragma once
 
 #include "api/call.h"
@@ -113,8 +112,20 @@ Answer get_investigation(Call& call);
 Answer list_investigations(Call& call);
 Answer list_investigation_records(Call& call);
 
-Answer not_served_yet(Call& call);
+Answer list_custom_detection_rules(Call& call);
+Answer get_custom_detection_rule(Call& call);
+Answer create_custom_detection_rule_association(Call& call);
+Answer get_custom_detection_rule_association(Call& call);
+Answer update_custom_detection_rule_association(Call& call);
+Answer delete_custom_detection_rule_association(Call& call);
+Answer create_custom_detection_rule_org_configuration(Call& call);
+Answer get_custom_detection_rule_org_configuration(Call& call);
+Answer update_custom_detection_rule_org_configuration(Call& call);
+Answer delete_custom_detection_rule_org_configuration(Call& call);
+Answer list_custom_detection_rule_associations(Call& call);
+Answer list_custom_detection_rule_org_configurations(Call& call);
 
+// nullptr for what is no operation.
 Handler handler_of(std::string_view operation);
 
 }  // namespace picket::api

@@ -1,10 +1,16 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "base/json_writer.h"
 #include "cli/commands.h"
+#include "config/config.h"
 #include "detectors/catalog.h"
+#include "pipeline/setup.h"
+#include "rules/custom_detection_rules.h"
+#include "rules/rule_set.h"
 
 namespace picket::cli {
 
@@ -57,7 +63,9 @@ int run_detectors(const std::string& wanted, const std::string& format, const st
     fmt::print(stderr, "picket: {}\n", loaded.error().message());
     return exit_usage;
   }
-  const rules::RuleSet rules(std::move(loaded->rules), all_detectors());
+  std::vector<rules::Rule> all_rules = rules::custom_rules();
+  std::ranges::move(loaded->rules, std::back_inserter(all_rules));
+  const rules::RuleSet rules(std::move(all_rules), all_detectors());
   std::string text;
   JsonWriter json(text);
   json.begin_array();

@@ -166,6 +166,7 @@ void print_rules(const rules::RuleSet& rules, const Engine& engine,
   fmt::print(stderr, "\n{:>9} {:>9}  {}\n", "RECORDS", "FINDINGS", "RULE");
   for (std::size_t i = 0; i < rules.rules().size(); ++i) {
     const rules::Rule& rule = rules.rules()[i];
+    if (rule.origin != Origin::rule) continue;
     const auto& found = raised[&rule];
     const std::string records = rule.correlation ? "-" : std::to_string(rules.matches(i));
     fmt::print(stderr, "{:>9} {:>9}  {} ({})\n", records, found.size(), printable(rule.title),

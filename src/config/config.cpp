@@ -310,6 +310,11 @@ Result<Config> parse_config(std::string_view text, const std::string& origin) {
       table.duration("dns", config.lateness_dns);
       table.duration("k8saudit", config.lateness_k8saudit);
     });
+    top.table("custom_rules", [&](Table& table) {
+      if (table.find("live") != nullptr) config.custom_rules_live.clear();
+      table.texts("live", config.custom_rules_live);
+      table.texts("dry_run", config.custom_rules_dry_run);
+    });
     top.table("retention", [&](Table& table) {
       table.duration("findings", config.retention);
       table.duration("audit_log", config.audit_retention);

@@ -81,8 +81,12 @@ struct Config {
   std::vector<std::string> inventory;        // [inventory] files: describe-* output
   TimeMs lateness_cloudtrail = 60 * minute_ms, lateness_vpcflow = 30 * minute_ms;  // [lateness], durations
   TimeMs lateness_dns = 15 * minute_ms, lateness_k8saudit = 15 * minute_ms;
-  TimeMs retention = 90 * day_ms;             // [retention] findings
-  TimeMs audit_retention = 90 * day_ms;       // [retention] audit_log
+  TimeMs retention = 90 * day_ms;        // [retention] findings
+  TimeMs audit_retention = 90 * day_ms;  // [retention] audit_log
+  // [custom_rules]: AWS's custom detection rules that hold where nobody decided through the API, by name or
+  // "*"
+  std::vector<std::string> custom_rules_live = {"*"};
+  std::vector<std::string> custom_rules_dry_run;
   bool auto_detectors = true;                 // [api] auto_detectors
   bool audit_log = true;                      // [api] audit_log
   std::string master_key_file;                // [api] master_key_file; empty = in the data directory

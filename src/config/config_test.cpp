@@ -31,6 +31,9 @@ match = "exact"
 databases = ["city.mmdb"]
 [lateness]
 cloudtrail = "90 min"
+[custom_rules]
+live = ["IAMAccessKeyCreated"]
+dry_run = ["VPCFlowLogsDeleted"]
 [retention]
 findings = "30 d"
 [api]
@@ -41,6 +44,8 @@ threads = 3
                                    "test.toml");
   ASSERT_TRUE(config) << config.error().message();
   EXPECT_EQ(config->rules, (std::vector<std::string>{"rules/ours", "rules/bought.yml"}));
+  EXPECT_EQ(config->custom_rules_live, std::vector<std::string>{"IAMAccessKeyCreated"});
+  EXPECT_EQ(config->custom_rules_dry_run, std::vector<std::string>{"VPCFlowLogsDeleted"});
   EXPECT_EQ(config->organization_id, "o-example");
   EXPECT_EQ(config->sources.at(0).kind, LogKind::dns);
   EXPECT_EQ(config->sources.at(0).name, "/logs");

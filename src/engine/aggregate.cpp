@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/rule_modes.h"
+
 namespace picket {
 
 namespace {
@@ -87,6 +89,10 @@ void Activity::merge(const Activity& other) {
     if (at == intel.end() || *at != hit) intel.insert(at, hit);
   }
   if (intel.size() > intel_max) intel.resize(intel_max);
+  for (const auto& [detector, signal] : other.signals) {
+    const auto [at, fresh] = signals.try_emplace(detector, signal);
+    if (!fresh) at->second.merge(signal);
+  }
 }
 
 bool Activity::rename(const ProofRecord& copy) {
@@ -105,6 +111,22 @@ std::string Aggregator::base_of(const Detection& detection) const {
     base += *part;
   }
   return base;
+}
+
+void Aggregator::add(const Detection& detection) {
+  Activity activity(detection);
+  if (holds_by_association(*detectors_[detection.detector])) {
+    activity.signals[detection.detector] = {
+        .count = detection.count,
+        .first = detection.first.time,
+        .last = detection.last.time,
+        .severity = detection.severity,
+        .event_id = detection.last.event_id,
+        .call = detection.subject.api_call.value_or(ApiCall{}),
+        .remote_ip = detection.subject.remote_ip,
+    };
+  }
+  add(activity);
 }
 
 void Aggregator::add(const Activity& activity) {

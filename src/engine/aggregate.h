@@ -13,6 +13,7 @@
 #include "base/archive.h"
 #include "base/hash.h"
 #include "engine/detector.h"
+#include "finding/signal.h"
 #include "finding/subject.h"
 
 namespace picket {
@@ -43,7 +44,8 @@ struct Activity {
   Detection latest;     // of the latest record
   double severity = 0;  // the highest
   ProofRecord first, last;
-  std::vector<IntelEvidence> intel;  // sorted, distinct, at most intel_max
+  std::vector<IntelEvidence> intel;         // sorted, distinct, at most intel_max
+  std::map<std::uint16_t, Signal> signals;  // by detector, of custom detection rules
 
   static constexpr std::size_t intel_max = 10;
   explicit Activity(Detection detection);
@@ -52,7 +54,7 @@ struct Activity {
   bool rename(const ProofRecord& copy);
   template <class Ar>
   void io(Ar& ar) {
-    ar(count, proof, latest, severity, first, last, intel);
+    ar(count, proof, latest, severity, first, last, intel, signals);
   }
 };
 
@@ -72,7 +74,7 @@ class Aggregator {
   explicit Aggregator(std::span<const Detector* const> detectors) : detectors_(detectors) {}
 
   // Of a single record, or of a closed window: counted once for good.
-  void add(const Detection& detection) { add(Activity(detection)); }
+  void add(const Detection& detection);
   void add(const Activity& activity);
   // Of a record that was delivered before: changes at most which object the proof names; whether it did.
   bool add_copy(const Detection& copy);

@@ -50,6 +50,7 @@ Engine::Engine(std::span<const Detector* const> detectors, std::shared_ptr<const
 
 Engine::~Engine() = default;
 
+void Engine::use_rule_modes(std::shared_ptr<const RuleModes> modes) { modes_ = std::move(modes); }
 void Engine::use_intel(std::shared_ptr<const IntelIndex> intel) { intel_ = std::move(intel); }
 
 EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const PendingBounds& pending) {
@@ -57,7 +58,7 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
   remember_keys(objects);
   claim_minutes(objects);
   const EpochTables tables{detectors_,     &triggers_, intel_.get(), watermark_,
-                           limits_.filter, &claims_,   rules_.get()};
+                           limits_.filter, &claims_,   rules_.get(), modes_.get()};
   std::vector<ObjectOutput> object_outputs(objects.size());
   for (WorkerOutput& output : outputs_) output.clear();
 
@@ -95,7 +96,12 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
         // object.
         if (item.detection->first.event_id.empty()) continue;
         item.detection->count = 0;
-        copies.push_back(std::move(*item.detection));
+        if (!item.dry_run) copies.push_back(std::move(*item.detection));
+      } else if (item.dry_run) {
+        const Subject& subject = item.detection->subject;
+        if (admit(*item.detection))
+          ++dry_run_counts_[{std::string(detectors_[item.detection->detector]->name), subject.account,
+                             subject.region}];
       } else if (admit(*item.detection)) {
         keep_key(*item.detection);
         aggregator_.add(*item.detection);
@@ -402,8 +408,8 @@ std::string Engine::object_key(std::uint64_t object) const {
 std::string Engine::save() const {
   std::string state;
   Writer out(state);
-  out(epoch_, streams_, watermark_, ledger_, usage_, evictions_, left_out_, places_, kept_keys_, recent_keys_,
-      recent_order_, static_cast<std::uint64_t>(recent_next_));
+  out(epoch_, streams_, watermark_, ledger_, usage_, evictions_, left_out_, dry_run_counts_, places_,
+      kept_keys_, recent_keys_, recent_order_, static_cast<std::uint64_t>(recent_next_));
   for (const IdentityShard& shard : identities_) shard.save(out);
   for (const Partition& partition : partitions_) partition.save(out);
   aggregator_.save(out);
@@ -436,8 +442,8 @@ Result<void> Engine::load(std::string_view bytes) {
   if (ZSTD_isError(got) || got != size) return fail(ErrorKind::invalid, "the snapshot is damaged");
   Reader in(state);
   std::uint64_t next = 0;
-  in(epoch_, streams_, watermark_, ledger_, usage_, evictions_, left_out_, places_, kept_keys_, recent_keys_,
-     recent_order_, next);
+  in(epoch_, streams_, watermark_, ledger_, usage_, evictions_, left_out_, dry_run_counts_, places_,
+     kept_keys_, recent_keys_, recent_order_, next);
   recent_next_ = next;
   for (IdentityShard& shard : identities_) shard.load(in);
   for (Partition& partition : partitions_) partition.load(in, detectors_);

@@ -113,6 +113,8 @@ class Engine {
   void announce(const ObjectInfo& info) { claims_.note(info.account, info.region, flow_log_id(info.key)); }
   // Control record: nothing older than `time` will come on the streams (of `stream`, or of all when empty).
   void release(const std::string& stream, TimeMs time);
+  // Control record: other modes of rules from the next epoch on.
+  void use_rule_modes(std::shared_ptr<const RuleModes> modes);
   // Control record: other indicators from the next epoch on.
   void use_intel(std::shared_ptr<const IntelIndex> intel);
   // Where rows wait that memory has no room for; otherwise the system's folder for large temporary files.
@@ -128,6 +130,8 @@ class Engine {
   const Usage& usage() const { return usage_; }
   const EvictionCounts& evictions() const { return evictions_; }
   const LeftOut& left_out() const { return left_out_; }
+  // Records that rules in DRY_RUN would have raised something for.
+  const DryRunCounts& dry_run_counts() const { return dry_run_counts_; }
   // Accounts and Regions whose logs were read, as their objects' keys or sources name them, with the first
   // event.
   const std::map<std::pair<std::string, std::string>, TimeMs>& places() const { return places_; }
@@ -163,6 +167,7 @@ class Engine {
   std::span<const Detector* const> detectors_;
   std::shared_ptr<const IntelIndex> intel_;
   const std::shared_ptr<const RecordMatcher> rules_;
+  std::shared_ptr<const RuleModes> modes_ = std::make_shared<const RuleModes>();
   const Lateness lateness_;
   const EngineLimits limits_;
   TriggerIndex triggers_;
@@ -182,6 +187,7 @@ class Engine {
   Usage usage_;
   EvictionCounts evictions_;
   LeftOut left_out_;
+  DryRunCounts dry_run_counts_;
   std::map<std::pair<std::string, std::string>, TimeMs> places_;
   // Names of objects: recent ones, and for good those a finding's proof points at.
   std::map<std::uint64_t, std::string> kept_keys_;

@@ -88,6 +88,7 @@ Detection ObjectRun::make_detection(std::uint16_t detector, Evidence evidence, S
   const FindingType& type = literal.types[evidence.type];
   detection.severity = evidence.severity_of(number_of(type.severity));
   detection.signal = evidence.signal;
+  if (holds_by_association(literal)) subject.action = ActionKind::none;  // Told by its sequence instead.
   if (subject.account.empty()) subject.account = info_.account;
   if (subject.region.empty()) subject.region = info_.region;
   apply_type(type, subject);
@@ -124,7 +125,7 @@ bool ObjectRun::is_ordered(std::uint16_t detector) const {
 }
 
 void ObjectRun::raise(const CloudTrailEvent& event, std::uint64_t position, std::uint16_t detector,
-                      Evidence evidence, std::span<const IntelHit> hits) {
+                      Evidence evidence, std::span<const IntelHit> hits, bool dry_run) {
   const ProofRecord record{event.event_time, object_, records_before_ + position,
                            std::string(event.event_id)};
   if (is_ordered(detector)) {
@@ -136,7 +137,15 @@ void ObjectRun::raise(const CloudTrailEvent& event, std::uint64_t position, std:
   out_.pending.push_back(
       {std::make_unique<Detection>(make_detection(detector, std::move(evidence),
                                                   subject_of(event, ResourceKind::access_key), record, hits)),
-       object_index_, position});
+       object_index_, position, dry_run});
+}
+
+RuleMode ObjectRun::mode_of(std::uint16_t detector, const CloudTrailEvent& event) const {
+  const Detector& rule = *tables_.detectors[detector];
+  if (!holds_by_association(rule)) return RuleMode::live;
+  return tables_.modes->of(rule.name,
+                           event.recipient_account_id.empty() ? info_.account : event.recipient_account_id,
+                           event.aws_region.empty() ? info_.region : event.aws_region, event.event_time);
 }
 
 void ObjectRun::raise(const AuditEvent& event, std::uint64_t position, std::uint16_t detector,
@@ -232,8 +241,11 @@ void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t positi
       if (any_listed(context.hits, listed.categories)) run(listed.detector, context, context.hits);
     }
   }
-  for (RuleHit& hit : rule_hits(LogKind::cloudtrail, event))
-    raise(event, position, hit.detector, std::move(hit.evidence), {});
+  for (RuleHit& hit : rule_hits(LogKind::cloudtrail, event)) {
+    const RuleMode mode = mode_of(hit.detector, event);
+    if (mode == RuleMode::off) continue;
+    raise(event, position, hit.detector, std::move(hit.evidence), {}, mode == RuleMode::dry_run);
+  }
 }
 
 void ObjectRun::sight(const FlowRecord& flow) {

@@ -17,6 +17,7 @@
 #include "engine/flow_claims.h"
 #include "engine/ordered_row.h"
 #include "engine/record_matcher.h"
+#include "engine/rule_modes.h"
 #include "engine/trigger_index.h"
 #include "enrich/intel.h"
 #include "ledger/object_ledger.h"
@@ -62,6 +63,7 @@ struct PendingDetection {
   std::unique_ptr<Detection> detection;  // a kilobyte: moved about by pointer
   std::uint32_t object_index = 0;
   std::uint64_t position = 0;
+  bool dry_run = false;  // only counted
 };
 struct PendingRow {
   OrderedRow row;
@@ -116,6 +118,7 @@ struct EpochTables {
   RecordFilter filter;
   const FlowClaims* claims = nullptr;
   const RecordMatcher* rules = nullptr;  // may be absent
+  const RuleModes* modes = nullptr;
 };
 
 class ObjectRun final : public EventSink {
@@ -150,7 +153,7 @@ class ObjectRun final : public EventSink {
                            const ProofRecord& record, std::span<const IntelHit> hits) const;
   void fold(Detection detection);
   void raise(const CloudTrailEvent& event, std::uint64_t position, std::uint16_t detector, Evidence evidence,
-             std::span<const IntelHit> hits);
+             std::span<const IntelHit> hits, bool dry_run = false);
   void raise(const AuditEvent& event, std::uint64_t position, std::uint16_t detector, Evidence evidence,
              std::span<const IntelHit> hits);
   void raise(const FlowRecord& flow, std::uint16_t detector, Evidence evidence);
@@ -159,6 +162,7 @@ class ObjectRun final : public EventSink {
   bool is_ordered(std::uint16_t detector) const;
   void keep(std::uint16_t detector, Evidence evidence, Subject subject, const ProofRecord& record,
             std::uint64_t position, std::span<const IntelHit> hits);
+  RuleMode mode_of(std::uint16_t detector, const CloudTrailEvent& event) const;
   // What the rules say of a record, in hits_.
   template <class Event>
   std::span<RuleHit> rule_hits(LogKind log, const Event& event);

@@ -9,6 +9,7 @@
 
 #include "base/json_writer.h"
 #include "finding/detector_id.h"
+#include "finding/sequence.h"
 
 namespace picket {
 namespace {
@@ -120,6 +121,8 @@ class Renderer {
     json_.member("arn", "arn:" + std::string(partition) + ":guardduty:" + subject_.region + ':' +
                             subject_.account + ":detector/" + detector_id + "/finding/" + finding_.id);
     json_.member("type", finding_.type);
+    if (!finding_.custom_detection_rule_name.empty())
+      json_.member("customDetectionRuleName", finding_.custom_detection_rule_name);
     resource();
     json_.key("service");
     json_.begin_object();
@@ -129,6 +132,7 @@ class Renderer {
     json_.member("resourceRole", subject_.role == ResourceRole::actor ? "ACTOR" : "TARGET");
     additional_info();
     evidence();
+    if (!finding_.signals.empty()) write_sequence(json_, finding_, details_);
     json_.member("eventFirstSeen", format_time(finding_.first));
     json_.member("eventLastSeen", format_time(finding_.last));
     json_.member("count", finding_.count);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "finding/details.h"
+#include "finding/signal.h"
 #include "finding/subject.h"
 
 namespace picket {
@@ -18,6 +19,13 @@ struct DocumentRecord {
   std::uint64_t position = 0;
   std::string event_id;  // empty when the vendor gave none
   TimeMs time = 0;
+};
+
+// One rule's part in the finding, told under service.detection.sequence.
+struct DocumentSignal {
+  std::string name, description;
+  std::string tactic, technique;  // ATT&CK names
+  Signal signal;
 };
 
 struct FindingDocument {
@@ -34,6 +42,8 @@ struct FindingDocument {
   TimeMs created = 0, updated = 0, first = 0, last = 0;
   std::vector<DocumentRecord> proof;
   std::uint64_t records_total = 0;
+  std::string custom_detection_rule_name;  // of the latest record; empty: no custom detection rule raised it
+  std::vector<DocumentSignal> signals;     // of custom detection rules, in order of their first record
 };
 
 enum class DocumentForm : std::uint8_t {

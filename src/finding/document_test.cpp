@@ -201,6 +201,27 @@ Subject kubernetes_subject() {
   return subject;
 }
 
+// Two custom detection rules told of one principal.
+FindingDocument rule_finding() {
+  Subject subject = api_call_subject();
+  subject.action = ActionKind::none;
+  FindingDocument finding = finding_of(subject);
+  finding.custom_detection_rule_name = "VPCFlowLogsDeleted";
+  Signal signal{.count = 2,
+                .first = moment - 5000,
+                .last = moment,
+                .severity = 8,
+                .event_id = "e-1",
+                .call = *subject.api_call,
+                .remote_ip = subject.remote_ip};
+  finding.signals.push_back(
+      {"VPCFlowLogsDeleted", "A flow log was deleted.", "Defense Impairment", "Impair Defenses", signal});
+  signal.remote_ip.reset();
+  finding.signals.push_back(
+      {"IAMAccessKeyCreated", "A key was created.", "Persistence", "Account Manipulation", signal});
+  return finding;
+}
+
 std::vector<FindingDocument> one_of_each() {
   std::vector<FindingDocument> findings;
   for (Subject subject :
@@ -211,6 +232,7 @@ std::vector<FindingDocument> one_of_each() {
   probe.action = ActionKind::port_probe;
   findings.push_back(finding_of(probe));
   findings.back().evidence = {{"ports_sample", "22, 443"}};
+  findings.push_back(rule_finding());
   Subject service = api_call_subject();
   service.remote_ip.reset();
   service.api_call->caller_domain = "cloudformation.amazonaws.com";
@@ -321,6 +343,22 @@ TEST(DocumentTest, every_kind_of_finding_fits_the_api_model) {
       EXPECT_EQ(model.wrong(*document.root(), "Finding"), "") << simdjson::minify(*document.root());
     }
   }
+}
+
+TEST(DocumentTest, rules_are_told_as_a_sequence) {
+  const JsonDocument document(render(rule_finding(), EverythingKnown(), DocumentForm::api));
+  const auto text = [&](std::string_view path) { return scalar_text(document.at(path).value()).value(); };
+  EXPECT_EQ(text("customDetectionRuleName"), "VPCFlowLogsDeleted");
+  EXPECT_FALSE(document.at("service.action"));
+  const std::string sequence = "service.detection.sequence.";
+  EXPECT_EQ(text(sequence + "actors.0.user.name"), "mallory");
+  EXPECT_EQ(text(sequence + "endpoints.0.location.country"), "South Korea");
+  EXPECT_EQ(text(sequence + "signals.0.name"), "VPCFlowLogsDeleted");
+  EXPECT_EQ(text(sequence + "signals.0.endpointIds.0"), "198.51.100.7");
+  EXPECT_EQ(text(sequence + "signals.0.activities.0.api.error"), "AccessDenied");
+  EXPECT_EQ(text(sequence + "signals.1.name"), "IAMAccessKeyCreated");
+  EXPECT_FALSE(document.at(sequence + "signals.1.endpointIds"));
+  EXPECT_EQ(text(sequence + "sequenceIndicators.0.values.1"), "Persistence");
 }
 
 TEST(DocumentTest, the_model_check_sees_what_is_wrong) {

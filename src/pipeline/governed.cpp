@@ -10,13 +10,14 @@ namespace picket {
 Result<GovernedAccounts> governed_accounts(FindingStore& store, std::string administrator_of_all) {
   auto loaded = Members::load(store);
   if (!loaded) return std::unexpected(loaded.error());
-  return [members = std::make_shared<const Members>(std::move(*loaded)),
-          all = std::move(administrator_of_all)](std::string_view account, std::string_view region) -> Accounts {
-    if (account == all) return std::nullopt;
-    std::vector<std::string> governed = members->associated(account, region);
-    governed.emplace_back(account);
-    return governed;
-  };
+  return
+      [members = std::make_shared<const Members>(std::move(*loaded)), all = std::move(administrator_of_all)](
+          std::string_view account, std::string_view region) -> Accounts {
+        if (account == all) return std::nullopt;
+        std::vector<std::string> governed = members->associated(account, region);
+        governed.emplace_back(account);
+        return governed;
+      };
 }
 
 bool holds(const Accounts& accounts, std::string_view account) {

@@ -8,6 +8,7 @@
 #include <limits>
 #include <thread>
 
+#include "pipeline/rule_controls.h"
 #include "store/publishing.h"
 
 namespace picket {
@@ -43,6 +44,14 @@ Live::Live(LiveSettings settings, Setup& setup, FindingStore& store, ContentFold
       {.name = "detectors",
        .wanted = [this] { return disabled_detectors(store_); },
        .take_effect = [this](const std::string& body) { return writer_.use_disabled_detectors(body); }});
+  controls_.add({.name = "custom_rules",
+                 .wanted = [this] { return custom_rule_state(store_); },
+                 .take_effect = [this](const std::string& body) -> Result<void> {
+                   RuleModes modes = setup_.rule_modes;
+                   if (auto used = use_custom_rule_state(body, modes); !used) return used;
+                   setup_.engine->use_rule_modes(std::make_shared<const RuleModes>(std::move(modes)));
+                   return {};
+                 }});
   controls_.add({.name = "filters",
                  .wanted = [this]() -> Result<std::string> {
                    const auto governed = governed_accounts(store_, settings_.administrator_of_all);
@@ -50,14 +59,13 @@ Live::Live(LiveSettings settings, Setup& setup, FindingStore& store, ContentFold
                    return filters_body(store_, *governed);
                  },
                  .take_effect = [this](const std::string& body) { return use_filters(body); }});
-  controls_.add(
-      {.name = "lists",
-       .wanted = [this]() -> Result<std::string> {
-         const auto governed = governed_accounts(store_, settings_.administrator_of_all);
-         if (!governed) return std::unexpected(governed.error());
-         return lists_body(store_, settings_.builtin_lists, kept_lists_, *governed);
-       },
-       .take_effect = [this](const std::string& body) { return use_lists(body); }});
+  controls_.add({.name = "lists",
+                 .wanted = [this]() -> Result<std::string> {
+                   const auto governed = governed_accounts(store_, settings_.administrator_of_all);
+                   if (!governed) return std::unexpected(governed.error());
+                   return lists_body(store_, settings_.builtin_lists, kept_lists_, *governed);
+                 },
+                 .take_effect = [this](const std::string& body) { return use_lists(body); }});
 }
 
 Result<void> Live::note_settings() {
@@ -235,6 +243,9 @@ Result<void> Live::save_snapshot() {
   // What settings name but no record yet may be fetched a moment ago.
   std::set<std::string> wanted;
   for (const KeptList& list : kept_lists_) wanted.insert(list.sha256);
+  const auto feeds = published_feeds(store_);
+  if (!feeds) return std::unexpected(feeds.error());
+  for (const KeptList& feed : *feeds) wanted.insert(feed.sha256);
   for (const ListSetKind kind : list_set_kinds) {
     const auto sets = load_list_sets(store_, kind);
     if (!sets) return std::unexpected(sets.error());
@@ -252,6 +263,7 @@ void Live::publish(bool caught_up) {
   status_.ledger = setup_.engine->ledger();
   status_.evictions = setup_.engine->evictions();
   status_.left_out = setup_.engine->left_out();
+  status_.dry_run_counts = setup_.engine->dry_run_counts();
   status_.findings_withheld = writer_.withheld();
   status_.epoch = setup_.engine->epoch();
   status_.turns = turns_;
@@ -357,6 +369,13 @@ std::string Live::metrics() const {
                      now.left_out.not_an_instance);
   out += fmt::format("picket_detections_left_out_total{{why=\"detector_disabled\"}} {}\n",
                      now.findings_withheld);
+  head("picket_custom_rule_dry_run_matches_total", "counter",
+       "Records that custom detection rules in DRY_RUN would have raised something for.");
+  for (const auto& [key, count] : now.dry_run_counts) {
+    out += fmt::format(
+        "picket_custom_rule_dry_run_matches_total{{rule=\"{}\",account=\"{}\",region=\"{}\"}} {}\n", key.rule,
+        escape_label(key.account), escape_label(key.region), count);
+  }
   head("picket_evicted_total", "counter", "State evicted to stay within budgets.");
   out += fmt::format("picket_evicted_total{{what=\"identities\"}} {}\n", now.evictions.identities);
   out += fmt::format("picket_evicted_total{{what=\"ordered_rows\"}} {}\n", now.evictions.ordered_rows);

@@ -1,6 +1,10 @@
 #include "pipeline/render.h"
 
+#include <algorithm>
+#include <tuple>
+
 #include "engine/details.h"
+#include "rules/custom_detection_rules.h"
 
 namespace picket {
 
@@ -32,6 +36,14 @@ std::string Renderer::document(const AggregatedFinding& finding, DocumentForm fo
     out.proof.push_back({engine_.object_key(record.object), record.position, record.event_id, record.time});
   }
   out.records_total = activity.count;
+  if (holds_by_association(detector)) out.custom_detection_rule_name = detector.name;
+  for (const auto& [number, signal] : activity.signals) {
+    const auto* rule = rules::custom_detection_rule_named(engine_.detectors()[number]->name);
+    if (rule != nullptr)
+      out.signals.push_back({rule->name, rule->description, rule->tactic.name, rule->technique.name, signal});
+  }
+  std::ranges::sort(out.signals, {},
+                    [](const DocumentSignal& one) { return std::tie(one.signal.first, one.name); });
   return render(out, KnownDetails(engine_.facts(), geo_), form);
 }
 

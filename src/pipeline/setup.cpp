@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <iterator>
 #include <thread>
 
 #include "detectors/catalog.h"
 #include "pipeline/feeds.h"
+#include "pipeline/rule_controls.h"
+#include "rules/custom_detection_rules.h"
 #include "state/inventory_import.h"
 
 namespace picket {
@@ -116,6 +119,7 @@ Result<Setup> make_setup(const Config& config, const std::filesystem::path& feed
     if (!geo) return std::unexpected(geo.error());
     setup.geo = *geo;
   }
+  std::vector<rules::Rule> all_rules = rules::custom_rules();
   if (!config.rules.empty()) {
     auto loaded = load_rules(config.rules);
     if (!loaded) return std::unexpected(loaded.error());
@@ -123,8 +127,9 @@ Result<Setup> make_setup(const Config& config, const std::filesystem::path& feed
                                       loaded->files, loaded->refused.size()));
     for (const rules::RefusedRule& refused : loaded->refused)
       setup.notes.push_back(fmt::format("rule refused: {}: {}", refused.where, refused.reason));
-    setup.rules = std::make_shared<const rules::RuleSet>(std::move(loaded->rules), all_detectors());
+    std::ranges::move(loaded->rules, std::back_inserter(all_rules));
   }
+  setup.rules = std::make_shared<const rules::RuleSet>(std::move(all_rules), all_detectors());
   Lateness lateness;
   lateness.of = {config.lateness_cloudtrail, config.lateness_vpcflow, config.lateness_dns,
                  config.lateness_k8saudit};
@@ -134,8 +139,12 @@ Result<Setup> make_setup(const Config& config, const std::filesystem::path& feed
   limits.decode.object_bytes_max = config.object_bytes_max;
   limits.filter = filter;
   if (threads == 0) threads = config.threads == 0 ? default_threads() : config.threads;
-  setup.engine = std::make_unique<Engine>(setup.rules ? setup.rules->detectors() : all_detectors(),
-                                          intel->index, lateness, limits, threads, setup.rules);
+  auto modes = default_rule_modes(config);
+  if (!modes) return std::unexpected(modes.error());
+  setup.rule_modes = std::move(*modes);
+  setup.engine = std::make_unique<Engine>(setup.rules->detectors(), intel->index, lateness, limits, threads,
+                                          setup.rules);
+  setup.engine->use_rule_modes(std::make_shared<const RuleModes>(setup.rule_modes));
   if (setup.geo) {
     setup.engine->facts().use_places([geo = setup.geo](const IpAddress& ip) -> std::optional<GeoPlace> {
       const GeoInfo info = geo->find(ip);

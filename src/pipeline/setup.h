@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "config/config.h"
 #include "engine/engine.h"
+#include "engine/rule_modes.h"
 #include "enrich/aws_ranges.h"
 #include "enrich/geo.h"
 #include "enrich/intel.h"
@@ -20,11 +21,12 @@
 namespace picket {
 
 struct Setup {
-  std::shared_ptr<const rules::RuleSet> rules;  // nullptr without rules; outlives the engine
+  std::shared_ptr<const rules::RuleSet> rules;  // AWS's and the user's; outlives the engine
   std::unique_ptr<Engine> engine;
   std::shared_ptr<const GeoTable> geo;       // nullptr without databases
   std::vector<std::string> notes;            // what was loaded, and which entries of lists were set aside
   std::vector<IntelListConfig> intel_lists;  // of the configuration
+  RuleModes rule_modes;                      // of custom detection rules that the API says nothing about
 };
 
 struct LoadedIntel {

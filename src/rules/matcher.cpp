@@ -95,8 +95,9 @@ std::string longest_literal(std::string_view pieces) {
 }
 
 std::string identity(const FieldTest& test) {
-  std::string text = fmt::format("{}\x1f{}\x1f{}\x1f{}\x1f{}", test.field, static_cast<int>(test.kind),
-                                 test.cased, test.of_fields, fmt::ptr(test.judge));
+  std::string text =
+      fmt::format("{}\x1f{}\x1f{}\x1f{}\x1f{}\x1f{}\x1f{}", test.field, static_cast<int>(test.kind),
+                  test.cased, test.of_fields, test.none_of, fmt::ptr(test.function), test.argument);
   for (const std::string& value : test.values) text += '\x1f' + value;
   return text;
 }
@@ -202,7 +203,9 @@ struct CompiledPredicates::Test {
   std::vector<double> numbers;
   std::vector<IpPrefix> prefixes;
   std::vector<std::unique_ptr<re2::RE2>> expressions;
-  bool (*judge)(std::string_view) = nullptr;
+  bool none_of = false;
+  const ValueFunction* function = nullptr;
+  std::string argument;
   unsigned cost = 0;
 };
 
@@ -261,7 +264,9 @@ std::uint32_t CompiledPredicates::add_test(const FieldTest& test) {
   made.kind = test.kind;
   made.field = fields_.number_of(test.field);
   made.cased = test.cased;
-  made.judge = test.judge;
+  made.none_of = test.none_of;
+  made.function = test.function;
+  made.argument = test.argument;
   for (const std::string& value : test.values) {
     if (test.of_fields) {
       made.other_fields.push_back(fields_.number_of(value));
@@ -280,10 +285,10 @@ std::uint32_t CompiledPredicates::add_test(const FieldTest& test) {
   if (test.kind == Kind::equals && made.texts.size() >= set_min) {
     for (const std::string& text : made.texts) made.set.emplace(text, 0);
   }
-  made.cost =
-      (fields_.is_ready(made.field) ? 1U : 20U) + static_cast<unsigned>(test.values.size() / 8) +
-      (test.field.empty() ? 100U : 0U) +
-      (test.kind == Kind::regex || test.kind == Kind::wildcard || test.kind == Kind::holds ? 10U : 0U);
+  made.cost = (fields_.is_ready(made.field) ? 1U : 20U) + static_cast<unsigned>(test.values.size() / 8) +
+              (test.field.empty() ? 100U : 0U) +
+              (test.kind == Kind::regex || test.kind == Kind::wildcard ? 10U : 0U) +
+              (test.function != nullptr ? 100U : 0U);
   tests_.push_back(std::move(made));
   return known->second;
 }
@@ -334,7 +339,9 @@ std::vector<CompiledPredicates::Cover> CompiledPredicates::covers_of(const Predi
       break;
   }
   const FieldTest& test = predicate.test;
-  if (test.of_fields || test.values.empty() || test.values.size() > cover_max) return {};
+  if (test.of_fields || test.none_of || test.function != nullptr || test.values.empty() ||
+      test.values.size() > cover_max)
+    return {};
   Cover cover;
   for (const std::string& value : test.values) {
     Key key{fields_.number_of(test.field), false, {}};
@@ -486,29 +493,50 @@ bool CompiledPredicates::holds(std::uint32_t number, Scratch& scratch) const {
   }
   std::uint64_t& result = scratch.results[node.test];
   if (result >> 1U != scratch.record) {
-    const FieldValue* value = nullptr;
-    result = scratch.record << 1U | (passes(tests_[node.test], scratch, value) ? 1U : 0U);
+    result = scratch.record << 1U | (passes(tests_[node.test], scratch, nullptr) ? 1U : 0U);
   }
   return (result & 1U) != 0;
 }
 
-bool CompiledPredicates::passes(const Test& test, Scratch& scratch, const FieldValue*& passing) const {
+bool CompiledPredicates::passes(const Test& test, Scratch& scratch, std::string* passing) const {
   std::vector<FieldValue>& values = scratch.fields.values(test.field);
+  if (test.function != nullptr) return passes_made(test, values, scratch, passing);
   if (test.kind == Kind::absent) return values.empty();
-  if (values.empty() && test.kind == Kind::equals) {
+  if (values.empty() && test.kind == Kind::equals && !test.none_of) {
     // An absent field and an empty one are the same in AWS's logs.
     return std::find(test.texts.begin(), test.texts.end(), "") != test.texts.end();
   }
-  const auto any_text = [&](std::string_view text, auto&& accepts) {
-    return std::any_of(test.texts.begin(), test.texts.end(),
-                       [&](const std::string& wanted) { return accepts(text, std::string_view(wanted)); });
-  };
-  const auto compare = [&](std::string_view text, auto&& accepts) {
-    const auto number = number_of(text);
+  for (FieldValue& value : values) {
+    if (accepts(test, value, scratch) == test.none_of) continue;
+    if (passing != nullptr) *passing = value.text;
+    return true;
+  }
+  return false;
+}
+
+// The same for the values that the test's function makes.
+bool CompiledPredicates::passes_made(const Test& test, std::span<const FieldValue> values, Scratch& scratch,
+                                     std::string* passing) const {
+  for (const FieldValue& value : values) {
+    for (std::string& made : test.function->values(value.text, test.argument)) {
+      if (test.kind == Kind::absent) return false;
+      const std::string lower = test.cased ? std::string() : lower_case(made);
+      FieldValue one{.text = made, .lower = lower};
+      if (accepts(test, one, scratch) == test.none_of) continue;
+      if (passing != nullptr) *passing = std::move(made);
+      return true;
+    }
+  }
+  return test.kind == Kind::absent;
+}
+
+bool CompiledPredicates::accepts(const Test& test, FieldValue& value, Scratch& scratch) const {
+  const auto compare = [&](auto&& holds) {
+    const auto number = number_of(value.text);
     return number && std::any_of(test.numbers.begin(), test.numbers.end(),
-                                 [&](double wanted) { return accepts(*number, wanted); });
+                                 [&](double wanted) { return holds(*number, wanted); });
   };
-  const auto accepts = [&](std::string_view text, std::string_view wanted) {
+  const auto text_accepts = [&](std::string_view text, std::string_view wanted) {
     switch (test.kind) {
       case Kind::contains:
         return contains(text, wanted);
@@ -522,63 +550,48 @@ bool CompiledPredicates::passes(const Test& test, Scratch& scratch, const FieldV
         return text == wanted;
     }
   };
-  for (FieldValue& value : values) {
-    passing = &value;
-    switch (test.kind) {
-      case Kind::absent:
-        return false;
-      case Kind::exists:
-        return true;
-      case Kind::holds:
-        if (test.judge(value.text)) return true;
-        break;
-      case Kind::regex:
-        for (const auto& expression : test.expressions) {
-          if (re2::RE2::PartialMatch(re2::StringPiece(value.text.data(), value.text.size()), *expression))
-            return true;
-        }
-        break;
-      case Kind::cidr: {
-        std::optional<IpAddress> ip =
-            value.ip != nullptr ? std::optional(*value.ip) : IpAddress::parse(value.text);
-        if (ip && std::any_of(test.prefixes.begin(), test.prefixes.end(),
-                              [&](const IpPrefix& prefix) { return prefix.contains(*ip); }))
-          return true;
-        break;
-      }
-      case Kind::less:
-        if (compare(value.text, [](double a, double b) { return a < b; })) return true;
-        break;
-      case Kind::less_equal:
-        if (compare(value.text, [](double a, double b) { return a <= b; })) return true;
-        break;
-      case Kind::greater:
-        if (compare(value.text, [](double a, double b) { return a > b; })) return true;
-        break;
-      case Kind::greater_equal:
-        if (compare(value.text, [](double a, double b) { return a >= b; })) return true;
-        break;
-      case Kind::equals:
-      case Kind::contains:
-      case Kind::prefix:
-      case Kind::suffix:
-      case Kind::wildcard: {
-        const std::string_view text = test.cased ? value.text : scratch.fields.lower(value);
-        if (!test.set.empty()) {
-          if (test.set.contains(text)) return true;
-        } else if (any_text(text, accepts)) {
-          return true;
-        }
-        for (const std::uint32_t field : test.other_fields) {
-          for (FieldValue& other : scratch.fields.values(field)) {
-            if (accepts(text, test.cased ? other.text : scratch.fields.lower(other))) return true;
-          }
-        }
-        break;
-      }
+  switch (test.kind) {
+    case Kind::absent:
+      return false;
+    case Kind::exists:
+      return true;
+    case Kind::regex:
+      return std::any_of(test.expressions.begin(), test.expressions.end(), [&](const auto& expression) {
+        return re2::RE2::PartialMatch(re2::StringPiece(value.text.data(), value.text.size()), *expression);
+      });
+    case Kind::cidr: {
+      const std::optional<IpAddress> ip =
+          value.ip != nullptr ? std::optional(*value.ip) : IpAddress::parse(value.text);
+      return ip && std::any_of(test.prefixes.begin(), test.prefixes.end(),
+                               [&](const IpPrefix& prefix) { return prefix.contains(*ip); });
+    }
+    case Kind::less:
+      return compare([](double a, double b) { return a < b; });
+    case Kind::less_equal:
+      return compare([](double a, double b) { return a <= b; });
+    case Kind::greater:
+      return compare([](double a, double b) { return a > b; });
+    case Kind::greater_equal:
+      return compare([](double a, double b) { return a >= b; });
+    case Kind::equals:
+    case Kind::contains:
+    case Kind::prefix:
+    case Kind::suffix:
+    case Kind::wildcard:
+      break;
+  }
+  const std::string_view text = test.cased ? value.text : scratch.fields.lower(value);
+  if (!test.set.empty()) {
+    if (test.set.contains(text)) return true;
+  } else if (std::any_of(test.texts.begin(), test.texts.end(),
+                         [&](const std::string& wanted) { return text_accepts(text, wanted); })) {
+    return true;
+  }
+  for (const std::uint32_t field : test.other_fields) {
+    for (FieldValue& other : scratch.fields.values(field)) {
+      if (text_accepts(text, test.cased ? other.text : scratch.fields.lower(other))) return true;
     }
   }
-  passing = nullptr;
   return false;
 }
 
@@ -595,9 +608,10 @@ void CompiledPredicates::collect(std::uint32_t number, Scratch& scratch, std::ve
   for (const std::uint32_t part : node.parts) collect(part, scratch, into);
   if (node.op != Predicate::Op::test) return;
   const Test& test = tests_[node.test];
-  const FieldValue* value = nullptr;
-  if (!passes(test, scratch, value) || value == nullptr) return;
-  into.push_back({&fields_.name(test.field), value->text});
+  std::string value;
+  if (!passes(test, scratch, &value) || value.empty()) return;
+  into.push_back({test.function == nullptr ? std::string_view(fields_.name(test.field)) : test.function->name,
+                  std::move(value)});
 }
 
 }  // namespace picket::rules

@@ -51,8 +51,8 @@ class CompiledPredicates {
 
   // After match(), of one that held: the tests that passed, with the value that did.
   struct Passed {
-    const std::string* field;
-    std::string_view value;
+    std::string_view name;  // of the field, or of the function that made the value
+    std::string value;
   };
   std::vector<Passed> passed(std::uint32_t predicate, Scratch& scratch) const;
 
@@ -99,7 +99,10 @@ class CompiledPredicates {
                    bool named) const;
   bool holds(std::uint32_t node, Scratch& scratch) const;
   // The value that passes is left in `value`; nullptr for a test of absence.
-  bool passes(const Test& test, Scratch& scratch, const FieldValue*& value) const;
+  bool passes(const Test& test, Scratch& scratch, std::string* value) const;
+  bool passes_made(const Test& test, std::span<const FieldValue> values, Scratch& scratch,
+                   std::string* value) const;
+  bool accepts(const Test& test, FieldValue& value, Scratch& scratch) const;
   void look_at(const Group& group, Scratch& scratch, std::vector<std::uint32_t>& matched) const;
   void look_at(std::uint32_t predicate, Scratch& scratch, std::vector<std::uint32_t>& matched) const;
   void collect(std::uint32_t node, Scratch& scratch, std::vector<Passed>& into) const;

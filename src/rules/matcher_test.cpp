@@ -58,6 +58,15 @@ bool holds(const Predicate& predicate, const std::string& text) {
   return !matches(CompiledPredicates(LogKind::cloudtrail, one), text).empty();
 }
 
+// The first letters of a text, as many as `argument` says.
+const ValueFunction letters{
+    "letters", [](std::string_view text, std::string_view argument) {
+      std::vector<std::string> made;
+      for (const char c : text.substr(0, static_cast<std::size_t>(argument.front() - '0')))
+        made.emplace_back(1, c);
+      return made;
+    }};
+
 struct TestCase {
   const char* name;
   FieldTest test;
@@ -133,11 +142,28 @@ INSTANTIATE_TEST_SUITE_P(
         TestCase{"dots_in_names", {"requestParameters.nested.a.b.c", Kind::equals, {"deep"}}, true},
         TestCase{"keyword", {"", Kind::contains, {"PAY-slips"}}, true},
         TestCase{"keyword_absent", {"", Kind::contains, {"pay-rolls"}}, false},
-        TestCase{"judge",
-                 {.field = "eventName",
-                  .kind = Kind::holds,
-                  .judge = [](std::string_view value) { return value.size() == 15; }},
-                 true}),
+        TestCase{"none_of", {.field = "requestParameters.tags", .values = {"alpha"}, .none_of = true}, true},
+        TestCase{"none_of_all",
+                 {.field = "requestParameters.tags", .values = {"alpha", "beta"}, .none_of = true},
+                 false},
+        TestCase{"none_of_absent",
+                 {.field = "requestParameters.labels", .values = {"alpha"}, .none_of = true},
+                 false},
+        TestCase{
+            "function", {.field = "eventName", .values = {"P"}, .function = &letters, .argument = "1"}, true},
+        TestCase{
+            "function_none_of",
+            {.field = "eventName", .values = {"P"}, .none_of = true, .function = &letters, .argument = "1"},
+            false},
+        TestCase{"function_without_values",
+                 {.field = "eventName", .kind = Kind::absent, .function = &letters, .argument = "0"},
+                 true},
+        TestCase{"function_of_absent_field",
+                 {.field = "requestParameters.labels",
+                  .kind = Kind::exists,
+                  .function = &letters,
+                  .argument = "1"},
+                 false}),
     [](const auto& info) { return info.param.name; });
 
 TEST(MatcherTest, joins_tests) {
@@ -173,7 +199,7 @@ TEST(MatcherTest, tells_what_passed) {
     compiled.match({.cloudtrail = &event}, scratch, matched);
     ASSERT_THAT(matched, ElementsAre(0));
     for (const auto& passed : compiled.passed(0, scratch))
-      told.push_back(*passed.field + "=" + std::string(passed.value));
+      told.push_back(std::string(passed.name) + "=" + passed.value);
   });
   const auto bytes = memory_source(policy_call);
   ObjectInfo info;

@@ -16,6 +16,12 @@
 
 namespace picket::rules {
 
+// Makes other values of a field's value, which are tested in its place.
+struct ValueFunction {
+  std::string_view name;
+  std::vector<std::string> (*values)(std::string_view value, std::string_view argument) = nullptr;
+};
+
 struct FieldTest {
   enum class Kind : std::uint8_t {
     equals,
@@ -31,15 +37,16 @@ struct FieldTest {
     greater_equal,
     exists,  // there and not null
     absent,  // not there, or null
-    holds,   // `judge` says so
   };
   std::string field;  // empty: the whole text of the record (a keyword)
   Kind kind = Kind::equals;
-  std::vector<std::string> values = {};  // one of them passes; none for exists, absent and holds
+  std::vector<std::string> values = {};  // one of them passes; none for exists and absent
   bool cased = false;                    // otherwise the case of ASCII letters does not matter
   // `values` are names of fields of the same record (equals, contains, prefix, suffix).
   bool of_fields = false;
-  bool (*judge)(std::string_view value) = nullptr;
+  bool none_of = false;  // a value of the field passes when none of `values` does
+  const ValueFunction* function = nullptr;
+  std::string argument = {};  // of the function
 };
 
 struct Predicate {

@@ -38,13 +38,15 @@ struct Rule {
   LogKind log = LogKind::cloudtrail;
   std::string type;  // "Custom:IAMUser/RuleName"
   double severity = 5;
-  std::string tactic, technique;  // ATT&CK ids, may be empty
+  std::optional<double> severity_denied;  // of a refused CloudTrail call
+  std::string tactic, technique;          // ATT&CK ids, may be empty
   std::optional<ResourceKind> resource;
   std::vector<IssueKey> issue;      // which matches are one finding
   std::vector<std::string> fields;  // shown in the evidence besides those that matched
   Predicate when;                   // of a rule without correlation
   std::optional<Correlation> correlation;
-  bool raises = true;  // false: only correlations use it
+  bool raises = true;       // false: only correlations use it
+  std::string blind_spots;  // what it cannot see, a sentence for the reference
 };
 
 }  // namespace picket::rules

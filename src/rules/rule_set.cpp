@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "event/principal.h"
 #include "rules/correlation.h"
 
 namespace picket::rules {
@@ -28,7 +29,8 @@ std::uint64_t version_of(const Predicate& predicate) {
   if (predicate.op == Predicate::Op::test) {
     const FieldTest& test = predicate.test;
     hash = hash_mix(hash, hash64(test.field, static_cast<std::uint64_t>(test.kind)));
-    hash = hash_mix(hash, (test.cased ? 1U : 0U) | (test.of_fields ? 2U : 0U));
+    hash = hash_mix(hash, (test.cased ? 1U : 0U) | (test.of_fields ? 2U : 0U) | (test.none_of ? 4U : 0U));
+    if (test.function != nullptr) hash = hash_mix(hash, hash64(test.function->name, hash64(test.argument)));
     for (const std::string& value : test.values) hash = hash_mix(hash, hash64(value));
   }
   for (const Predicate& part : predicate.parts) hash = hash_mix(hash, version_of(part));
@@ -98,6 +100,7 @@ void RuleSet::add_detector(const Rule& rule) {
   detector.when = {{.log = rule.log, .matched = true}};
   detector.issue = rule.issue;
   detector.version = version_of(rule);
+  detector.blind_spots = rule.blind_spots;
   if (rule.correlation) {
     detector.entity = key::evidence(row_evidence::group);
     detector.logic.ordered = [&rule, &titles = titles_[number]] {
@@ -174,8 +177,13 @@ void RuleSet::match(LogKind kind, const RecordView& record, std::string_view acc
   for (const std::uint32_t predicate : matched) {
     const Matched& rule = log.rules[predicate];
     matches_[rule.rule].fetch_add(1, std::memory_order_relaxed);
-    if (rule.detector != none)
-      hits.push_back({static_cast<std::uint16_t>(rule.detector), evidence_of(log, predicate, scratch)});
+    if (rule.detector != none) {
+      Evidence evidence = evidence_of(log, predicate, scratch);
+      if (const auto& denied = rules_[rule.rule].severity_denied;
+          denied && record.cloudtrail != nullptr && outcome(*record.cloudtrail) == Outcome::denied)
+        evidence.severity = denied;
+      hits.push_back({static_cast<std::uint16_t>(rule.detector), std::move(evidence)});
+    }
     for (const Use& use : rule.uses) {
       Row row{use.correlation, std::string(account), std::to_string(use.number), use.value};
       const std::vector<std::string>& names = rules_[use.correlation].correlation->group_by;
@@ -218,17 +226,17 @@ Evidence RuleSet::evidence_of(const Log& log, std::uint32_t predicate,
                               CompiledPredicates::Scratch& scratch) const {
   const Matched& matched = log.rules[predicate];
   const Rule& rule = rules_[matched.rule];
-  Evidence evidence{{"rule", rule.title}};
+  Evidence evidence{{"rule", rule.origin == Origin::guardduty ? rule.name : rule.title}};
   evidence.severity = rule.severity;
-  const auto add = [&](const std::string& field, std::string_view value) {
-    const std::string_view name = field.empty() ? std::string_view("keyword") : std::string_view(field);
+  const auto add = [&](std::string_view field, std::string_view value) {
+    const std::string_view name = field.empty() ? std::string_view("keyword") : field;
     const auto same = [&](const auto& item) { return item.first == name; };
     if (evidence.values.size() >= evidence_items_max ||
         std::any_of(evidence.values.begin(), evidence.values.end(), same))
       return;
     evidence.add(name, clipped(value));
   };
-  for (const auto& passed : log.predicates->passed(predicate, scratch)) add(*passed.field, passed.value);
+  for (const auto& passed : log.predicates->passed(predicate, scratch)) add(passed.name, passed.value);
   for (const std::uint32_t field : matched.shown) {
     const std::vector<FieldValue>& values = scratch.fields.values(field);
     if (!values.empty()) add(log.predicates->fields().name(field), values.front().text);

@@ -3,6 +3,9 @@
 // detectors are on in every case. CASE.intel.csv (indicator,category,list,kind) replaces the built-in lists;
 // CASE.geo.csv (prefix,country,latitude,longitude,as_org) is the geography, which there is none of otherwise.
 //   picket_cases ROOT [--only SUBSTRING] [--update]
+// With --custom-rules the folders below ROOT are those of AWS's custom detection rules, all of them LIVE and
+// no detector besides.
+//   picket_cases ROOT [--only SUBSTRING] [--update] [--custom-rules]
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -21,6 +24,8 @@
 #include "enrich/intel_config.h"
 #include "pipeline/render.h"
 #include "pipeline/scan.h"
+#include "rules/custom_detection_rules.h"
+#include "rules/rule_set.h"
 
 namespace {
 
@@ -105,8 +110,14 @@ struct Raised {
 };
 
 // `beside`: the case's path without extensions.
-std::vector<Raised> run(const fs::path& input, const fs::path& beside, std::string& trouble) {
-  Engine engine(all_detectors(), intel_of(beside.string() + ".intel.csv"), Lateness{}, EngineLimits{}, 1);
+std::vector<Raised> run(const fs::path& input, const fs::path& beside, const rules::RuleSet* rules,
+                        std::string& trouble) {
+  const std::shared_ptr<const RecordMatcher> matcher(std::shared_ptr<const RecordMatcher>(), rules);
+  Engine engine(rules == nullptr ? all_detectors() : rules->detectors(),
+                intel_of(beside.string() + ".intel.csv"), Lateness{}, EngineLimits{}, 1, matcher);
+  RuleModes live;
+  live.set_default("*", RuleMode::live);
+  engine.use_rule_modes(std::make_shared<const RuleModes>(live));
   load_places(beside.string() + ".geo.csv", engine.facts());
   Workers workers(1);
   std::map<std::string, AggregatedFinding> findings;
@@ -198,11 +209,14 @@ json minimal(const Raised& raised) {
 int main(int argc, char** argv) {
   std::string only;
   bool update = false;
+  std::optional<rules::RuleSet> rules;
   fs::path root;
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
     if (argument == "--update") {
       update = true;
+    } else if (argument == "--custom-rules") {
+      rules.emplace(rules::custom_rules(), std::span<const Detector* const>());
     } else if (argument == "--only" && i + 1 < argc) {
       only = argv[++i];
     } else {
@@ -223,7 +237,7 @@ int main(int argc, char** argv) {
     const fs::path expected_file = beside.string() + ".findings.json";
     std::string problem;
     try {
-      std::vector<Raised> raised = run(path, beside, problem);
+      std::vector<Raised> raised = run(path, beside, rules ? &*rules : nullptr, problem);
       if (update && stem_of(path).starts_with("fires_") && problem.empty()) {
         json all = json::array();
         for (const Raised& item : raised) all.push_back(minimal(item));

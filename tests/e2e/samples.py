@@ -12,7 +12,14 @@ import tempfile
 from harness import Picket, fail
 
 # Raised besides the steps' own types, with the reason.
-ALSO = {}
+ALSO = {
+    # AWS's custom detection rules name single calls of the steps.
+    "Exfiltration:S3/TransferDataToCloudAccount": "the bucket policy that opens the exports",
+    "InitialAccess:IAM/ValidAccounts": "root logs in without a second factor",
+    "CredentialAccess:Kubernetes/ClusterSecretsListed": "the anonymous list of secrets is one of every namespace",
+    "Persistence:IAM/AccountManipulation": "an access key for another user",
+    "PrivilegeEscalation:IAM/AccountManipulation": "AdministratorAccess for that user",
+}
 
 
 def types_of(output):
