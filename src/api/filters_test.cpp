@@ -40,8 +40,8 @@ class FiltersTest : public ::testing::Test {
   }
   std::vector<std::pair<std::string, std::int64_t>> ranks() {
     std::vector<std::pair<std::string, std::int64_t>> out;
-    for (const FilterSettings& filter : load_filters(*harness.store).value())
-      out.emplace_back(filter.name, filter.rank);
+    const std::vector<FilterSettings> filters = load_filters(*harness.store).value();
+    for (const FilterSettings& filter : filters) out.emplace_back(filter.name, filter.rank);
     return out;
   }
   static constexpr const char* severity = R"("severity":{"gte":4})";

@@ -56,8 +56,8 @@ std::expected<std::vector<ListSet>, ApiError> sets_here(const Call& call, ListSe
 
 std::expected<ListSet, ApiError> require_set(const Call& call, ListSetKind kind) {
   if (const auto detector = require_detector(call); !detector) return std::unexpected(detector.error());
-  auto set =
-      load_list_set(call.store(), kind, call.caller.account, call.region, call.uri.at(names_of(kind).id));
+  auto set = load_list_set(call.store(), kind, call.caller.account, call.region,
+                           call.uri.find(names_of(kind).id)->second);
   if (!set) return store_error(set.error(), names_of(kind).id);
   if (!*set) return no_such_resource();
   return std::move(**set);

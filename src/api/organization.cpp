@@ -207,7 +207,7 @@ Answer enable_organization_admin_account(Call& call) {
     MemberAccount removed = *association;
     removed.relationship = Relationship::removed;
     removed.updated_at = call.now;
-    changes.push_back(member_change(removed));
+    changes.push_back(association->by_organization ? member_removal(*association) : member_change(removed));
   }
   const auto before = organization_administrator(call.backend, call.region);
   if (!before) return store_error(before.error(), "adminAccountId");

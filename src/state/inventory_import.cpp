@@ -185,7 +185,8 @@ Result<std::vector<FactRow>> import_inventory(std::string_view json, std::string
         (unknown.empty() ? "the inventory is empty" : "\"" + unknown + "\" is not an inventory known here") +
             ": use describe-instances, describe-network-interfaces, describe-addresses, "
             "describe-nat-gateways, "
-            "describe-vpc-endpoints, describe-security-groups, lambda list-functions, eks describe-cluster or "
+            "describe-vpc-endpoints, describe-security-groups, lambda list-functions, eks describe-cluster "
+            "or "
             "ecs describe-clusters");
   }
   return importer.take();

@@ -169,9 +169,6 @@ class Refused(unittest.TestCase):
         self.assertEqual(caught.exception.response["Error"]["Message"],
                          "The request is rejected because the input detectorId is not owned by the current account.")
         self.assertEqual(caught.exception.response["Type"], "InvalidInputException")
-        code, message, _ = refused(lambda: api.get_invitations_count())
-        self.assertEqual(code, "BadRequestException")
-        self.assertIn("GetInvitationsCount", message)
         code, message, _ = refused(lambda: api.create_detector(Enable=True) and api.create_detector(Enable=True))
         self.assertEqual(message, "The request is rejected because a detector already exists for the current account.")
 

@@ -22,7 +22,7 @@ import botocore.config
 from moto.server import ThreadedMotoServer
 
 ACCOUNT, REGION = "111122223333", "eu-west-1"
-CUSTOM = "UnauthorizedAccess:IAMUser/MaliciousIPCaller.Custom"
+CUSTOM = "Recon:IAMUser/MaliciousIPCaller.Custom"
 KEYS = {"aws_access_key_id": "AKIATESTTESTTEST0000", "aws_secret_access_key": "secret"}
 
 

@@ -149,6 +149,7 @@ Result<void> run(const std::filesystem::path& dir) {
   backend.organization = {.id = "o-exampleorgid",
                           .management_account = administrator_account,
                           .accounts = {{security_account, "security", "security@example.com", ""}}};
+  backend.list_set_limits.trusted_ip_sets = backend.list_set_limits.trusted_entity_sets = 3;  // to have pages
   const auto audit = api::AuditLog::open({.folder = dir / "audit"}, backend.now());
   if (!audit) return std::unexpected(audit.error());
   backend.audit = audit->get();

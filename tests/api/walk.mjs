@@ -84,8 +84,9 @@ async function generated(operation, given, profile) {
     else if (kind.max < 10000) await refuse({ ...given, [name]: "x".repeat(kind.max + 1) }, "BadRequestException", member.name);
   }
   if (row.paginated) {
-    if (model.shapes[members.MaxResults.shape].max)
-      for (const size of [0, 51]) await refuse({ ...given, MaxResults: size }, "BadRequestException", "maxResults");
+    const most = model.shapes[members.MaxResults.shape].max;
+    if (most)
+      for (const size of [0, most + 1]) await refuse({ ...given, MaxResults: size }, "BadRequestException", "maxResults");
     await refuse({ ...given, NextToken: "AAAA" }, "BadRequestException", "nextToken");
   }
   if (!/^(Get|List|Describe)/.test(operation))

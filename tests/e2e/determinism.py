@@ -46,7 +46,8 @@ def in_batches(picket, work, name, files, config, threads):
     check_balanced(metrics)
     late, evicted = late_and_evicted(metrics)
     if late or evicted:
-        fail(f"{name}: {late} records late, {evicted} pieces of state evicted")
+        what = {key: value for key, value in metrics.items() if key.startswith("picket_evicted_total") and value}
+        fail(f"{name}: {late} records late, evicted {what}")
     server.stop()
     # With the ordinary lateness all of it lies far in the past: every window closes, every walk goes on.
     picket.serve_to_the_end(data, "--watch", watched, "--threads", threads)

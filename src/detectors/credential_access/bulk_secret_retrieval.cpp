@@ -60,7 +60,7 @@ extern const Detector bulk_secret_retrieval = {
         "ever did before.",
     .when = {calls("secretsmanager.amazonaws.com", {"GetSecretValue", "BatchGetSecretValue"})},
     .issue = {key::principal},
-    .logic = bucket<SecretReads>({.span = 10 * minute_ms, .bytes_max = 64U << 20}),
+    .logic = bucket<SecretReads>({.span = 10 * minute_ms, .bytes_max = 128U << 20}),
     .blind_spots =
         "Slow reading, a workload's own secrets read by whoever stole its session, and secrets behind a "
         "batch call's filter, which the record does not name.",

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "event/cloudtrail_event.h"
 #include "state/bucket_policy.h"
