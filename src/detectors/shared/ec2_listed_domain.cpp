@@ -17,6 +17,9 @@ std::optional<Evidence> asked_for_listed(const DnsQuery& query, const Context& c
     if (hit == nullptr) continue;
     Evidence evidence{{"query_type", std::string(query.query_type)}, {"rcode", std::string(query.rcode)}};
     if (!context.listed_answer.empty()) evidence.add("answer", std::string(context.listed_answer));
+    // Malware that makes up names asks for hundreds of them: one finding, as for the names below a listed one.
+    const bool made_up = row.as == ListedAs::answer || row.category == IntelCategory::dga;
+    evidence.add("listed_as", made_up ? hit->indicator->list : std::string(hit->entry));
     add_hit(evidence, *hit, query.query_timestamp);
     return std::move(evidence).as(*type);
   }
@@ -102,7 +105,7 @@ extern const Detector ec2_listed_domain = {
     .when = {listed_domain({"c2", "mining", "drop_point", "sinkhole", "drive_by", "phishing", "dga",
                             "malicious", "malware", "malicious_domain", "mining_domain", "abused_domain",
                             "suspicious_domain"})},
-    .issue = {key::host, key::domain},
+    .issue = {key::host, key::evidence("listed_as")},
     .logic = each(asked_for_listed),
     .blind_spots =
         "Answers from the resolver's cache are not logged, nor are queries to other resolvers. Generated "
