@@ -8,7 +8,7 @@ namespace picket::api {
 
 namespace {
 
-constexpr std::string_view known_kind = "organization_account";  // of the administrator: accounts once new
+constexpr std::string_view known_kind = "organization_account";  // of the management account: once new
 
 void enable_wanted(DetectorSettings& detector, const OrganizationSettings& settings, TimeMs now) {
   for (const auto& [name, wanted] : settings.features) {
@@ -33,16 +33,17 @@ Result<void> enroll_in(const Backend& backend, const std::string& region,
   if (!administrator) return std::unexpected(administrator.error());
   const auto settings = load_organization_settings(store, *administrator, region);
   if (!settings) return std::unexpected(settings.error());
-  const auto known_rows = store.list_settings(*administrator, region, known_kind);
+  const std::string& management = backend.organization.management_account;
+  const auto known_rows = store.list_settings(management, region, known_kind);
   if (!known_rows) return std::unexpected(known_rows.error());
   std::set<std::string> known;
   for (const Setting& row : *known_rows) known.insert(row.id);
 
   std::vector<SettingChange> changes;
   for (const OrganizationAccount& account : accounts) {
-    if (account.id == *administrator) continue;
     const bool is_new = !known.contains(account.id);
-    if (is_new) changes.push_back({*administrator, region, std::string(known_kind), account.id, "{}"});
+    if (is_new) changes.push_back({management, region, std::string(known_kind), account.id, "{}"});
+    if (account.id == *administrator) continue;
     const MemberAccount* association = members.association(account.id, region);
     const bool suspended = association != nullptr && association->administrator == *administrator &&
                            association->relationship == Relationship::disabled;

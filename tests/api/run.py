@@ -100,7 +100,8 @@ def run_on_fresh_servers(program, aws):
     """What begins with an untouched detector."""
     failed = []
     for name, command in (("walk with boto3", [VENV / "bin/python", HERE / "walk.py"]),
-                          ("walk with JavaScript", ["node", HERE / "walk.mjs"])):
+                          ("walk with JavaScript", ["node", HERE / "walk.mjs"]),
+                          ("Terraform", [sys.executable, HERE / "terraform/terraform.py"])):
         print(f"== {name}", flush=True)
         with Server(program) as server:
             environment = environment_of(server.endpoint, server.data_dir / "credentials", "default", aws)

@@ -154,6 +154,8 @@ Result<void> run(const std::filesystem::path& dir) {
   if (!audit) return std::unexpected(audit.error());
   backend.audit = audit->get();
   api::Service service(backend, **keys);
+  // Accounts that are there are not new to the organisation.
+  if (const auto known = service.enroll(); !known) return known;
   api::Site site(service, {});
   const auto server =
       api::Server::start({.port = 0}, [&](const aws::HttpRequest& request) { return site.handle(request); });
