@@ -375,14 +375,18 @@ void ObjectRun::on_flow_gap(std::string_view account_id, std::string_view, bool 
   ++(skip_data ? result_.ledger.skip_data : result_.ledger.no_data);
 }
 
-// The first answer that is a listed address. Trust in the name holds for where it leads.
+// The first answer that is a sinkhole: servers of other kinds are told by the traffic to them. Trust in the
+// name holds for where it leads.
 void ObjectRun::match_answers(const DnsQuery& query, Context& context) {
+  const bool v6 = tables_.intel->lists_v6(IntelCategory::sinkhole);
   for (const DnsAnswer& answer : query.answers) {
-    if (answer.type != "A" && answer.type != "AAAA") continue;
+    if (answer.type != "A" && !(v6 && answer.type == "AAAA")) continue;
     const auto ip = IpAddress::parse(answer.rdata);
     if (!ip) continue;
     const auto hits = tables_.intel->match(*ip, place_of(context), scoped_hits_);
-    if (hits.empty()) continue;
+    if (std::ranges::none_of(
+            hits, [](const IntelHit& hit) { return hit.indicator->category == IntelCategory::sinkhole; }))
+      continue;
     if (tables_.intel->is_trusted_domain(query.query_name, place_of(context))) return;
     context.hits = hits;
     context.listed_answer = answer.rdata;

@@ -247,6 +247,10 @@ std::shared_ptr<const IntelIndex> IntelBuilder::build() {
   index->counts_.trusted = fill(index->trusted_addresses_, trusted, none);
   fill(index->described_addresses_, describes, none);
   index->threat_bitmap_ = V4Bitmap(index->threat_addresses_.ranges);
+  for (const Address& address : addresses_) {
+    if (!address.prefix.address.is_v4() && threat(address.id))
+      index->v6_categories_.set(static_cast<std::size_t>(indicators[address.id].category));
+  }
 
   std::vector<DomainItem> threat_domains, trusted_domains;
   for (DomainItem& item : domains_) {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -55,6 +56,7 @@ class IntelIndex {
   // not hold.
   std::span<const IntelHit> match(const IpAddress& ip, const IntelPlace& place,
                                   std::vector<IntelHit>& room) const {
+    if (ip.is_v4() && !listed_v4(ip.v4_value())) return {};
     const auto hits = threat_addresses_.find(ip);
     return hits.empty() || is_trusted(ip, place) ? std::span<const IntelHit>{} : holding(hits, place, room);
   }
@@ -70,6 +72,8 @@ class IntelIndex {
   bool is_trusted_domain(std::string_view name, const IntelPlace& place) const {
     return any_holds(trusted_domains_.find(name), place);
   }
+  // Whether a threat list of the category has any IPv6 range: what is of no use need not be parsed.
+  bool lists_v6(IntelCategory category) const { return v6_categories_[static_cast<std::size_t>(category)]; }
   // In a threat list, neither trust nor owners considered.
   bool listed(const IpAddress& ip) const {
     return ip.is_v4() ? listed_v4(ip.v4_value()) : !threat_addresses_.find(ip).empty();
@@ -178,6 +182,7 @@ class IntelIndex {
   std::vector<char> texts_;
   AddressSet threat_addresses_, trusted_addresses_, described_addresses_;
   V4Bitmap threat_bitmap_;
+  std::bitset<static_cast<std::size_t>(intel_category_last) + 1> v6_categories_;
   DomainSet threat_domains_, trusted_domains_;
   std::vector<Hash> hashes_;  // ascending
   std::vector<IntelHit> hash_hits_;

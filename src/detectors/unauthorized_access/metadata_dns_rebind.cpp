@@ -13,7 +13,8 @@ constexpr std::array<std::string_view, 2> own_names = {"instance-data", "instanc
 std::optional<Evidence> leads_to_metadata(const DnsQuery& query, const Context&) {
   const auto rebound = std::find_if(query.answers.begin(), query.answers.end(), [](const DnsAnswer& answer) {
     if (answer.type == "A") return answer.rdata == "169.254.169.254";
-    if (answer.type != "AAAA") return false;
+    if (answer.type != "AAAA" || !(answer.rdata.starts_with('f') || answer.rdata.starts_with('F')))
+      return false;
     const auto ip = IpAddress::parse(answer.rdata);
     static const auto metadata = IpAddress::parse("fd00:ec2::254");
     return ip && ip == metadata;
