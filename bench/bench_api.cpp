@@ -2,6 +2,7 @@
 // requests over keep-alive connections. The rate is open-loop: an answer's time counts from when its request
 // was due.
 //   bench_api [FINDINGS [REQUESTS_PER_SECOND [SECONDS]]]
+//   bench_api --seed DATA_DIR FINDINGS     only makes the store and its keys, for load.py
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
@@ -137,11 +138,14 @@ double percentile(std::vector<double>& sorted, double share) {
                          static_cast<std::size_t>(share * static_cast<double>(sorted.size())))];
 }
 
-void run(const std::filesystem::path& dir, unsigned findings, unsigned rate, unsigned seconds) {
-  const auto who = aws::create_credential(dir, {"default", account, aws::Role::administrator, region});
-  const auto keys = aws::KeyStore::open(dir);
-  const auto store = open_sqlite_store(dir / "findings.db");
-  if (!who || !keys || !store) std::abort();
+struct Seeded {
+  aws::Credential who;
+  std::unique_ptr<FindingStore> store;
+};
+Seeded seed(const std::filesystem::path& dir, unsigned findings) {
+  auto who = aws::create_credential(dir, {"default", account, aws::Role::administrator, region});
+  auto store = open_sqlite_store(dir / "findings.db");
+  if (!who || !store) std::abort();
   std::vector<FindingRow> rows;
   for (unsigned number = 0; number < findings; ++number) {
     rows.push_back(row(number));
@@ -149,8 +153,15 @@ void run(const std::filesystem::path& dir, unsigned findings, unsigned rate, uns
     if (!(*store)->apply(rows, {}, 1, {}, wall_clock())) std::abort();
     rows.clear();
   }
+  return {std::move(*who), std::move(*store)};
+}
+
+void run(const std::filesystem::path& dir, unsigned findings, unsigned rate, unsigned seconds) {
+  const auto [who, store] = seed(dir, findings);
+  const auto keys = aws::KeyStore::open(dir);
+  if (!keys) std::abort();
   api::Service service(
-      {.store = store->get(),
+      {.store = store.get(),
        .first_seen = [](std::string_view, std::string_view) { return std::optional<TimeMs>(0); },
        .now = wall_clock},
       **keys);
@@ -171,7 +182,7 @@ void run(const std::filesystem::path& dir, unsigned findings, unsigned rate, uns
       for (unsigned number = client; number < total; number += connections) {
         const auto due = start + std::chrono::microseconds(std::uint64_t{1'000'000} * number / rate);
         std::this_thread::sleep_until(due);
-        statuses[number] = connection.ask(signed_request(kinds[number % kinds.size()], *who));
+        statuses[number] = connection.ask(signed_request(kinds[number % kinds.size()], who));
         times_ms[number] = std::chrono::duration<double, std::milli>(Clock::now() - due).count();
       }
     });
@@ -200,6 +211,10 @@ unsigned argument(int argc, char** argv, int index, unsigned otherwise) {
 }  // namespace picket
 
 int main(int argc, char** argv) {
+  if (argc == 4 && std::string_view(argv[1]) == "--seed") {
+    picket::seed(argv[2], picket::argument(argc, argv, 3, 0));
+    return 0;
+  }
   std::string dir = (std::filesystem::temp_directory_path() / "picket_bench_api_XXXXXX").string();
   if (::mkdtemp(dir.data()) == nullptr) return 1;
   picket::run(dir, picket::argument(argc, argv, 1, 100'000), picket::argument(argc, argv, 2, 500),

@@ -6,11 +6,12 @@
 DATA holds the sets under the paths of quality_sets.json (absent ones are named as not run), which also says
 what their labels are and which types should find them. Why an analyst would want a finding is written by
 hand in quality_notes.json, keyed "set | type | subject" (a subject of "*" is for all of that type). With
---check the exit code is 1 when a label is missed, a finding of a benign set has no reason, a benign set has
-more than five findings, a ledger does not balance or a scan does not end with 0.
+--check the exit code is 1 when a label is missed, a finding of a benign set or a verdict other than a rule's
+has no reason, a benign set has more than five findings, a ledger does not balance or a scan does not end with 0.
 """
 import argparse
 import collections
+import fnmatch
 import gzip
 import json
 import pathlib
@@ -125,6 +126,32 @@ def technique_table(picket, path):
     return lines
 
 
+def verdict_table(picket, each, notes, problems):
+    """Each test event alone against the verdict of a rule that means what a type means."""
+    lines, tests, agree = ['', '| rule | test | expected | raised | why they differ |', '|---|---|---|---|---|'], 0, 0
+    with tempfile.TemporaryDirectory() as scratch:
+        for file in sorted(each['folder'].glob('*.jsonl.gz')):
+            for row in map(json.loads, gzip.open(file, 'rt')):
+                if row['rule'] not in each['verdicts']:
+                    continue
+                event = pathlib.Path(scratch) / 'event.jsonl'
+                event.write_text((row['event'] if isinstance(row['event'], str) else json.dumps(row['event'])) + '\n')
+                _, findings, stats = scan(picket, event)
+                types = sorted({finding['type'] for finding in findings})
+                raised = any(fnmatch.fnmatchcase(kind, wanted) for kind in types for wanted in each['verdicts'][row['rule']])
+                tests += 1
+                agree += raised == row['expected']
+                if raised != row['expected']:
+                    why = 'the record has no time, so it is quarantined' if ledger_of(stats)['quarantined'] else (
+                        notes.get(f'{each["set"]} | verdict | {row["rule"]} | {row["test"]}') or notes.get(f'{each["set"]} | verdict | {row["rule"]}'))
+                    if not why:
+                        problems.append(f'{each["set"]}: no reason for another verdict than {row["rule"]}, {row["test"]}')
+                    lines.append(f'| {row["rule"]} | {plain(row["test"])} | {"fires" if row["expected"] else "quiet"} | '
+                                 f'{", ".join(types) or "–"} | {why or "**no reason given**"} |')
+    return ['', f'Verdicts of the {len(each["verdicts"])} rules that mean what a type of picket means: {agree} of {tests} agree. '
+            'The others:', *lines]
+
+
 def plain(text):
     return text.replace('|', '\\|')
 
@@ -148,6 +175,8 @@ def section(each, result, notes, problems):
         problems.append(f'{name}: the ledger does not balance')
     if code != 0:
         problems.append(f'{name}: exit {code}')
+    if each.get('verdicts'):
+        lines += verdict_table(each['picket'], each, notes, problems)
     if each.get('techniques'):
         lines += technique_table(each['picket'], each['folder'])
     if 'people' in each:

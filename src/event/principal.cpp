@@ -242,8 +242,12 @@ std::string_view api_name(std::string_view event_name) {
   return event_name;
 }
 
+bool through_service(const UserIdentity& identity) {
+  return !identity.invoked_by.empty() && identity.invoked_by != "signin.amazonaws.com";
+}
+
 bool has_outside_address(const CloudTrailEvent& event) {
-  return event.source_ip && event.source_ip->is_public() && event.user_identity.invoked_by.empty() &&
+  return event.source_ip && event.source_ip->is_public() && !through_service(event.user_identity) &&
          event.vpc_endpoint_id.empty() && event.vpc_endpoint_account_id.empty() &&
          !event.session_credential_from_console;
 }

@@ -46,6 +46,10 @@ Outcome outcome(const CloudTrailEvent& event);
 // eventName without date and version suffix: "UpdateFunctionCode20150331v2" -> "UpdateFunctionCode".
 std::string_view api_name(std::string_view event_name);
 
+// An AWS service acts on somebody's behalf. The console does too, in records of root, but it acts for the
+// person in front of it, who counts as the caller.
+bool through_service(const UserIdentity& identity);
+
 // The address an outsider could have used: a public source_ip, no invokedBy, no VPC endpoint,
 // no console-forwarded session. Only then do intelligence, geography, travel and theft logic run.
 bool has_outside_address(const CloudTrailEvent& event);

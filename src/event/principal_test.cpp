@@ -296,7 +296,11 @@ TEST(Principal, OutsideAddressNeedsADirectPublicCall) {
   event.source_ip = IpAddress::parse("198.51.100.7");
   EXPECT_TRUE(has_outside_address(event));
   event.user_identity.invoked_by = "cloudformation.amazonaws.com";
+  EXPECT_TRUE(through_service(event.user_identity));
   EXPECT_FALSE(has_outside_address(event));
+  event.user_identity.invoked_by = "signin.amazonaws.com";
+  EXPECT_FALSE(through_service(event.user_identity));
+  EXPECT_TRUE(has_outside_address(event)) << "of the browser";
   event.user_identity.invoked_by = {};
   event.vpc_endpoint_id = "vpce-1";
   EXPECT_FALSE(has_outside_address(event));

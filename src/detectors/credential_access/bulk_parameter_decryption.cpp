@@ -13,7 +13,7 @@ constexpr std::size_t parameters_min = 25;
 class ParameterReads : public CallBurst {
  public:
   static bool select(const CloudTrailEvent& call) {
-    return call.user_identity.invoked_by.empty() && call.request_parameters.mentions("withDecryption") &&
+    return !through_service(call.user_identity) && call.request_parameters.mentions("withDecryption") &&
            call.request_parameters.find("withDecryption") == "true" && outcome(call) != Outcome::failed;
   }
   static std::uint64_t entity(const CloudTrailEvent& call) { return principal_entity(call); }

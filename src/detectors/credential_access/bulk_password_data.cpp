@@ -10,7 +10,7 @@ constexpr std::size_t instances_min = 5;
 class PasswordReads : public CallBurst {
  public:
   static bool select(const CloudTrailEvent& call) {
-    return call.user_identity.invoked_by.empty() && outcome(call) != Outcome::failed;
+    return !through_service(call.user_identity) && outcome(call) != Outcome::failed;
   }
   static std::uint64_t entity(const CloudTrailEvent& call) { return principal_entity(call); }
   void add(const CloudTrailEvent& call, const ProofRecord& record) {

@@ -13,7 +13,7 @@ constexpr std::size_t secrets_min = 10;
 class SecretReads : public CallBurst {
  public:
   static bool select(const CloudTrailEvent& call) {
-    return call.user_identity.invoked_by.empty() && outcome(call) != Outcome::failed;
+    return !through_service(call.user_identity) && outcome(call) != Outcome::failed;
   }
   static std::uint64_t entity(const CloudTrailEvent& call) { return principal_entity(call); }
 

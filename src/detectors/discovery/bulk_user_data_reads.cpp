@@ -11,7 +11,7 @@ constexpr std::size_t instances_min = 10;
 class UserDataReads : public CallBurst {
  public:
   static bool select(const CloudTrailEvent& call) {
-    return call.user_identity.invoked_by.empty() && call.request_parameters.mentions("userData") &&
+    return !through_service(call.user_identity) && call.request_parameters.mentions("userData") &&
            call.request_parameters.find("attribute") == "userData" && outcome(call) != Outcome::failed;
   }
   static std::uint64_t entity(const CloudTrailEvent& call) { return principal_entity(call); }

@@ -11,7 +11,7 @@ constexpr std::size_t apis_min = 12;
 class RefusedCalls : public CallBurst {
  public:
   static bool select(const CloudTrailEvent& call) {
-    if (call.error_code.empty() || !call.user_identity.invoked_by.empty()) return false;
+    if (call.error_code.empty() || through_service(call.user_identity)) return false;
     if (call.event_source == "signin.amazonaws.com" || outcome(call) != Outcome::denied) return false;
     const Principal principal = principal_of(call);
     // The console asks for everything it could show; a person who opens its pages is refused a lot.

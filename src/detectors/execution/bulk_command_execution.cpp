@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, 3> script_documents = {"AWS-RunShellScrip
 class Commands : public CallBurst {
  public:
   static bool select(const CloudTrailEvent& call) {
-    if (!call.user_identity.invoked_by.empty() || outcome(call) == Outcome::failed) return false;
+    if (through_service(call.user_identity) || outcome(call) == Outcome::failed) return false;
     const auto document = call.request_parameters.find("documentName");
     return document &&
            std::find(script_documents.begin(), script_documents.end(), *document) != script_documents.end();

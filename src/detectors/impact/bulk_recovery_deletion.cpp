@@ -11,7 +11,7 @@ constexpr std::size_t points_min = 10;
 class RecoveryDeletions : public CallBurst {
  public:
   static bool select(const CloudTrailEvent& call) {
-    return call.user_identity.invoked_by.empty() && outcome(call) != Outcome::failed &&
+    return !through_service(call.user_identity) && outcome(call) != Outcome::failed &&
            !principal_of(call).aws_service;
   }
   static std::uint64_t entity(const CloudTrailEvent& call) { return principal_entity(call); }

@@ -14,7 +14,7 @@ bool assumed_root(const CloudTrailEvent& call) {
 // for a new password: none of these holds root's credentials. A refused API call does.
 std::optional<Evidence> uses_root(const CloudTrailEvent& call, const Context&) {
   if (call.user_identity.type != "Root") return std::nullopt;
-  if (!call.user_identity.invoked_by.empty() || call.event_type == "AwsServiceEvent") return std::nullopt;
+  if (through_service(call.user_identity) || call.event_type == "AwsServiceEvent") return std::nullopt;
   if (call.event_source == "signin.amazonaws.com" &&
       (outcome(call) != Outcome::success || call.event_name == "PasswordRecoveryRequested")) {
     return std::nullopt;

@@ -7,7 +7,7 @@ namespace {
 // A session that sts:AssumeRoot gave for one task in a member account.
 std::optional<Evidence> uses_root_session(const CloudTrailEvent& call, const Context&) {
   const UserIdentity& identity = call.user_identity;
-  if (identity.type != "Root" || !identity.invoked_by.empty() || call.event_type == "AwsServiceEvent") {
+  if (identity.type != "Root" || through_service(identity) || call.event_type == "AwsServiceEvent") {
     return std::nullopt;
   }
   if (!call.raw.mentions("\"assumedRoot\"")) return std::nullopt;

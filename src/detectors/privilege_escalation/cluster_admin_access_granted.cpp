@@ -14,7 +14,7 @@ constexpr std::size_t clusters_max = 4096;
 constexpr std::string_view cluster_name = "eks_cluster", made_name = "made";
 
 std::optional<Evidence> select(const CloudTrailEvent& call, const Context&) {
-  if (!call.user_identity.invoked_by.empty()) return std::nullopt;
+  if (through_service(call.user_identity)) return std::nullopt;
   const auto cluster = call.request_parameters.find("name");
   if (call.event_name == "CreateCluster") {
     if (outcome(call) != Outcome::success || !cluster) return std::nullopt;

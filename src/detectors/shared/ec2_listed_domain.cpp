@@ -17,7 +17,8 @@ std::optional<Evidence> asked_for_listed(const DnsQuery& query, const Context& c
     if (hit == nullptr) continue;
     Evidence evidence{{"query_type", std::string(query.query_type)}, {"rcode", std::string(query.rcode)}};
     if (!context.listed_answer.empty()) evidence.add("answer", std::string(context.listed_answer));
-    // Malware that makes up names asks for hundreds of them: one finding, as for the names below a listed one.
+    // Malware that makes up names asks for hundreds of them: one finding, as for the names below a listed
+    // one.
     const bool made_up = row.as == ListedAs::answer || row.category == IntelCategory::dga;
     evidence.add("listed_as", made_up ? hit->indicator->list : std::string(hit->entry));
     add_hit(evidence, *hit, query.query_timestamp);

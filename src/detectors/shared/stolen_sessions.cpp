@@ -107,7 +107,7 @@ std::optional<Evidence> person_row_of(const CloudTrailEvent& call) {
 std::optional<Evidence> session_row_of(const CloudTrailEvent& call, const SessionKind& kind,
                                        std::string_view workload) {
   const UserIdentity& identity = call.user_identity;
-  if (!identity.invoked_by.empty() || call.event_category == "NetworkActivity") return std::nullopt;
+  if (through_service(identity) || call.event_category == "NetworkActivity") return std::nullopt;
   // The copy of a call that the other account of a cross-account access gets: judged where the instance is.
   const std::string_view account = identity.account_id;
   if (!call.recipient_account_id.empty() && account != call.recipient_account_id) return std::nullopt;

@@ -10,7 +10,7 @@ constexpr std::size_t attempts_min = 3;
 class RefusedAttempts : public CallBurst {
  public:
   static bool select(const CloudTrailEvent& call) {
-    return call.user_identity.invoked_by.empty() && outcome(call) == Outcome::denied &&
+    return !through_service(call.user_identity) && outcome(call) == Outcome::denied &&
            !call.error_code.contains("DryRun");
   }
   static std::uint64_t entity(const CloudTrailEvent& call) { return principal_entity(call); }
