@@ -123,7 +123,7 @@ def load(api, port, base, ids, rate, seconds, scratch):
         for path, body in mixed(api, base, ids):
             lines = "\1".join(f"{name}: {value}" for name, value in api.headers(path, body).items())
             out.write(f"{path}\t{body}\t{lines}\n")
-    pause = int(1000 * CONNECTIONS / rate) - 2
+    pause = int(1000 * CONNECTIONS / rate) - 6  # and the answer takes its time
     done = subprocess.run(["wrk", "-t2", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", HERE / "load.lua", f"http://127.0.0.1:{port}",
                            "--", requests, str(pause)], capture_output=True, text=True, check=True)
     count, duration, failed, p50, p99, longest = map(int, re.search(r"^result (.*)$", done.stdout, re.M)[1].split())

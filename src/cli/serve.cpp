@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -14,19 +15,14 @@
 #include "api/audit_log.h"
 #include "api/server.h"
 #include "api/site.h"
-#include "aws/caller_keys.h"
 #include "aws/credentials.h"
-#include "aws/s3.h"
 #include "cli/commands.h"
 #include "cli/table.h"
 #include "config/config.h"
 #include "decode/sniff.h"
-#include "net/http_client.h"
 #include "pipeline/export.h"
-#include "pipeline/feed_keeper.h"
-#include "pipeline/list_keeper.h"
 #include "pipeline/live.h"
-#include "pipeline/publisher.h"
+#include "pipeline/outbound.h"
 #include "pipeline/setup.h"
 #include "store/sqlite_store.h"
 
@@ -99,73 +95,6 @@ void tend(api::Service& service, api::AuditLog* audit) {
     spdlog::error("audit log: {}", done.error().message());
 }
 
-// With the host of the configured S3 endpoint allowed.
-Result<net::AddressGuard> s3_address_guard(const Config& config) {
-  std::vector<std::string> allowed = config.network.allow_hosts;
-  if (!config.s3.endpoint.empty()) {
-    const auto host = net::host_of(config.s3.endpoint);
-    if (!host) return fail(ErrorKind::invalid, "s3.endpoint: " + host.error().what, config.s3.endpoint);
-    allowed.push_back(*host);
-  }
-  return net::AddressGuard::make(allowed);
-}
-
-// What reaches out over the network while the server runs: feeds, the API's lists, publishing destinations.
-class Outbound {
- public:
-  static Result<std::unique_ptr<Outbound>> make(const Config& config, const std::string& data_dir,
-                                                const IntelSetLimits& limits, FindingStore& store,
-                                                ContentFolder& contents) {
-    const auto guard = net::AddressGuard::make(config.network.allow_hosts);
-    if (!guard) return std::unexpected(guard.error());
-    // The operator chose the endpoint, so it may be anywhere.
-    const auto s3_guard = s3_address_guard(config);
-    if (!s3_guard) return std::unexpected(s3_guard.error());
-    auto caller_key = aws::load_caller_key(config.s3.credentials, config.s3.profile);
-    if (!caller_key) return std::unexpected(caller_key.error());
-    auto feeds = config.intel_use_feeds ? feeds_of(config) : std::vector<Feed>{};
-    if (!feeds) return std::unexpected(feeds.error());
-    return std::unique_ptr<Outbound>(new Outbound(config, data_dir, limits, store, contents, *guard,
-                                                  *s3_guard, std::move(*caller_key), std::move(*feeds)));
-  }
-
-  FeedKeeper& feeds() { return feeds_; }
-  void start() {
-    threads_.emplace_back([this](const std::stop_token& stop) { feeds_.run(stop); });
-    threads_.emplace_back([this](const std::stop_token& stop) { lists_.run(stop); });
-    threads_.emplace_back([this](const std::stop_token& stop) { publisher_.run(stop); });
-  }
-  void stop() {
-    http_.stop();
-    s3_http_.stop();
-    threads_.clear();
-  }
-
- private:
-  Outbound(const Config& config, const std::string& data_dir, const IntelSetLimits& limits,
-           FindingStore& store, ContentFolder& contents, const net::AddressGuard& guard,
-           const net::AddressGuard& s3_guard, std::optional<aws::CallerKey> caller_key,
-           std::vector<Feed> feeds)
-      : http_(guard, config.network.ca_file),
-        s3_http_(s3_guard, config.network.ca_file),
-        s3_(s3_http_, {config.s3.endpoint, std::move(caller_key)}, wall_clock),
-        feeds_(
-            std::move(feeds), feeds_folder(data_dir),
-            [this](const net::Request& request, const net::HttpLimits& ends) {
-              return http_.send(request, ends);
-            },
-            store, contents, wall_clock),
-        lists_({config.intel_sets.folders, limits}, store, contents, http_, s3_, wall_clock),
-        publisher_(store, s3_, wall_clock) {}
-
-  net::HttpClient http_, s3_http_;
-  const aws::S3Client s3_;
-  FeedKeeper feeds_;
-  ListKeeper lists_;
-  Publisher publisher_;
-  std::vector<std::jthread> threads_;
-};
-
 // One server on a data directory at a time; the lock goes with the process.
 Result<int> lock_folder(const fs::path& folder) {
   const fs::path path = folder / "lock";
@@ -224,6 +153,82 @@ void print_findings(FindingStore& store, const std::string& data_dir, const std:
   std::fflush(stdout);
 }
 
+// "HOST:PORT".
+Result<api::ServerSettings> address_of(const std::string& listen) {
+  const auto wrong = fail(ErrorKind::invalid, "--listen needs HOST:PORT", listen);
+  const std::size_t colon = listen.rfind(':');
+  if (colon == std::string::npos) return wrong;
+  const std::string_view digits = std::string_view(listen).substr(colon + 1);
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (error != std::errc{} || end != digits.data() + digits.size()) return wrong;
+  api::ServerSettings settings;
+  settings.host = listen.substr(0, colon);
+  settings.port = port;
+  return settings;
+}
+
+LiveSettings live_settings_of(const Config& config, const ServeFlags& flags) {
+  LiveSettings settings;
+  settings.data_dir = flags.data_dir;
+  settings.retention = config.retention;
+  if (flags.exit_when_done) settings.quiet_before_release = 0;  // What is there is all.
+  settings.snapshot_interval = config.snapshot_interval;
+  settings.lateness.of = {config.lateness_cloudtrail, config.lateness_vpcflow, config.lateness_dns,
+                          config.lateness_k8saudit};
+  settings.builtin_lists = config.intel_builtin;
+  settings.set_limits = {config.intel_sets.bytes_max, config.intel_sets.trusted_ips_max,
+                         config.intel_sets.threat_ips_max, config.intel_sets.entities_max};
+  for (const std::string& path : flags.watch) settings.sources.push_back({path, {}});
+  for (const SourceKeys& source : config.sources) {
+    settings.sources.push_back(
+        {source.path,
+         {source.name, source.kind, source.account, source.region, source.cluster, source.flow_format}});
+  }
+  return settings;
+}
+
+// The first start makes the first profile; later ones keep what is there.
+Result<std::vector<aws::Credential>> known_credentials(const aws::KeyFiles& key_files, const Config& config,
+                                                       const std::vector<WatchSource>& sources) {
+  auto known = aws::load_credentials(key_files);
+  if (!known || !known->empty()) return known;
+  const auto [account, region] = main_account(config, sources);
+  const auto made = aws::create_credential(key_files, {"default", account, aws::Role::administrator, region});
+  if (!made) return std::unexpected(made.error());
+  return std::vector{*made};
+}
+
+// What the API reads, but for the audit log.
+api::Backend backend_of(const Config& config, FindingStore& store, const Live& live,
+                        const std::vector<aws::Credential>& known) {
+  api::Backend backend;
+  backend.store = &store;
+  backend.now = wall_clock;
+  backend.auto_detectors = config.auto_detectors;
+  backend.list_set_limits = {config.intel_sets.trusted_ip_sets_max, config.intel_sets.threat_intel_sets_max,
+                             config.intel_sets.trusted_entity_sets_max,
+                             config.intel_sets.threat_entity_sets_max};
+  backend.organization = organization_of(config, known);
+  backend.first_seen = [&live](std::string_view account, std::string_view region) {
+    return live.first_seen(account, region);
+  };
+  backend.places = [&live] { return live.places(); };
+  backend.resources = [&live] { return live.resources(); };
+  backend.usage = [&live] { return live.usage(); };
+  return backend;
+}
+
+void print_start(const ServeFlags& flags, const std::string& url, const std::vector<WatchSource>& sources) {
+  fmt::print("picket {} serves the GuardDuty API on {}\n", PICKET_VERSION, url);
+  fmt::print("data in {}, credentials in {}/credentials, metrics on {}/metrics\n", flags.data_dir,
+             flags.data_dir, url);
+  if (sources.empty())
+    fmt::print("no logs are watched: give --watch PATH or [[source]] in the configuration\n");
+  for (const WatchSource& source : sources) fmt::print("watching {}\n", printable(source.path));
+  std::fflush(stdout);
+}
+
 int run_serve(ServeFlags flags) {
   Config config;
   if (!flags.config.empty()) {
@@ -231,16 +236,8 @@ int run_serve(ServeFlags flags) {
     if (!loaded) return failed(loaded.error());
     config = std::move(*loaded);
   }
-  const std::size_t colon = flags.listen.rfind(':');
-  unsigned port = 0;
-  try {
-    port = colon == std::string::npos ? 65536
-                                      : static_cast<unsigned>(std::stoul(flags.listen.substr(colon + 1)));
-  } catch (const std::exception&) {
-    port = 65536;
-  }
-  if (port > 65535) return failed({ErrorKind::invalid, "--listen needs HOST:PORT", flags.listen, -1});
-
+  const auto server_settings = address_of(flags.listen);
+  if (!server_settings) return failed(server_settings.error());
   std::error_code error;
   fs::create_directories(flags.data_dir, error);
   if (error)
@@ -250,48 +247,24 @@ int run_serve(ServeFlags flags) {
   const auto lock = lock_folder(flags.data_dir);
   if (!lock) return failed(lock.error());
 
-  LiveSettings live_settings;
-  live_settings.data_dir = flags.data_dir;
-  live_settings.retention = config.retention;
-  if (flags.exit_when_done) live_settings.quiet_before_release = 0;  // What is there is all.
-  live_settings.snapshot_interval = config.snapshot_interval;
-  live_settings.lateness.of = {config.lateness_cloudtrail, config.lateness_vpcflow, config.lateness_dns,
-                               config.lateness_k8saudit};
-  for (const std::string& path : flags.watch) live_settings.sources.push_back({path, {}});
-  for (const SourceKeys& source : config.sources) {
-    live_settings.sources.push_back(
-        {source.path,
-         {source.name, source.kind, source.account, source.region, source.cluster, source.flow_format}});
-  }
-
+  LiveSettings live_settings = live_settings_of(config, flags);
   auto store = open_sqlite_store(fs::path(flags.data_dir) / "findings.db");
   if (!store) return failed(store.error());
   auto setup = make_setup(config, feeds_folder(flags.data_dir), flags.threads, {});
   if (!setup) return failed(setup.error());
   for (const std::string& note : setup->notes) fmt::print(stderr, "{}\n", note);
-
-  // The first start makes the first profile; later ones keep what is there.
   const aws::KeyFiles key_files(flags.data_dir, config.master_key_file);
-  auto known = aws::load_credentials(key_files);
+  const auto known = known_credentials(key_files, config, live_settings.sources);
   if (!known) return failed(known.error());
-  if (known->empty()) {
-    const auto [account, region] = main_account(config, live_settings.sources);
-    const auto made =
-        aws::create_credential(key_files, {"default", account, aws::Role::administrator, region});
-    if (!made) return failed(made.error());
-    known->push_back(*made);
-  }
   for (const aws::Credential& key : *known)
     if (key.administers_all) live_settings.administrator_of_all = key.account;
-  live_settings.builtin_lists = config.intel_builtin;
-  live_settings.set_limits = {config.intel_sets.bytes_max, config.intel_sets.trusted_ips_max,
-                              config.intel_sets.threat_ips_max, config.intel_sets.entities_max};
   const auto keys = aws::KeyStore::open(key_files);
   if (!keys) return failed(keys.error());
 
   Workers workers(flags.threads != 0 ? flags.threads : default_threads());
   ContentFolder contents(fs::path(flags.data_dir) / "lists");
-  const auto outbound = Outbound::make(config, flags.data_dir, live_settings.set_limits, **store, contents);
+  const auto outbound =
+      Outbound::make(config, flags.data_dir, live_settings.set_limits, **store, contents, wall_clock);
   if (!outbound) return failed(outbound.error());
   if (const auto published = (*outbound)->feeds().publish(); !published) return failed(published.error());
   Live live(live_settings, *setup, **store, contents, workers, wall_clock);
@@ -301,18 +274,7 @@ int run_serve(ServeFlags flags) {
   if (recovered->epochs_replayed > 0)
     fmt::print(stderr, "replayed {} epochs of the input log\n", recovered->epochs_replayed);
 
-  api::Backend backend;
-  backend.store = store->get();
-  backend.now = wall_clock;
-  backend.auto_detectors = config.auto_detectors;
-  backend.list_set_limits = {config.intel_sets.trusted_ip_sets_max, config.intel_sets.threat_intel_sets_max,
-                             config.intel_sets.trusted_entity_sets_max,
-                             config.intel_sets.threat_entity_sets_max};
-  backend.first_seen = [&live](std::string_view account, std::string_view region) {
-    return live.first_seen(account, region);
-  };
-  backend.places = [&live] { return live.places(); };
-  backend.organization = organization_of(config, *known);
+  api::Backend backend = backend_of(config, **store, live, *known);
   std::unique_ptr<api::AuditLog> audit;
   if (config.audit_log) {
     auto opened = api::AuditLog::open(
@@ -321,8 +283,6 @@ int run_serve(ServeFlags flags) {
     audit = std::move(*opened);
     backend.audit = audit.get();
   }
-  backend.resources = [&live] { return live.resources(); };
-  backend.usage = [&live] { return live.usage(); };
   api::ServiceSettings service_settings;
   service_settings.verifier.skew_ms_max = config.clock_skew;
   api::Service service(std::move(backend), **keys, service_settings);
@@ -330,21 +290,11 @@ int run_serve(ServeFlags flags) {
   site_settings.metrics = [&live] { return live.metrics(); };
   site_settings.unhealthy = [&live] { return live.status().last_error; };
   api::Site site(service, site_settings);
-  api::ServerSettings server_settings;
-  server_settings.host = flags.listen.substr(0, colon);
-  server_settings.port = static_cast<std::uint16_t>(port);
-  auto server = api::Server::start(server_settings,
+  auto server = api::Server::start(*server_settings,
                                    [&site](const aws::HttpRequest& request) { return site.handle(request); });
   if (!server) return failed(server.error());
-  const std::string url = fmt::format("http://{}:{}", server_settings.host, (*server)->port());
-  fmt::print("picket {} serves the GuardDuty API on {}\n", PICKET_VERSION, url);
-  fmt::print("data in {}, credentials in {}/credentials, metrics on {}/metrics\n", flags.data_dir,
-             flags.data_dir, url);
-  if (live_settings.sources.empty()) {
-    fmt::print("no logs are watched: give --watch PATH or [[source]] in the configuration\n");
-  }
-  for (const WatchSource& source : live_settings.sources) fmt::print("watching {}\n", printable(source.path));
-  std::fflush(stdout);
+  const std::string url = fmt::format("http://{}:{}", server_settings->host, (*server)->port());
+  print_start(flags, url, live_settings.sources);
 
   sigset_t signals;
   sigemptyset(&signals);
