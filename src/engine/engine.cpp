@@ -53,6 +53,35 @@ Engine::~Engine() = default;
 void Engine::use_rule_modes(std::shared_ptr<const RuleModes> modes) { modes_ = std::move(modes); }
 void Engine::use_intel(std::shared_ptr<const IntelIndex> intel) { intel_ = std::move(intel); }
 
+// Should the newest record be a copy, the one it copies tells the details, being newer than the rest here.
+void Engine::add_hits(const RuleHits& hits, RuleHits::Group& group, std::span<const std::uint64_t> twice,
+                      std::vector<Copies>& copies) {
+  Activity activity;
+  std::vector<ProofRecord> copied;
+  for (const std::uint32_t index : group.records) {
+    const RuleHits::Record& record = hits.records[index];
+    if (std::binary_search(twice.begin(), twice.end(), record.position)) {
+      if (!record.proof.event_id.empty()) copied.push_back(record.proof);
+      continue;
+    }
+    if (activity.count == 0 || record.proof < activity.first) activity.first = record.proof;
+    if (activity.count == 0 || activity.last < record.proof) activity.last = record.proof;
+    activity.proof.add(record.proof);
+    ++activity.count;
+  }
+  if (!copied.empty()) {
+    copies.push_back({*group.newest, std::move(copied)});
+    copies.back().of.count = 0;
+  }
+  if (activity.count == 0) return;
+  activity.latest = std::move(*group.newest);
+  activity.latest.first = activity.latest.last = activity.last;
+  activity.severity = activity.latest.severity;
+  if (!admit(activity.latest)) return;
+  for (const ProofRecord& record : activity.proof.records()) keep_key(record.object);
+  aggregator_.add(activity);
+}
+
 EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const PendingBounds& pending) {
   ++epoch_;
   remember_keys(objects);
@@ -87,8 +116,12 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
       outputs_.begin(), outputs_.end(), [](const WorkerOutput& output) { return !output.fact_rows.empty(); });
   move_watermarks(objects, object_outputs, pending);
 
-  std::vector<Detection> copies;
+  std::vector<Copies> copies;
   for (WorkerOutput& output : outputs_) {
+    for (RuleHits& hits : output.rule_hits) {
+      for (RuleHits::Group& group : hits.groups) add_hits(hits, group, duplicates[hits.object_index], copies);
+      hits = {};
+    }
     for (PendingDetection& item : output.pending) {
       const auto& twice = duplicates[item.object_index];
       if (std::binary_search(twice.begin(), twice.end(), item.position)) {
@@ -96,7 +129,7 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
         // object.
         if (item.detection->first.event_id.empty()) continue;
         item.detection->count = 0;
-        if (!item.dry_run) copies.push_back(std::move(*item.detection));
+        if (!item.dry_run) copies.push_back({*item.detection, {item.detection->first}});
       } else if (item.dry_run) {
         const Subject& subject = item.detection->subject;
         if (admit(*item.detection))
@@ -114,10 +147,15 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
       aggregator_.add(activity);
     }
   }
-  for (Detection& copy : copies) {
+  for (auto& [copy, records] : copies) {
     const LeftOut counted = left_out_;
-    if (admit(copy) && aggregator_.add_copy(copy)) keep_key(copy);
-    left_out_ = counted;  // The record itself was counted already.
+    const bool admitted = admit(copy);
+    left_out_ = counted;  // The records themselves were counted already.
+    if (!admitted) continue;
+    for (const ProofRecord& record : records) {
+      copy.first = copy.last = record;
+      if (aggregator_.add_copy(copy)) keep_key(copy);
+    }
   }
 
   PartitionTime time{watermark_, lateness_.of};

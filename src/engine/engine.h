@@ -160,6 +160,13 @@ class Engine {
                        const PendingBounds& pending);
   void remember_keys(std::span<const EpochObject> objects);
   // Fills in what facts know of the subject; false when the detection is left out.
+  // Records that were delivered before, all of one finding.
+  struct Copies {
+    Detection of;
+    std::vector<ProofRecord> records;
+  };
+  void add_hits(const RuleHits& hits, RuleHits::Group& group, std::span<const std::uint64_t> twice,
+                std::vector<Copies>& copies);
   bool admit(Detection& detection);
   void keep_key(const Detection& detection);
   void keep_key(std::uint64_t object);

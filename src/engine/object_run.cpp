@@ -1,5 +1,7 @@
 #include "engine/object_run.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "engine/subject.h"
@@ -18,6 +20,7 @@ std::size_t index_of(LogKind kind) { return static_cast<std::size_t>(kind); }
 
 void WorkerOutput::clear() {
   pending.clear();
+  rule_hits.clear();
   rows.clear();
   activities.clear();
   for (WindowTable& table : windows) table.clear();
@@ -122,6 +125,49 @@ void ObjectRun::fold(Detection detection) {
 
 bool ObjectRun::is_ordered(std::uint16_t detector) const {
   return tables_.detectors[detector]->logic.ordered != nullptr;
+}
+
+bool ObjectRun::is_grouped(std::uint16_t detector) const {
+  return !is_ordered(detector) && !holds_by_association(*tables_.detectors[detector]);
+}
+
+void ObjectRun::group(RuleHit& hit, std::shared_ptr<const Subject>& subject, const auto& make_subject,
+                      const ProofRecord& record, std::uint64_t position) {
+  if (!subject) {
+    Subject made = make_subject();
+    if (made.account.empty()) made.account = info_.account;
+    if (made.region.empty()) made.region = info_.region;
+    subject = std::make_shared<const Subject>(std::move(made));
+  }
+  if (hit_records_.empty() || hit_records_.back().position != position)
+    hit_records_.push_back({record, position});
+  const auto index = static_cast<std::uint32_t>(hit_records_.size() - 1);
+  // Besides what makes a finding, the address: one that is trusted silences its own records only.
+  const std::string key = fmt::format(
+      "{}\x1e{}\x1e{}\x1e{}\x1e{}\x1e{}\x1e{}", hit.detector, hit.evidence.type, subject->account,
+      subject->region, subject->remote_ip ? subject->remote_ip->to_string() : "", record.time / day_ms,
+      issue_of(*subject, hit.evidence.values, tables_.detectors[hit.detector]->issue));
+  OpenGroup& open = groups_[key];
+  if (open.records.empty() || hit_records_[open.newest].proof < record) {
+    open.detector = hit.detector;
+    open.subject = subject;
+    open.evidence = std::move(hit.evidence);
+    open.newest = index;
+  }
+  open.records.push_back(index);
+}
+
+void ObjectRun::close_groups() {
+  if (groups_.empty()) return;
+  RuleHits hits{object_index_, std::move(hit_records_), {}};
+  for (auto& [key, open] : groups_) {
+    hits.groups.push_back(
+        {std::make_unique<Detection>(make_detection(open.detector, std::move(open.evidence), *open.subject,
+                                                    hits.records[open.newest].proof, {})),
+         std::move(open.records)});
+  }
+  groups_.clear();
+  out_.rule_hits.push_back(std::move(hits));
 }
 
 void ObjectRun::raise(const CloudTrailEvent& event, std::uint64_t position, std::uint16_t detector,
@@ -241,10 +287,17 @@ void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t positi
       if (any_listed(context.hits, listed.categories)) run(listed.detector, context, context.hits);
     }
   }
+  std::shared_ptr<const Subject> subject;
   for (RuleHit& hit : rule_hits(LogKind::cloudtrail, event)) {
     const RuleMode mode = mode_of(hit.detector, event);
     if (mode == RuleMode::off) continue;
-    raise(event, position, hit.detector, std::move(hit.evidence), {}, mode == RuleMode::dry_run);
+    if (is_grouped(hit.detector)) {
+      group(
+          hit, subject, [&] { return subject_of(event, ResourceKind::access_key); },
+          {event.event_time, object_, records_before_ + position, std::string(event.event_id)}, position);
+    } else {
+      raise(event, position, hit.detector, std::move(hit.evidence), {}, mode == RuleMode::dry_run);
+    }
   }
 }
 
@@ -457,8 +510,16 @@ void ObjectRun::on_audit(const AuditEvent& event, std::uint64_t position) {
   for (const auto& audit : tables_.triggers->open_audits()) {
     if (TriggerIndex::wants(*audit.trigger, event)) run(audit);
   }
-  for (RuleHit& hit : rule_hits(LogKind::k8saudit, event))
-    raise(event, position, hit.detector, std::move(hit.evidence), {});
+  std::shared_ptr<const Subject> subject;
+  for (RuleHit& hit : rule_hits(LogKind::k8saudit, event)) {
+    if (is_grouped(hit.detector)) {
+      group(
+          hit, subject, [&] { return subject_of(event); },
+          {time, object_, records_before_ + position, std::string(event.audit_id)}, position);
+    } else {
+      raise(event, position, hit.detector, std::move(hit.evidence), {});
+    }
+  }
 }
 
 void ObjectRun::on_filtered(LogKind, std::uint64_t, std::string_view reason) {
@@ -473,6 +534,7 @@ void ObjectRun::on_quarantined(LogKind kind, const Quarantined& record) {
 }
 
 void ObjectRun::finish(const DecodeReport& report) {
+  close_groups();
   ObjectLedger& ledger = result_.ledger;
   ledger.state = report.verdict == ObjectVerdict::decoded  ? ObjectState::read
                  : report.verdict == ObjectVerdict::failed ? ObjectState::failed

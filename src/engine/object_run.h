@@ -65,6 +65,21 @@ struct PendingDetection {
   std::uint64_t position = 0;
   bool dry_run = false;  // only counted
 };
+// What users' rules hit in one object, by finding. A noisy rule hits most records, but only the newest one's
+// details can be told in the end; of the others stays what is counted and proven.
+struct RuleHits {
+  struct Record {
+    ProofRecord proof;
+    std::uint64_t position = 0;  // in the object
+  };
+  struct Group {
+    std::unique_ptr<Detection> newest;
+    std::vector<std::uint32_t> records;  // indexes
+  };
+  std::uint32_t object_index = 0;
+  std::vector<Record> records;
+  std::vector<Group> groups;
+};
 struct PendingRow {
   OrderedRow row;
   std::uint32_t object_index = 0;
@@ -88,6 +103,7 @@ struct ObjectOutput {
 // What one worker collected in an epoch.
 struct WorkerOutput {
   std::vector<PendingDetection> pending;
+  std::vector<RuleHits> rule_hits;
   std::vector<PendingRow> rows;
   std::unordered_map<std::string, Activity> activities;  // of flow and DNS records, merged by issue and day
   std::array<WindowTable, partition_count> windows;
@@ -160,12 +176,17 @@ class ObjectRun final : public EventSink {
   void raise(const DnsQuery& query, std::uint64_t position, std::uint16_t detector, Evidence evidence,
              std::span<const IntelHit> hits);
   bool is_ordered(std::uint16_t detector) const;
+  bool is_grouped(std::uint16_t detector) const;
+  void close_groups();
   void keep(std::uint16_t detector, Evidence evidence, Subject subject, const ProofRecord& record,
             std::uint64_t position, std::span<const IntelHit> hits);
   RuleMode mode_of(std::uint16_t detector, const CloudTrailEvent& event) const;
   // What the rules say of a record, in hits_.
   template <class Event>
   std::span<RuleHit> rule_hits(LogKind log, const Event& event);
+  // A hit of a record, whose subject is made once for all its hits.
+  void group(RuleHit& hit, std::shared_ptr<const Subject>& subject, const auto& make_subject,
+             const ProofRecord& record, std::uint64_t position);
   void sight(const FlowRecord& flow);
   void match_answers(const DnsQuery& query, Context& context);
   void on_listed_flow(const FlowRecord& flow, bool source);
@@ -183,6 +204,15 @@ class ObjectRun final : public EventSink {
   std::string_view overlapping_flow_log_;
   TimeSampler times_;
   std::vector<RuleHit> hits_;
+  struct OpenGroup {  // details of the newest record, of which finish() makes a detection
+    std::uint16_t detector = 0;
+    std::shared_ptr<const Subject> subject;
+    Evidence evidence{};
+    std::uint32_t newest = 0;
+    std::vector<std::uint32_t> records;
+  };
+  std::vector<RuleHits::Record> hit_records_;
+  std::unordered_map<std::string, OpenGroup> groups_;
   std::vector<IntelHit> scoped_hits_;   // backs Context::hits of the record at hand
   std::uint16_t current_detector_ = 0;  // whose window is being filled
   std::string_view current_account_;

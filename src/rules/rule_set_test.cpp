@@ -136,6 +136,24 @@ TEST(RuleSetTest, raises_findings) {
   EXPECT_EQ(activity.latest.subject.access_key->user_name, "alice");
 }
 
+TEST(RuleSetTest, counts_a_record_once_and_tells_of_the_newest) {
+  const std::string older = at(0, "CreateUser"), newer = at(2, "CreateUser"), middle = at(1, "CreateUser");
+  const auto run = [&](const std::vector<std::vector<Log>>& epochs) {
+    Job job(rules_of(base("made", "CreateUser")), 1);
+    for (const std::vector<Log>& logs : epochs) job.epoch(logs, &logs == &epochs.back());
+    EXPECT_THAT(job.told(), ElementsAre(testing::StartsWith("Custom:IAMUser/MadeSeen x3")));
+    const Activity& activity = job.findings().begin()->second.activity;
+    EXPECT_EQ(activity.first.time, start);
+    EXPECT_EQ(activity.latest.last.time, start + 2 * minute_ms);
+    EXPECT_EQ(activity.proof.records().size(), 3U);
+    return job.findings().begin()->first;
+  };
+  const std::string id = run({{{"a.json", older + newer + middle}}});
+  EXPECT_EQ(run({{{"a.json", older + newer}, {"b.json", newer + middle}}}), id);
+  EXPECT_EQ(run({{{"a.json", newer + middle}, {"b.json", older + newer}}}), id);
+  EXPECT_EQ(run({{{"b.json", older + newer}}, {{"a.json", newer + older + middle}}}), id);
+}
+
 TEST(RuleSetTest, one_finding_for_each_principal) {
   EXPECT_THAT(
       told(base("made", "CreateUser"), {{"a.json", at(0, "CreateUser") + at(1, "CreateUser", "", "bob")}}),
