@@ -1,5 +1,6 @@
-# Every GuardDuty resource kind of the AWS provider on picket; terraform.py applies, plans, imports and destroys them.
-# Only publishing destinations are not here: the provider waits until one is verified, for which sets.py has a bucket.
+# The GuardDuty resource kinds of the AWS provider on picket; terraform.py applies, plans, imports and destroys them.
+# Sets and publishing destinations are not here: the provider waits until a list is deleted and a bucket verified, which
+# `picket serve` does and the test server does not; sets.py has them.
 # The profiles are those of the test server: default is the organisation's management account, security its
 # GuardDuty administrator, shop invites member.
 terraform {
@@ -129,28 +130,6 @@ resource "aws_guardduty_filter" "quiet" {
       greater_than_or_equal = "4"
     }
   }
-  tags = {
-    Name = "terraform"
-  }
-}
-
-resource "aws_guardduty_ipset" "trusted" {
-  detector_id = aws_guardduty_detector.here.id
-  activate    = false
-  format      = "TXT"
-  location    = "https://s3.amazonaws.com/lists/${var.name}.txt"
-  name        = "trusted-${var.name}"
-  tags = {
-    Name = "terraform"
-  }
-}
-
-resource "aws_guardduty_threatintelset" "bad" {
-  detector_id = aws_guardduty_detector.here.id
-  activate    = false
-  format      = "TXT"
-  location    = "https://s3.amazonaws.com/lists/bad-${var.name}.txt"
-  name        = "bad-${var.name}"
   tags = {
     Name = "terraform"
   }
