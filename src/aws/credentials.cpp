@@ -7,13 +7,15 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <functional>
 #include <sstream>
 #include <utility>
 
 #include "aws/private_file.h"
+#include "base/clock.h"
+#include "base/folder_lock.h"
 #include "base/json_writer.h"
+#include "base/whole_file.h"
 
 namespace picket::aws {
 
@@ -31,12 +33,6 @@ constexpr std::size_t token_bytes_max = 16'384;
 
 std::filesystem::path clients_file(const KeyFiles& files) { return files.data_dir / "credentials"; }
 std::filesystem::path keys_file(const KeyFiles& files) { return files.data_dir / "access_keys.json"; }
-
-TimeMs wall_clock() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 std::string_view trim(std::string_view text) {
   constexpr std::string_view blanks = " \t\r";
@@ -161,7 +157,7 @@ Result<void> write_keys(const KeyFiles& files, const SecretBox& box, const std::
   }
   json.end_object();
   json.end_object();
-  return write_private(keys_file(files), out + '\n');
+  return write_whole_file(keys_file(files), out + '\n');
 }
 
 // `length` characters of `alphabet`, whose size divides 256, so that none is likelier than another.
@@ -290,7 +286,7 @@ Result<Credential> create_credential(const KeyFiles& files, const NewCredential&
                            clients.empty() ? "" : "\n", made.profile, made.access_key_id,
                            made.secret_access_key, made.region);
     // Clients first: a key without an entry in the table is refused, one without a home would be lost.
-    if (auto ok = write_private(clients_file(files), clients); !ok) return ok;
+    if (auto ok = write_whole_file(clients_file(files), clients); !ok) return ok;
     keys.push_back(made);
     return {};
   });
@@ -317,7 +313,7 @@ Result<void> delete_credential(const KeyFiles& files, std::string_view profile) 
   if (!lock) return std::unexpected(lock.error());
   const auto text = read_private(clients_file(files));
   if (!text) return std::unexpected(text.error());
-  return write_private(clients_file(files), without_profile(*text, profile));
+  return write_whole_file(clients_file(files), without_profile(*text, profile));
 }
 
 Result<std::unique_ptr<KeyStore>> KeyStore::open(KeyFiles files) {

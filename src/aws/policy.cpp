@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/json_writer.h"
+#include "base/text.h"
 
 namespace picket::aws {
 
@@ -14,28 +15,6 @@ using simdjson::dom::element;
 
 constexpr std::size_t policy_bytes_max = 6'144;  // IAM's limit of a managed policy
 constexpr std::size_t depth_max = 16;
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-// "*" stands for any text, "?" for one character. Linear: only the last star is ever tried again.
-bool matches(std::string_view pattern, std::string_view text) {
-  std::size_t p = 0, t = 0, star = std::string_view::npos, resume = 0;
-  while (t < text.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      resume = t;
-    } else if (p < pattern.size() && (pattern[p] == '?' || lower(pattern[p]) == lower(text[t]))) {
-      ++p;
-      ++t;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      t = ++resume;
-    } else {
-      return false;
-    }
-  }
-  return pattern.find_first_not_of('*', p) == std::string_view::npos;
-}
 
 std::unexpected<Error> broken(std::string why) { return fail(ErrorKind::invalid, std::move(why), "policy"); }
 
@@ -89,9 +68,10 @@ Result<Policy::Statement> read_statement(const element& row) {
 
 Verdict Policy::judge(std::string_view action) const {
   Verdict verdict = Verdict::none;
+  const std::string asked = lower(action);
   for (const Statement& statement : statements) {
-    const bool meant =
-        std::ranges::any_of(statement.actions, [&](const std::string& p) { return matches(p, action); });
+    const bool meant = std::ranges::any_of(
+        statement.actions, [&](const std::string& p) { return wildcard_match(lower(p), asked); });
     if (!meant) continue;
     if (!statement.allow) return Verdict::deny;
     verdict = Verdict::allow;
@@ -141,9 +121,7 @@ std::string write_policy(const Policy& policy) {
     json.begin_object();
     json.member("Effect", statement.allow ? "Allow" : "Deny");
     json.key("Action");
-    json.begin_array();
-    for (const std::string& action : statement.actions) json.value(action);
-    json.end_array();
+    json.value(statement.actions);
     json.member("Resource", "*");
     json.end_object();
   }

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -57,27 +56,6 @@ Result<std::string> read_private(const std::filesystem::path& file) {
   }
 }
 
-Result<void> write_private(const std::filesystem::path& file, std::string_view text) {
-  const std::filesystem::path temporary = file.string() + ".new";
-  {
-    const FileDescriptor fd(
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (fd.get() < 0) return io_error("cannot create", temporary);
-    if (::fchmod(fd.get(), 0600) != 0) return io_error("cannot set the mode of", temporary);
-    while (!text.empty()) {
-      const ssize_t written = ::write(fd.get(), text.data(), text.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return io_error("cannot write", temporary);
-      text.remove_prefix(static_cast<std::size_t>(written));
-    }
-    if (::fsync(fd.get()) != 0) return io_error("cannot sync", temporary);
-  }
-  if (::rename(temporary.c_str(), file.c_str()) != 0) return io_error("cannot replace", file);
-  const FileDescriptor directory(::open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.get() >= 0) ::fsync(directory.get());
-  return {};
-}
-
 Result<std::string> random_bytes(std::size_t length) {
   std::string bytes(length, '\0');
   for (std::size_t done = 0; done < length;) {
@@ -87,19 +65,6 @@ Result<std::string> random_bytes(std::size_t length) {
     done += static_cast<std::size_t>(got);
   }
   return bytes;
-}
-
-Result<FolderLock> FolderLock::take(const std::filesystem::path& folder, std::string_view name) {
-  const std::filesystem::path file = folder / name;
-  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return io_error("cannot create the lock file", file);
-  FolderLock lock(fd);
-  if (::flock(fd, LOCK_EX) != 0) return io_error("cannot lock", file);
-  return lock;
-}
-
-FolderLock::~FolderLock() {
-  if (fd_ >= 0) ::close(fd_);
 }
 
 }  // namespace picket::aws

@@ -9,6 +9,7 @@
 
 #include "aws/private_file.h"
 #include "base/base64.h"
+#include "base/whole_file.h"
 
 namespace picket::aws {
 
@@ -59,7 +60,7 @@ Result<SecretBox> SecretBox::open(const std::filesystem::path& key_file) {
     const auto fresh = random_bytes(Key{}.size());
     if (!fresh) return std::unexpected(fresh.error());
     *text = to_base64url(*fresh) + '\n';
-    if (auto ok = write_private(key_file, *text); !ok) return std::unexpected(ok.error());
+    if (auto ok = write_whole_file(key_file, *text); !ok) return std::unexpected(ok.error());
   }
   auto box = from_text(*text, key_file.string());
   OPENSSL_cleanse(text->data(), text->size());

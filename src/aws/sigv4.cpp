@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace picket::aws {
 
 namespace {
@@ -35,14 +37,6 @@ std::string hex(const Digest& digest) {
     out += digits[byte >> 4];
     out += digits[byte & 15];
   }
-  return out;
-}
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = lower(c);
   return out;
 }
 

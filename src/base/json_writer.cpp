@@ -76,4 +76,16 @@ void JsonWriter::value(double number) {
   raw(fmt::format("{}", number));
 }
 
+void JsonWriter::value(const std::vector<std::string>& texts) {
+  begin_array();
+  for (const std::string& text : texts) value(text);
+  end_array();
+}
+
+void JsonWriter::value(const std::map<std::string, std::string>& texts) {
+  begin_object();
+  for (const auto& [name, text] : texts) member(name, text);
+  end_object();
+}
+
 }  // namespace picket

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
 namespace picket {
 
@@ -38,6 +40,8 @@ class JsonWriter {
   void value(T number) {
     raw(std::to_string(number));
   }
+  void value(const std::vector<std::string>& texts);
+  void value(const std::map<std::string, std::string>& texts);  // an object
   void null() { raw("null"); }
   // A value that already is JSON.
   void raw(std::string_view json) {

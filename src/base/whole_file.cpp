@@ -1,6 +1,7 @@
 #include "base/whole_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,11 +11,11 @@ namespace picket {
 
 Result<void> write_whole_file(const std::filesystem::path& path, std::string_view bytes) {
   const std::filesystem::path temporary = path.string() + ".tmp";
-  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0)
     return fail(ErrorKind::io, std::string("cannot create: ") + std::strerror(errno), temporary.string());
   std::size_t written = 0;
-  int error = 0;
+  int error = fchmod(fd, 0600) == 0 ? 0 : errno;  // it may have been there
   while (written < bytes.size() && error == 0) {
     const ssize_t n = write(fd, bytes.data() + written, bytes.size() - written);
     if (n >= 0) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <vector>
 
+#include "base/text.h"
 #include "decode/json_index.h"
 
 namespace picket {
@@ -270,14 +271,6 @@ std::vector<std::string_view> parts_of(std::string_view key) {
     if (slash == std::string_view::npos) return parts;
     key.remove_prefix(slash + 1);
   }
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  }
-  return out;
 }
 
 std::optional<int> digits_at(std::string_view text, std::size_t at, std::size_t count) {

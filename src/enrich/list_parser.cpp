@@ -9,6 +9,7 @@
 #include <charconv>
 #include <memory>
 
+#include "base/text.h"
 #include "enrich/range_map.h"
 
 namespace picket {
@@ -31,14 +32,6 @@ constexpr std::array<FormatName, 10> format_names = {{{IntelFormat::txt, "TXT"},
                                                       {IntelFormat::fire_eye, "FIRE_EYE"},
                                                       {IntelFormat::tor_consensus, "TOR_CONSENSUS"},
                                                       {IntelFormat::onionoo, "ONIONOO"}}};
-
-std::string upper(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
-  }
-  return out;
-}
 
 std::string_view trim(std::string_view text) {
   constexpr std::string_view blanks = " \t\r\n\f\v";

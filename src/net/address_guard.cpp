@@ -3,16 +3,11 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
+
 namespace picket::net {
 
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return out;
-}
 
 // Azure answers a virtual machine's questions about itself at this public address.
 const IpAddress azure_wire_server = IpAddress::v4(0xa83f8110);

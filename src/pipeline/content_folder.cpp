@@ -1,13 +1,9 @@
 #include "pipeline/content_folder.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 
 #include "aws/sigv4.h"
+#include "base/whole_file.h"
 
 namespace picket {
 
@@ -17,31 +13,6 @@ namespace fs = std::filesystem;
 
 bool is_hash(std::string_view name) {
   return name.size() == 64 && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
-Result<void> write_durably(const fs::path& path, std::string_view bytes) {
-  const fs::path temporary = path.string() + ".tmp";
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  int error = fd < 0 ? errno : 0;
-  while (error == 0 && !bytes.empty()) {
-    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-    if (n >= 0) {
-      bytes.remove_prefix(static_cast<std::size_t>(n));
-    } else if (errno != EINTR) {
-      error = errno;
-    }
-  }
-  if (error == 0 && ::fsync(fd) != 0) error = errno;
-  if (fd >= 0) ::close(fd);
-  if (error == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
-  if (error != 0)
-    return fail(ErrorKind::io, std::string("cannot write: ") + std::strerror(error), path.string());
-  if (const int folder = ::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-      folder >= 0) {
-    ::fsync(folder);
-    ::close(folder);
-  }
-  return {};
 }
 
 }  // namespace
@@ -54,7 +25,7 @@ Result<std::string> ContentFolder::keep(std::string_view content) {
   std::error_code error;
   fs::create_directories(folder_, error);
   if (error) return fail(ErrorKind::io, "cannot create the folder: " + error.message(), folder_.string());
-  if (auto written = write_durably(folder_ / hash, content); !written)
+  if (auto written = write_whole_file(folder_ / hash, content); !written)
     return std::unexpected(written.error());
   return hash;
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/text.h"
 #include "rules/json_functions.h"
 
 namespace picket::rules {
@@ -62,13 +63,6 @@ enum class Token : std::uint8_t { end, word, text, number, symbol };
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-
-std::string upper(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(),
-                         [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
-  return out;
-}
 
 // "$.a.b[*].c" as steps joined by dots; absent when it is no such path. "[*]" needs no step of its own.
 std::optional<std::string> steps_of(std::string_view path) {

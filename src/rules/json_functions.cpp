@@ -4,6 +4,7 @@
 #include <charconv>
 #include <optional>
 
+#include "base/text.h"
 #include "event/raw_json.h"
 #include "state/bucket_policy.h"
 
@@ -68,13 +69,9 @@ void collect(const dom::element& element, std::string_view member, std::vector<s
   for (const dom::element item : list) collect(item, member, values);
 }
 
-bool is_account(std::string_view text) {
-  return text.size() == 12 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
-}
-
 // The account in "111122223333" or "arn:aws:iam::111122223333:user/name"; empty when there is none.
 std::string_view account_of(std::string_view principal) {
-  if (is_account(principal)) return principal;
+  if (is_account_id(principal)) return principal;
   if (!principal.starts_with("arn:")) return {};
   for (int field = 0; field < 4; ++field) {
     const std::size_t colon = principal.find(':');
@@ -82,7 +79,7 @@ std::string_view account_of(std::string_view principal) {
     principal.remove_prefix(colon + 1);
   }
   principal = principal.substr(0, principal.find(':'));
-  return is_account(principal) ? principal : std::string_view{};
+  return is_account_id(principal) ? principal : std::string_view{};
 }
 
 bool same_name(std::string_view a, std::string_view b) {

@@ -9,19 +9,13 @@
 #include <map>
 #include <set>
 
+#include "base/text.h"
+
 namespace picket::rules {
 
 namespace {
 
 using Kind = FieldTest::Kind;
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  }
-  return lower;
-}
 
 bool contains(std::string_view text, std::string_view part) {
   return part.empty() || memmem(text.data(), text.size(), part.data(), part.size()) != nullptr;
@@ -278,7 +272,7 @@ std::uint32_t CompiledPredicates::add_test(const FieldTest& test) {
       made.numbers.push_back(number_of(value).value_or(0));
     } else {
       std::string text = test.kind == Kind::wildcard ? wildcard_pieces(value) : value;
-      made.texts.push_back(test.cased ? std::move(text) : lower_case(text));
+      made.texts.push_back(test.cased ? std::move(text) : lower(text));
     }
   }
   constexpr std::size_t set_min = 6;
@@ -348,15 +342,15 @@ std::vector<CompiledPredicates::Cover> CompiledPredicates::covers_of(const Predi
     switch (test.kind) {
       case Kind::equals:
         key.exact = true;
-        key.text = lower_case(value);
+        key.text = lower(value);
         break;
       case Kind::contains:
       case Kind::prefix:
       case Kind::suffix:
-        key.text = lower_case(value);
+        key.text = lower(value);
         break;
       case Kind::wildcard:
-        key.text = longest_literal(lower_case(wildcard_pieces(value)));
+        key.text = longest_literal(lower(wildcard_pieces(value)));
         break;
       default:
         return {};
@@ -520,8 +514,8 @@ bool CompiledPredicates::passes_made(const Test& test, std::span<const FieldValu
   for (const FieldValue& value : values) {
     for (std::string& made : test.function->values(value.text, test.argument)) {
       if (test.kind == Kind::absent) return false;
-      const std::string lower = test.cased ? std::string() : lower_case(made);
-      FieldValue one{.text = made, .lower = lower};
+      const std::string lowered = test.cased ? std::string() : lower(made);
+      FieldValue one{.text = made, .lower = lowered};
       if (accepts(test, one, scratch) == test.none_of) continue;
       if (passing != nullptr) *passing = std::move(made);
       return true;

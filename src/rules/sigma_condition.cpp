@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/text.h"
+
 namespace picket::rules {
 
 namespace {
@@ -35,14 +37,6 @@ std::vector<std::string> tokens_of(std::string_view text) {
   }
   end_word();
   return tokens;
-}
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  }
-  return lower;
 }
 
 bool matches_pattern(std::string_view pattern, std::string_view name) {
@@ -95,7 +89,7 @@ class Parser {
  private:
   bool at_end() const { return next_ == tokens_.size(); }
   bool takes(std::string_view word) {
-    if (at_end() || lower_case(tokens_[next_]) != word) return false;
+    if (at_end() || lower(tokens_[next_]) != word) return false;
     ++next_;
     return true;
   }
@@ -133,7 +127,7 @@ class Parser {
     }
     if (at_end()) return unexpected("an identifier");
     const std::string word = tokens_[next_];
-    const bool of = next_ + 1 < tokens_.size() && lower_case(tokens_[next_ + 1]) == "of";
+    const bool of = next_ + 1 < tokens_.size() && lower(tokens_[next_ + 1]) == "of";
     if (of) return some_of();
     const auto found = identifiers_.find(word);
     if (found == identifiers_.end())
@@ -143,7 +137,7 @@ class Parser {
   }
 
   Result<Predicate> some_of() {
-    const std::string quantifier = lower_case(tokens_[next_]);
+    const std::string quantifier = lower(tokens_[next_]);
     if (quantifier != "1" && quantifier != "any" && quantifier != "all")
       return fail(ErrorKind::unsupported,
                   fmt::format("condition: {} of: only 1, any and all", tokens_[next_]));
@@ -153,8 +147,7 @@ class Parser {
     std::vector<Predicate> parts;
     for (const auto& [name, predicate] : identifiers_) {
       // "them" leaves out those that begin with an underscore.
-      const bool meant =
-          lower_case(pattern) == "them" ? !name.starts_with('_') : matches_pattern(pattern, name);
+      const bool meant = lower(pattern) == "them" ? !name.starts_with('_') : matches_pattern(pattern, name);
       if (!meant) continue;
       auto part = copy(predicate);
       if (!part) return part;
@@ -174,7 +167,7 @@ class Parser {
 
   Result<SigmaAggregation> aggregation() {
     if (at_end()) return unexpected("count()");
-    const std::string function = lower_case(tokens_[next_]);
+    const std::string function = lower(tokens_[next_]);
     if (function != "count") {
       return fail(ErrorKind::unsupported,
                   fmt::format("condition: the aggregation {} is not supported; write a correlation rule",

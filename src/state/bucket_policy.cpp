@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/ip.h"
+#include "base/text.h"
 #include "event/raw_json.h"
 
 namespace picket {
@@ -17,62 +18,12 @@ namespace {
 constexpr std::array<std::string_view, 3> reading = {"s3:getobject", "s3:getobjectversion", "s3:listbucket"};
 constexpr std::array<std::string_view, 2> writing = {"s3:putobject", "s3:deleteobject"};
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return out;
-}
-
-// '*' for any run of characters, '?' for one.
-bool matches(std::string_view pattern, std::string_view text) {
-  std::size_t p = 0, t = 0, star = std::string_view::npos, retry = 0;
-  while (t < text.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      retry = t;
-    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
-      ++p;
-      ++t;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      t = ++retry;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
-}
-
-// Calls visit(text) for a string, or for each string of an array; stops when it returns true and returns
-// that.
-template <class F>
-bool any_text(const dom::element& value, F visit) {
-  std::string_view text;
-  if (value.get(text) == simdjson::SUCCESS) return visit(text);
-  bool flag = false;
-  if (value.get(flag) == simdjson::SUCCESS)
-    return visit(flag ? std::string_view("true") : std::string_view("false"));
-  dom::array values;
-  if (value.get(values) != simdjson::SUCCESS) return false;
-  for (const dom::element item : values) {
-    if (item.get(text) == simdjson::SUCCESS && visit(text)) return true;
-  }
-  return false;
-}
-
 template <class F>
 bool all_texts(const dom::element& value, F holds) {
   return !any_text(value, [&](std::string_view text) { return !holds(text); });
 }
 
 // ---- conditions of a grant: how far they narrow it ----
-
-bool digits12(std::string_view text) {
-  return text.size() == 12 &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
 
 // A value that ties the request to somebody: no wildcard or policy variable, or wildcards only below a named
 // account, organisation or unique id (21 characters: AROA…, AIDA…).
@@ -87,11 +38,11 @@ bool names_somebody(std::string_view value) {
       colon = value.find(':', colon + (field ? 1 : 0));
     if (colon == std::string_view::npos) return false;
     const std::size_t end = value.find(':', colon + 1);
-    return end != std::string_view::npos && digits12(value.substr(colon + 1, end - colon - 1));
+    return end != std::string_view::npos && is_account_id(value.substr(colon + 1, end - colon - 1));
   }
   if (fixed.starts_with("o-")) return fixed.find('/') != std::string_view::npos;
   const std::size_t colon = fixed.find(':');
-  return colon == 21 || digits12(fixed.substr(0, colon));
+  return colon == 21 || is_account_id(fixed.substr(0, colon));
 }
 
 // S3's own limits for what is public: IPv4 ranges wider than /8, IPv6 wider than /32.
@@ -259,7 +210,7 @@ bool denies_strangers(const dom::element& statement) {
 
 // Whether the statement is about the action (or pattern of actions: "s3:get*" lies within "s3:*").
 bool about_action(const dom::element& statement, std::string_view action) {
-  const auto covers = [&](std::string_view pattern) { return matches(lower(pattern), action); };
+  const auto covers = [&](std::string_view pattern) { return wildcard_match(lower(pattern), action); };
   dom::element list;
   if (statement["Action"].get(list) == simdjson::SUCCESS) return any_text(list, covers);
   return statement["NotAction"].get(list) == simdjson::SUCCESS && !any_text(list, covers);
@@ -286,7 +237,7 @@ bool covers(const dom::element& denial, const dom::element& grant) {
   if (grant["Resource"].get(resources) != simdjson::SUCCESS)
     return any_text(denied, [](std::string_view t) { return t == "*"; });
   return all_texts(resources, [&](std::string_view resource) {
-    return any_text(denied, [&](std::string_view pattern) { return matches(pattern, resource); });
+    return any_text(denied, [&](std::string_view pattern) { return wildcard_match(pattern, resource); });
   });
 }
 
@@ -298,11 +249,11 @@ void add_accounts(const dom::element& statement, std::set<std::string>& accounts
     return;
   }
   any_text(aws, [&](std::string_view text) {
-    if (digits12(text)) {
+    if (is_account_id(text)) {
       accounts.emplace(text);
     } else if (const std::size_t at = text.find("::");
                text.starts_with("arn:") && at != std::string_view::npos) {
-      if (const std::string_view account = text.substr(at + 2, 12); digits12(account))
+      if (const std::string_view account = text.substr(at + 2, 12); is_account_id(account))
         accounts.emplace(account);
     }
     return false;

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <string>
 
+#include "base/text.h"
 #include "event/raw_json.h"
 
 namespace picket {
@@ -16,10 +17,6 @@ std::string text_at(const dom::element& object, std::string_view member) {
   dom::element found;
   if (!object.is_object() || object[member].get(found) != simdjson::SUCCESS) return {};
   return scalar_text(found).value_or(std::string{});
-}
-
-bool is_account(std::string_view text) {
-  return text.size() == 12 && std::ranges::all_of(text, [](unsigned char c) { return std::isdigit(c) != 0; });
 }
 
 // "us-west-2b" and the local zone "us-west-2-lax-1a" are of us-west-2.
@@ -59,7 +56,7 @@ class Importer {
         return fail(ErrorKind::invalid, where + " has no " + std::string(id_member));
       }
       std::string account = text_at(item, "OwnerId");
-      if (!is_account(account)) account = owner;
+      if (!is_account_id(account)) account = owner;
       const std::string arn = text_at(item, "FunctionArn");
       if (account.empty()) account = arn_field(arn, 4);
       std::string zone = text_at(item, "AvailabilityZone");
@@ -120,9 +117,9 @@ class Importer {
  private:
   Result<void> add(const dom::element& item, std::string_view name, const std::string& where,
                    std::string account, std::string region) {
-    if (!is_account(account)) account = account_;
+    if (!is_account_id(account)) account = account_;
     if (region.empty()) region = region_;
-    if (!is_account(account)) {
+    if (!is_account_id(account)) {
       return fail(ErrorKind::invalid, where + " does not tell its account: name one of 12 digits");
     }
     if (region.empty()) return fail(ErrorKind::invalid, where + " does not tell its Region: name it");
