@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/text.h"
 #include "base/time.h"
 #include "store/finding_store.h"
 

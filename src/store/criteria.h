@@ -48,10 +48,6 @@ enum class CriteriaUse : unsigned char {
 // attribute or condition, a wrong type or a limit passed is ErrorKind::invalid; `where` names the attribute.
 Result<Criteria> parse_criteria(std::string_view json, CriteriaUse use = CriteriaUse::list);
 
-// '*' stands for any run of bytes, '?' for one character (UTF-8 sequence). Linear in practice, never
-// recursive.
-bool wildcard_match(std::string_view pattern, std::string_view text);
-
 // Whether a new finding (not archived, no feedback) meets the criteria, without a store: for filters that
 // archive at birth. A document that is no JSON is ErrorKind::invalid.
 Result<bool> matches(const Criteria& criteria, const FindingRow& row);

@@ -86,25 +86,6 @@ TEST(Criteria, refuses_what_it_does_not_know) {
   EXPECT_THAT(attributes(51), HasSubstr("at most 50 attributes"));
 }
 
-TEST(Criteria, wildcards) {
-  EXPECT_TRUE(wildcard_match("*", ""));
-  EXPECT_TRUE(wildcard_match("a*c", "abbbc"));
-  EXPECT_TRUE(wildcard_match("*.example.com", "a.b.example.com"));
-  EXPECT_TRUE(wildcard_match("a?c", "abc"));
-  EXPECT_TRUE(wildcard_match("?", "é"));
-  EXPECT_TRUE(wildcard_match("*ab*ab*", "xabababx"));
-  EXPECT_FALSE(wildcard_match("", "a"));
-  EXPECT_FALSE(wildcard_match("?", ""));
-  EXPECT_FALSE(wildcard_match("a?c", "ac"));
-  EXPECT_FALSE(wildcard_match("abc", "abcd"));
-  EXPECT_FALSE(wildcard_match("*abd", "abcabc"));
-  EXPECT_FALSE(wildcard_match("A", "a"));
-  // What makes a backtracking matcher take years.
-  std::string pattern;
-  for (int i = 0; i < 250; ++i) pattern += "a*";
-  EXPECT_FALSE(wildcard_match(pattern + "b", std::string(5000, 'a')));
-}
-
 // One attribute in an otherwise empty finding, nested as its path says; with `lists` every object on the
 // way stands in an array behind one without it.
 FindingRow with_value(unsigned number, const Attribute& attribute, std::string_view json, bool lists) {

@@ -1,23 +1,15 @@
 #include "store/custom_rule_settings.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
 
 #include "base/json_writer.h"
+#include "store/stored.h"
 
 namespace picket {
 
 namespace {
 
 using simdjson::dom::element;
-
-void write_texts(JsonWriter& json, std::string_view name, const std::vector<std::string>& texts) {
-  json.key(name);
-  json.begin_array();
-  for (const std::string& text : texts) json.value(text);
-  json.end_array();
-}
 
 std::string write(const CustomRuleAssociation& association) {
   std::string out;
@@ -28,10 +20,7 @@ std::string write(const CustomRuleAssociation& association) {
   json.member("created_at", association.created_at);
   json.member("updated_at", association.updated_at);
   if (association.expires_at) json.member("expires_at", *association.expires_at);
-  json.key("tags");
-  json.begin_object();
-  for (const auto& [key, value] : association.tags) json.member(key, value);
-  json.end_object();
+  json.member("tags", association.tags);
   json.end_object();
   return out;
 }
@@ -42,17 +31,13 @@ std::string write(const CustomRuleConfiguration& configuration) {
   json.begin_object();
   json.member("rule_id", configuration.rule_id);
   json.member("mode", configuration.mode);
-  write_texts(json, "include", configuration.include);
-  write_texts(json, "exclude", configuration.exclude);
+  json.member("include", configuration.include);
+  json.member("exclude", configuration.exclude);
   json.member("created_at", configuration.created_at);
   json.member("updated_at", configuration.updated_at);
   if (configuration.expires_at) json.member("expires_at", *configuration.expires_at);
   json.end_object();
   return out;
-}
-
-std::string text_of(const element& root, const char* name) {
-  return std::string(std::string_view(root[name]));
 }
 
 std::optional<TimeMs> expiry_of(const element& root) {
@@ -61,52 +46,34 @@ std::optional<TimeMs> expiry_of(const element& root) {
   return time;
 }
 
-std::vector<std::string> texts_of(const element& root, const char* name) {
+std::vector<std::string> texts_of(const element& root, std::string_view name) {
   std::vector<std::string> texts;
   for (const element item : simdjson::dom::array(root[name])) texts.emplace_back(std::string_view(item));
   return texts;
 }
 
-// These throw simdjson_error where the text is not what write() makes.
-void read(const element& root, CustomRuleAssociation& association) {
-  association.rule_id = text_of(root, "rule_id");
-  association.mode = text_of(root, "mode");
-  association.created_at = root["created_at"];
-  association.updated_at = root["updated_at"];
-  association.expires_at = expiry_of(root);
-  for (const auto& [key, value] : simdjson::dom::object(root["tags"]))
-    association.tags[std::string(key)] = std::string_view(value);
+CustomRuleAssociation read_association(const Setting& setting, const element& root) {
+  return {.id = setting.id,
+          .account = setting.account,
+          .region = setting.region,
+          .rule_id = stored_text(root, "rule_id"),
+          .mode = stored_text(root, "mode"),
+          .created_at = root["created_at"],
+          .updated_at = root["updated_at"],
+          .expires_at = expiry_of(root),
+          .tags = stored_texts(root, "tags")};
 }
 
-void read(const element& root, CustomRuleConfiguration& configuration) {
-  configuration.rule_id = text_of(root, "rule_id");
-  configuration.mode = text_of(root, "mode");
-  configuration.include = texts_of(root, "include");
-  configuration.exclude = texts_of(root, "exclude");
-  configuration.created_at = root["created_at"];
-  configuration.updated_at = root["updated_at"];
-  configuration.expires_at = expiry_of(root);
-}
-
-template <class T, class Place>
-Result<std::vector<T>> load(FindingStore& store, std::optional<std::string_view> account,
-                            std::optional<std::string_view> region, std::string_view kind, Place place) {
-  const auto settings = store.list_settings(account, region, kind);
-  if (!settings) return std::unexpected(settings.error());
-  std::vector<T> all;
-  simdjson::dom::parser parser;
-  for (const Setting& setting : *settings) {
-    try {
-      T one;
-      read(parser.parse(setting.body), one);
-      place(setting, one);
-      all.push_back(std::move(one));
-    } catch (const simdjson::simdjson_error& error) {
-      return fail(ErrorKind::internal, std::string("a stored setting cannot be read: ") + error.what(),
-                  setting.kind + ' ' + setting.account + '/' + setting.region + '/' + setting.id);
-    }
-  }
-  return all;
+CustomRuleConfiguration read_configuration(const Setting& setting, const element& root) {
+  return {.administrator = setting.account,
+          .region = setting.region,
+          .rule_id = stored_text(root, "rule_id"),
+          .mode = stored_text(root, "mode"),
+          .include = texts_of(root, "include"),
+          .exclude = texts_of(root, "exclude"),
+          .created_at = root["created_at"],
+          .updated_at = root["updated_at"],
+          .expires_at = expiry_of(root)};
 }
 
 SettingChange change(const CustomRuleAssociation& of, std::optional<std::string> body) {
@@ -132,22 +99,13 @@ bool CustomRuleConfiguration::covers(std::string_view account) const {
 
 Result<std::vector<CustomRuleAssociation>> load_custom_rule_associations(
     FindingStore& store, std::optional<std::string_view> account, std::optional<std::string_view> region) {
-  return load<CustomRuleAssociation>(store, account, region, custom_rule_association_kind,
-                                     [](const Setting& setting, CustomRuleAssociation& one) {
-                                       one.id = setting.id;
-                                       one.account = setting.account;
-                                       one.region = setting.region;
-                                     });
+  return load_all_stored(store, account, region, custom_rule_association_kind, read_association);
 }
 
 Result<std::vector<CustomRuleConfiguration>> load_custom_rule_configurations(
     FindingStore& store, std::optional<std::string_view> administrator,
     std::optional<std::string_view> region) {
-  return load<CustomRuleConfiguration>(store, administrator, region, custom_rule_configuration_kind,
-                                       [](const Setting& setting, CustomRuleConfiguration& one) {
-                                         one.administrator = setting.account;
-                                         one.region = setting.region;
-                                       });
+  return load_all_stored(store, administrator, region, custom_rule_configuration_kind, read_configuration);
 }
 
 SettingChange managed_custom_rules(std::string_view account, std::string_view region) {

@@ -1,8 +1,7 @@
 #include "store/detector_settings.h"
 
-#include <simdjson.h>
-
 #include "base/json_writer.h"
+#include "store/stored.h"
 
 namespace picket {
 
@@ -32,21 +31,12 @@ std::string write(const DetectorSettings& settings) {
     json.end_object();
   }
   json.end_object();
-  json.key("tags");
-  json.begin_object();
-  for (const auto& [key, value] : settings.tags) json.member(key, value);
-  json.end_object();
+  json.member("tags", settings.tags);
   json.end_object();
   return out;
 }
 
-// Throws simdjson_error where the text is not what write() makes.
-DetectorSettings read(std::string_view text) {
-  simdjson::dom::parser parser;
-  const simdjson::dom::element root = parser.parse(text.data(), text.size());
-  const auto string = [](const simdjson::dom::element& element) {
-    return std::string(std::string_view(element));
-  };
+DetectorSettings read(const Setting&, const simdjson::dom::element& root) {
   DetectorSettings out;
   const std::string_view status = root["status"];
   const auto known = std::find(status_names.begin(), status_names.end(), status);
@@ -54,7 +44,7 @@ DetectorSettings read(std::string_view text) {
   out.status = static_cast<DetectorStatus>(known - status_names.begin());
   out.created_at = root["created_at"];
   out.updated_at = root["updated_at"];
-  out.finding_publishing_frequency = string(root["finding_publishing_frequency"]);
+  out.finding_publishing_frequency = stored_text(root, "finding_publishing_frequency");
   for (const auto& [name, element] : simdjson::dom::object(root["features"])) {
     FeatureSetting& feature = out.features[std::string(name)];
     feature.enabled = element["enabled"];
@@ -62,8 +52,7 @@ DetectorSettings read(std::string_view text) {
     for (const auto& [part, enabled] : simdjson::dom::object(element["additional"]))
       feature.additional[std::string(part)] = enabled;
   }
-  for (const auto& [key, value] : simdjson::dom::object(root["tags"]))
-    out.tags[std::string(key)] = string(value);
+  out.tags = stored_texts(root, "tags");
   return out;
 }
 
@@ -88,15 +77,7 @@ DetectorSettings default_detector(TimeMs created_at) {
 
 Result<std::optional<DetectorSettings>> load_detector(FindingStore& store, std::string_view account,
                                                       std::string_view region) {
-  const auto setting = store.get_setting(account, region, detector_setting_kind, "");
-  if (!setting) return std::unexpected(setting.error());
-  if (!*setting) return std::nullopt;
-  try {
-    return read((*setting)->body);
-  } catch (const simdjson::simdjson_error& error) {
-    return fail(ErrorKind::internal, std::string("stored detector settings cannot be read: ") + error.what(),
-                std::string(account) + '/' + std::string(region));
-  }
+  return load_stored(store, account, region, detector_setting_kind, "", read);
 }
 
 SettingChange detector_change(std::string_view account, std::string_view region,

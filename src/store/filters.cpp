@@ -1,11 +1,10 @@
 #include "store/filters.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
 #include <tuple>
 
 #include "base/json_writer.h"
+#include "store/stored.h"
 
 namespace picket {
 
@@ -24,18 +23,13 @@ std::string write(const FilterSettings& filter) {
   json.member("created_at", filter.created_at);
   json.member("updated_at", filter.updated_at);
   json.member("version", filter.version);
-  json.key("tags");
-  json.begin_object();
-  for (const auto& [key, value] : filter.tags) json.member(key, value);
-  json.end_object();
+  json.member("tags", filter.tags);
   json.end_object();
   return out;
 }
 
-Result<FilterSettings> read(const Setting& setting) try {
-  simdjson::dom::parser parser;
-  const simdjson::dom::element root = parser.parse(setting.body);
-  const auto text = [&](std::string_view name) { return std::string(std::string_view(root[name])); };
+FilterSettings read(const Setting& setting, const simdjson::dom::element& root) {
+  const auto text = [&](std::string_view name) { return stored_text(root, name); };
   FilterSettings filter{.account = setting.account, .region = setting.region, .name = setting.id};
   filter.description = text("description");
   filter.action = text("action");
@@ -44,35 +38,22 @@ Result<FilterSettings> read(const Setting& setting) try {
   filter.created_at = root["created_at"];
   filter.updated_at = root["updated_at"];
   filter.version = root["version"];
-  for (const auto& [key, value] : simdjson::dom::object(root["tags"]))
-    filter.tags[std::string(key)] = std::string(std::string_view(value));
+  filter.tags = stored_texts(root, "tags");
   return filter;
-} catch (const simdjson::simdjson_error& error) {
-  return fail(ErrorKind::internal, std::string("a stored filter cannot be read: ") + error.what(),
-              setting.id);
 }
 
 }  // namespace
 
 Result<std::optional<FilterSettings>> load_filter(FindingStore& store, std::string_view account,
                                                   std::string_view region, std::string_view name) {
-  const auto setting = store.get_setting(account, region, setting_kind, name);
-  if (!setting) return std::unexpected(setting.error());
-  if (!*setting) return std::nullopt;
-  return read(**setting);
+  return load_stored(store, account, region, setting_kind, name, read);
 }
 
 Result<std::vector<FilterSettings>> load_filters(FindingStore& store, std::optional<std::string_view> account,
                                                  std::optional<std::string_view> region) {
-  const auto settings = store.list_settings(account, region, setting_kind);
-  if (!settings) return std::unexpected(settings.error());
-  std::vector<FilterSettings> filters;
-  for (const Setting& setting : *settings) {
-    auto filter = read(setting);
-    if (!filter) return std::unexpected(filter.error());
-    filters.push_back(std::move(*filter));
-  }
-  std::ranges::sort(filters, {}, [](const FilterSettings& filter) {
+  auto filters = load_all_stored(store, account, region, setting_kind, read);
+  if (!filters) return filters;
+  std::ranges::sort(*filters, {}, [](const FilterSettings& filter) {
     return std::tie(filter.account, filter.region, filter.rank, filter.name);
   });
   return filters;

@@ -1,11 +1,10 @@
 #include "store/list_sets.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
 #include <array>
 
 #include "base/json_writer.h"
+#include "store/stored.h"
 
 namespace picket {
 
@@ -30,18 +29,13 @@ std::string write(const ListSet& set) {
   json.member("error_details", set.error_details);
   json.member("created_at", set.created_at);
   json.member("updated_at", set.updated_at);
-  json.key("tags");
-  json.begin_object();
-  for (const auto& [key, value] : set.tags) json.member(key, value);
-  json.end_object();
+  json.member("tags", set.tags);
   json.end_object();
   return out;
 }
 
-Result<ListSet> read(ListSetKind kind, const Setting& setting) try {
-  simdjson::dom::parser parser;
-  const simdjson::dom::element root = parser.parse(setting.body);
-  const auto text = [&](std::string_view name) { return std::string(std::string_view(root[name])); };
+ListSet read(ListSetKind kind, const Setting& setting, const simdjson::dom::element& root) {
+  const auto text = [&](std::string_view name) { return stored_text(root, name); };
   ListSet set{.kind = kind, .account = setting.account, .region = setting.region, .id = setting.id};
   set.name = text("name");
   set.format = text("format");
@@ -55,12 +49,15 @@ Result<ListSet> read(ListSetKind kind, const Setting& setting) try {
   set.error_details = text("error_details");
   set.created_at = root["created_at"];
   set.updated_at = root["updated_at"];
-  for (const auto& [key, value] : simdjson::dom::object(root["tags"]))
-    set.tags[std::string(key)] = std::string(std::string_view(value));
+  set.tags = stored_texts(root, "tags");
   set.version = setting.version;
   return set;
-} catch (const simdjson::simdjson_error& error) {
-  return fail(ErrorKind::internal, std::string("a stored set cannot be read: ") + error.what(), setting.id);
+}
+
+auto reader(ListSetKind kind) {
+  return [kind](const Setting& setting, const simdjson::dom::element& root) {
+    return read(kind, setting, root);
+  };
 }
 
 }  // namespace
@@ -70,24 +67,13 @@ std::string_view to_string(ListSetStatus status) { return status_names[static_ca
 
 Result<std::optional<ListSet>> load_list_set(FindingStore& store, ListSetKind kind, std::string_view account,
                                              std::string_view region, std::string_view id) {
-  const auto setting = store.get_setting(account, region, setting_kind(kind), id);
-  if (!setting) return std::unexpected(setting.error());
-  if (!*setting) return std::nullopt;
-  return read(kind, **setting);
+  return load_stored(store, account, region, setting_kind(kind), id, reader(kind));
 }
 
 Result<std::vector<ListSet>> load_list_sets(FindingStore& store, ListSetKind kind,
                                             std::optional<std::string_view> account,
                                             std::optional<std::string_view> region) {
-  const auto settings = store.list_settings(account, region, setting_kind(kind));
-  if (!settings) return std::unexpected(settings.error());
-  std::vector<ListSet> sets;
-  for (const Setting& setting : *settings) {
-    auto set = read(kind, setting);
-    if (!set) return std::unexpected(set.error());
-    sets.push_back(std::move(*set));
-  }
-  return sets;
+  return load_all_stored(store, account, region, setting_kind(kind), reader(kind));
 }
 
 SettingChange save_change(const ListSet& set) {

@@ -1,10 +1,9 @@
 #include "store/members.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
 
 #include "base/json_writer.h"
+#include "store/stored.h"
 
 namespace picket {
 
@@ -13,10 +12,7 @@ namespace {
 constexpr std::array<std::string_view, 6> relationship_names{"Created",  "Invited", "Enabled",
                                                              "Disabled", "Removed", "Resigned"};
 
-// Throws simdjson_error where the text is not what member_change() writes.
-MemberAccount read(const Setting& setting) {
-  simdjson::dom::parser parser;
-  const simdjson::dom::element root = parser.parse(setting.body);
+MemberAccount read(const Setting& setting, const simdjson::dom::element& root) {
   MemberAccount out{.administrator = setting.account, .region = setting.region, .account = setting.id};
   out.email = std::string_view(root["email"]);
   const auto known = std::ranges::find(relationship_names, std::string_view(root["relationship"]));
@@ -56,18 +52,13 @@ SettingChange member_removal(const MemberAccount& member) {
 }
 
 Result<Members> Members::load(FindingStore& store) {
-  const auto settings = store.list_settings(std::nullopt, std::nullopt, member_setting_kind);
-  if (!settings) return std::unexpected(settings.error());
+  const auto all = load_all_stored(store, std::nullopt, std::nullopt, member_setting_kind, read);
+  if (!all) return std::unexpected(all.error());
   Members out;
-  for (const Setting& setting : *settings) {
-    try {
-      const auto [row, fresh] =
-          out.rows_.emplace(Key{setting.account, setting.region, setting.id}, read(setting));
-      out.by_account_.emplace(std::pair(setting.region, setting.id), &row->second);
-    } catch (const simdjson::simdjson_error& error) {
-      return fail(ErrorKind::internal, std::string("a stored member cannot be read: ") + error.what(),
-                  setting.account + '/' + setting.region + '/' + setting.id);
-    }
+  for (const MemberAccount& member : *all) {
+    const auto [row, fresh] =
+        out.rows_.emplace(Key{member.administrator, member.region, member.account}, member);
+    out.by_account_.emplace(std::pair(member.region, member.account), &row->second);
   }
   return out;
 }

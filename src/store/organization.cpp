@@ -1,11 +1,10 @@
 #include "store/organization.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
 #include <array>
 
 #include "base/json_writer.h"
+#include "store/stored.h"
 
 namespace picket {
 
@@ -25,10 +24,7 @@ std::string unquoted(const std::string& body) {
   return body.size() < 2 ? "" : body.substr(1, body.size() - 2);
 }
 
-// Throws simdjson_error where the text is not what organization_settings_change() writes.
-OrganizationSettings read(const std::string& body) {
-  simdjson::dom::parser parser;
-  const simdjson::dom::element root = parser.parse(body);
+OrganizationSettings read(const Setting&, const simdjson::dom::element& root) {
   OrganizationSettings out{.members = read_auto_enable(root["members"]), .features = {}};
   out.updated_at = root["updated_at"];
   for (const auto& [name, row] : simdjson::dom::object(root["features"])) {
@@ -64,16 +60,9 @@ OrganizationSettings default_organization_settings() {
 
 Result<OrganizationSettings> load_organization_settings(FindingStore& store, std::string_view administrator,
                                                         std::string_view region) {
-  const auto setting = store.get_setting(administrator, region, settings_kind, "");
-  if (!setting) return std::unexpected(setting.error());
-  if (!*setting) return default_organization_settings();
-  try {
-    return read((*setting)->body);
-  } catch (const simdjson::simdjson_error& error) {
-    return fail(ErrorKind::internal,
-                std::string("stored settings of the organisation cannot be read: ") + error.what(),
-                std::string(administrator) + '/' + std::string(region));
-  }
+  auto settings = load_stored(store, administrator, region, settings_kind, "", read);
+  if (!settings) return std::unexpected(settings.error());
+  return settings->value_or(default_organization_settings());
 }
 
 SettingChange organization_settings_change(std::string_view administrator, std::string_view region,

@@ -1,11 +1,10 @@
 #include "store/publishing.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
 #include <array>
 
 #include "base/json_writer.h"
+#include "store/stored.h"
 
 namespace picket {
 
@@ -28,18 +27,13 @@ std::string write(const PublishingDestination& destination) {
   json.member("updates_published_at", destination.updates_published_at);
   json.member("created_at", destination.created_at);
   json.member("updated_at", destination.updated_at);
-  json.key("tags");
-  json.begin_object();
-  for (const auto& [key, value] : destination.tags) json.member(key, value);
-  json.end_object();
+  json.member("tags", destination.tags);
   json.end_object();
   return out;
 }
 
-Result<PublishingDestination> read(const Setting& setting) try {
-  simdjson::dom::parser parser;
-  const simdjson::dom::element root = parser.parse(setting.body);
-  const auto text = [&](std::string_view name) { return std::string(std::string_view(root[name])); };
+PublishingDestination read(const Setting& setting, const simdjson::dom::element& root) {
+  const auto text = [&](std::string_view name) { return stored_text(root, name); };
   PublishingDestination destination{.account = setting.account, .region = setting.region, .id = setting.id};
   destination.destination_arn = text("destination_arn");
   destination.kms_key_arn = text("kms_key_arn");
@@ -51,13 +45,9 @@ Result<PublishingDestination> read(const Setting& setting) try {
   destination.updates_published_at = root["updates_published_at"];
   destination.created_at = root["created_at"];
   destination.updated_at = root["updated_at"];
-  for (const auto& [key, value] : simdjson::dom::object(root["tags"]))
-    destination.tags[std::string(key)] = std::string(std::string_view(value));
+  destination.tags = stored_texts(root, "tags");
   destination.version = setting.version;
   return destination;
-} catch (const simdjson::simdjson_error& error) {
-  return fail(ErrorKind::internal, std::string("a stored destination cannot be read: ") + error.what(),
-              setting.id);
 }
 
 }  // namespace
@@ -66,24 +56,13 @@ std::string_view to_string(PublishingStatus status) { return status_names[static
 
 Result<std::optional<PublishingDestination>> load_destination(FindingStore& store, std::string_view account,
                                                               std::string_view region, std::string_view id) {
-  const auto setting = store.get_setting(account, region, setting_kind, id);
-  if (!setting) return std::unexpected(setting.error());
-  if (!*setting) return std::nullopt;
-  return read(**setting);
+  return load_stored(store, account, region, setting_kind, id, read);
 }
 
 Result<std::vector<PublishingDestination>> load_destinations(FindingStore& store,
                                                              std::optional<std::string_view> account,
                                                              std::optional<std::string_view> region) {
-  const auto settings = store.list_settings(account, region, setting_kind);
-  if (!settings) return std::unexpected(settings.error());
-  std::vector<PublishingDestination> destinations;
-  for (const Setting& setting : *settings) {
-    auto destination = read(setting);
-    if (!destination) return std::unexpected(destination.error());
-    destinations.push_back(std::move(*destination));
-  }
-  return destinations;
+  return load_all_stored(store, account, region, setting_kind, read);
 }
 
 SettingChange save_change(const PublishingDestination& destination) {
