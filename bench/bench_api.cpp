@@ -19,6 +19,7 @@
 
 #include "api/server.h"
 #include "api/site.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "finding/detector_id.h"
 #include "store/sqlite_store.h"
@@ -32,12 +33,6 @@ constexpr const char* account = "111122223333";
 constexpr const char* region = "eu-central-1";
 constexpr unsigned connections = 8;
 constexpr std::size_t rows_per_apply = 5000;
-
-TimeMs wall_clock() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 std::string id_of(unsigned number) { return hash128(fmt::format("bench {}", number)).hex(); }
 

@@ -18,6 +18,7 @@
 #include "base/gzip.h"
 #include "base/hash.h"
 #include "base/json_writer.h"
+#include "base/whole_file.h"
 
 namespace picket::api {
 
@@ -38,22 +39,6 @@ Result<void> write_all(int fd, std::string_view text, const fs::path& file) {
     if (written < 0) return io_error("cannot write", file);
     text.remove_prefix(static_cast<std::size_t>(written));
   }
-  return {};
-}
-
-// Under its final name only when it is whole and durable.
-Result<void> write_file(const fs::path& file, std::string_view bytes) {
-  std::error_code error;
-  fs::create_directories(file.parent_path(), error);
-  if (error) return fail(ErrorKind::io, "cannot create the folder: " + error.message(), file.parent_path());
-  const fs::path temporary = file.string() + ".new";
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return io_error("cannot create", temporary);
-  auto done = write_all(fd, bytes, temporary);
-  if (done && ::fsync(fd) != 0) done = io_error("cannot sync", temporary);
-  ::close(fd);
-  if (!done) return done;
-  if (::rename(temporary.c_str(), file.c_str()) != 0) return io_error("cannot rename", temporary);
   return {};
 }
 
@@ -214,12 +199,13 @@ Result<void> AuditLog::rotate_locked(TimeMs now) {
     const std::string id = hash128(body).hex().substr(0, 16);
     simdjson::dom::parser parser;
     const std::string_view time = parser.parse(records.back())["eventTime"];
-    if (auto done = write_file(
-            settings_.folder / "AWSLogs" / account / "CloudTrail" / region / day /
-                fmt::format("{}_CloudTrail_{}_{}_{}.json.gz", account, region, minute_text(time), id),
-            gzip(body));
-        !done)
-      return done;
+    const fs::path folder = settings_.folder / "AWSLogs" / account / "CloudTrail" / region / day;
+    std::error_code error;
+    fs::create_directories(folder, error);
+    if (error) return fail(ErrorKind::io, "cannot create the folder: " + error.message(), folder);
+    const std::string name =
+        fmt::format("{}_CloudTrail_{}_{}_{}.json.gz", account, region, minute_text(time), id);
+    if (auto done = write_whole_file(folder / name, gzip(body)); !done) return done;
   }
   in.close();
   if (::ftruncate(spool_, 0) != 0) return io_error("cannot empty", spool);

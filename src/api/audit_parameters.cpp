@@ -59,9 +59,7 @@ std::string audited_parameters(const Route& route, const aws::HttpRequest& reque
       json.value(values.front());
       continue;
     }
-    json.begin_array();
-    for (const std::string& value : values) json.value(value);
-    json.end_array();
+    json.value(values);
   }
   simdjson::dom::parser parser;
   element body;

@@ -150,10 +150,6 @@ Scope Call::scope() const {
 
 std::string Call::detector_id() const { return detector_id_of(caller.account, region); }
 
-bool is_account_id(std::string_view text) {
-  return text.size() == 12 && text.find_first_not_of("0123456789") == std::string_view::npos;
-}
-
 std::expected<std::optional<DetectorSettings>, ApiError> detector_of_account(const Call& call,
                                                                              const std::string& account) {
   auto found = detector_of(call.backend, account, call.region);
@@ -187,6 +183,15 @@ std::expected<DetectorSettings, ApiError> require_detector(const Call& call) {
   return std::move(**found);
 }
 
+std::string one_member(std::string_view name, std::string_view value) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object();
+  json.member(name, value);
+  json.end_object();
+  return out;
+}
+
 std::map<std::string, std::string> string_map(const std::optional<simdjson::dom::element>& object) {
   std::map<std::string, std::string> out;
   simdjson::dom::object members;
@@ -196,12 +201,6 @@ std::map<std::string, std::string> string_map(const std::optional<simdjson::dom:
     if (value.get(text) == simdjson::SUCCESS) out[std::string(key)] = text;
   }
   return out;
-}
-
-void write_string_map(JsonWriter& json, const std::map<std::string, std::string>& map) {
-  json.begin_object();
-  for (const auto& [key, value] : map) json.member(key, value);
-  json.end_object();
 }
 
 std::string epoch_seconds(TimeMs time) { return fmt::format("{}.{:03}", time / second_ms, time % second_ms); }

@@ -14,6 +14,7 @@
 #include "api/validate.h"
 #include "aws/credentials.h"
 #include "base/json_writer.h"
+#include "base/text.h"
 #include "store/detector_settings.h"
 #include "store/finding_store.h"
 #include "store/members.h"
@@ -58,7 +59,6 @@ struct Call {
   std::string detector_id() const;  // of the caller's account in this Region
 };
 
-bool is_account_id(std::string_view text);  // 12 digits
 // Removes the tokens whose time is over.
 Result<void> forget_client_tokens(FindingStore& store, TimeMs now);
 
@@ -72,10 +72,10 @@ std::expected<std::optional<DetectorSettings>, ApiError> find_detector(const Cal
 // The same for calls about {detectorId}: an error unless the id is that of the caller's detector.
 std::expected<DetectorSettings, ApiError> require_detector(const Call& call);
 
+std::string one_member(std::string_view name, std::string_view value);  // {NAME: value}
+
 // Reads the members of a JSON object of strings.
 std::map<std::string, std::string> string_map(const std::optional<simdjson::dom::element>& object);
-
-void write_string_map(JsonWriter& json, const std::map<std::string, std::string>& map);
 
 // GuardDuty writes times of the kind timestamp as epoch seconds with a fraction: "1700000000.123".
 std::string epoch_seconds(TimeMs time);

@@ -225,18 +225,10 @@ Answer list_coverage(Call& call) {
   std::vector<std::string> keys;
   for (const auto& [key, row] : sorted) keys.push_back(key);
   if (descending) std::ranges::reverse(keys);
-  const auto page = page_of(call, keys, descending);
-  if (!page) return std::unexpected(page.error());
-  std::string out;
-  JsonWriter json(out);
-  json.begin_object();
-  json.key("resources");
-  json.begin_array();
-  for (std::size_t i = page->begin; i < page->end; ++i) write_row(json, *sorted.at(keys[i]), call.region);
-  json.end_array();
-  if (!page->next_token.empty()) json.member("nextToken", page->next_token);
-  json.end_object();
-  return out;
+  return paged(
+      call, "resources", keys,
+      [&](JsonWriter& json, std::size_t row) { write_row(json, *sorted.at(keys[row]), call.region); },
+      LastToken::left_out, descending);
 }
 
 Answer get_coverage_statistics(Call& call) {

@@ -11,6 +11,7 @@
 #include "api/paging.h"
 #include "base/hash.h"
 #include "base/json_writer.h"
+#include "base/text.h"
 #include "finding/detector_id.h"
 #include "rules/custom_detection_rules.h"
 #include "store/custom_rule_settings.h"
@@ -22,13 +23,6 @@ namespace {
 using rules::CustomDetectionRule;
 using simdjson::dom::element;
 using Accounts = std::vector<std::string>;
-
-std::string upper(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(),
-                         [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
-  return out;
-}
 
 // ---- the catalogue ----
 
@@ -242,10 +236,7 @@ void write_configuration(JsonWriter& json, const CustomRuleConfiguration& config
   if (whole) {
     for (const auto& [name, accounts] : {std::pair("includeAccountIds", &configuration.include),
                                          std::pair("excludeAccountIds", &configuration.exclude)}) {
-      json.key(name);
-      json.begin_array();
-      for (const std::string& account : *accounts) json.value(account);
-      json.end_array();
+      json.member(name, *accounts);
     }
   }
   json.member_raw("createdAt", epoch_seconds(configuration.created_at));
@@ -260,18 +251,7 @@ Answer listed(const Call& call, std::string_view name, const std::vector<std::pa
               const auto& write) {
   std::vector<std::string> keys;
   for (const auto& [key, row] : rows) keys.push_back(key);
-  const auto page = page_of(call, keys);
-  if (!page) return std::unexpected(page.error());
-  std::string out;
-  JsonWriter json(out);
-  json.begin_object();
-  json.key(name);
-  json.begin_array();
-  for (std::size_t i = page->begin; i < page->end; ++i) write(json, rows[i].second);
-  json.end_array();
-  if (!page->next_token.empty()) json.member("nextToken", page->next_token);
-  json.end_object();
-  return out;
+  return paged(call, name, keys, [&](JsonWriter& json, std::size_t row) { write(json, rows[row].second); });
 }
 
 // A parameter of the query; absent when it was not given.
@@ -338,8 +318,7 @@ Answer get_custom_detection_rule_association(Call& call) {
   json.begin_object();
   json.key("ruleAssociation");
   write_association(json, call, found->it, true);
-  json.key("tags");
-  write_string_map(json, found->it.tags);
+  json.member("tags", found->it.tags);
   json.end_object();
   return out;
 }

@@ -86,8 +86,7 @@ Answer get_detector(Call& call) {
   write_data_sources(json, *detector);
   json.key("features");
   write_features(json, *detector, FeatureUse::detector);
-  json.key("tags");
-  write_string_map(json, detector->tags);
+  json.member("tags", detector->tags);
   json.end_object();
   return out;
 }

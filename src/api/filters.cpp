@@ -18,15 +18,6 @@ namespace {
 constexpr std::size_t filters_max = 100;  // of an account in a Region
 constexpr std::int64_t rank_max = 100;
 
-std::string named(const std::string& name) {
-  std::string out;
-  JsonWriter json(out);
-  json.begin_object();
-  json.member("name", name);
-  json.end_object();
-  return out;
-}
-
 bool is_filter_name(std::string_view name) {
   return std::ranges::all_of(name, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
@@ -80,7 +71,7 @@ Answer save(Call& call, const FilterSettings& filter, std::vector<FilterSettings
   std::vector<SettingChange> changes{save_change(filter)};
   for (const FilterSettings& moved : make_room(std::move(others), filter.rank))
     changes.push_back(save_change(moved));
-  return call.commit(std::move(changes), named(filter.name));
+  return call.commit(std::move(changes), one_member("name", filter.name));
 }
 
 std::expected<FilterSettings, ApiError> require_filter(const Call& call) {
@@ -125,8 +116,7 @@ Answer get_filter(Call& call) {
   json.member_raw("createdAt", epoch_seconds(filter->created_at));
   json.member_raw("updatedAt", epoch_seconds(filter->updated_at));
   json.member("version", filter->version);
-  json.key("tags");
-  write_string_map(json, filter->tags);
+  json.member("tags", filter->tags);
   json.end_object();
   return out;
 }
@@ -138,18 +128,8 @@ Answer list_filters(Call& call) {
   std::vector<std::string> keys;
   for (const FilterSettings& filter : *filters)
     keys.push_back(fmt::format("{:03} {}", filter.rank, filter.name));
-  const auto page = page_of(call, keys);
-  if (!page) return std::unexpected(page.error());
-  std::string out;
-  JsonWriter json(out);
-  json.begin_object();
-  json.key("filterNames");
-  json.begin_array();
-  for (std::size_t row = page->begin; row < page->end; ++row) json.value((*filters)[row].name);
-  json.end_array();
-  if (!page->next_token.empty()) json.member("nextToken", page->next_token);
-  json.end_object();
-  return out;
+  return paged(call, "filterNames", keys,
+               [&](JsonWriter& json, std::size_t row) { json.value((*filters)[row].name); });
 }
 
 Answer update_filter(Call& call) {

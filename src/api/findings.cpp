@@ -160,10 +160,7 @@ Answer list_findings(Call& call) {
   std::string out;
   JsonWriter json(out);
   json.begin_object();
-  json.key("findingIds");
-  json.begin_array();
-  for (const std::string& id : page->ids) json.value(id);
-  json.end_array();
+  json.member("findingIds", page->ids);
   json.member("nextToken", page->next_token);
   json.end_object();
   return out;

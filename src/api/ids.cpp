@@ -1,19 +1,18 @@
 #include "api/ids.h"
 
 #include <fmt/ranges.h>
-#include <sys/random.h>
 
-#include <array>
 #include <stdexcept>
+
+#include "aws/private_file.h"
 
 namespace picket::api {
 
 std::string new_id() {
-  std::array<unsigned char, 16> bytes{};
-  // Never fails for so few bytes once the kernel's pool is ready.
-  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
-    throw std::runtime_error("no random bytes for an id");
-  return fmt::format("{:02x}", fmt::join(bytes, ""));
+  const auto bytes = aws::random_bytes(16);
+  if (!bytes) throw std::runtime_error(bytes.error().message());
+  const auto* first = reinterpret_cast<const unsigned char*>(bytes->data());
+  return fmt::format("{:02x}", fmt::join(first, first + bytes->size(), ""));
 }
 
 }  // namespace picket::api

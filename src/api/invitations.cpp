@@ -103,18 +103,10 @@ Answer list_invitations(Call& call) {
       call.members->invitations(call.caller.account, call.region);
   std::vector<std::string> keys;
   for (const MemberAccount* invitation : invitations) keys.push_back(invitation->administrator);
-  const auto page = page_of(call, keys);
-  if (!page) return std::unexpected(page.error());
-  std::string out;
-  JsonWriter json(out);
-  json.begin_object();
-  json.key("invitations");
-  json.begin_array();
-  for (std::size_t i = page->begin; i < page->end; ++i) write_invitation(json, *invitations[i]);
-  json.end_array();
-  json.member("nextToken", page->next_token);
-  json.end_object();
-  return out;
+  return paged(
+      call, "invitations", keys,
+      [&](JsonWriter& json, std::size_t row) { write_invitation(json, *invitations[row]); },
+      LastToken::empty);
 }
 
 // The one that was accepted does not count.

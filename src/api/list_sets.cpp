@@ -63,15 +63,6 @@ std::expected<ListSet, ApiError> require_set(const Call& call, ListSetKind kind)
   return std::move(**set);
 }
 
-std::string with_id(ListSetKind kind, const std::string& id) {
-  std::string out;
-  JsonWriter json(out);
-  json.begin_object();
-  json.member(names_of(kind).id, id);
-  json.end_object();
-  return out;
-}
-
 Answer create(Call& call, ListSetKind kind) {
   if (const auto detector = require_detector(call); !detector) return std::unexpected(detector.error());
   auto others = sets_here(call, kind);
@@ -91,7 +82,7 @@ Answer create(Call& call, ListSetKind kind) {
   set.status = *call.flag("activate") ? ListSetStatus::activating : ListSetStatus::inactive;
   set.created_at = set.updated_at = call.now;
   set.tags = string_map(call.member("tags"));
-  return call.commit({save_change(set)}, with_id(kind, set.id));
+  return call.commit({save_change(set)}, one_member(names_of(kind).id, set.id));
 }
 
 Answer get(Call& call, ListSetKind kind) {
@@ -110,8 +101,7 @@ Answer get(Call& call, ListSetKind kind) {
     json.member_raw("updatedAt", epoch_seconds(set->updated_at));
     if (!set->error_details.empty()) json.member("errorDetails", set->error_details);
   }
-  json.key("tags");
-  write_string_map(json, set->tags);
+  json.member("tags", set->tags);
   json.end_object();
   return out;
 }
@@ -124,18 +114,8 @@ Answer list(Call& call, ListSetKind kind) {
   for (const ListSet& set : *sets) {
     if (!set.is_gone()) ids.push_back(set.id);
   }
-  const auto page = page_of(call, ids);
-  if (!page) return std::unexpected(page.error());
-  std::string out;
-  JsonWriter json(out);
-  json.begin_object();
-  json.key(names_of(kind).ids);
-  json.begin_array();
-  for (std::size_t row = page->begin; row < page->end; ++row) json.value(ids[row]);
-  json.end_array();
-  if (!page->next_token.empty()) json.member("nextToken", page->next_token);
-  json.end_object();
-  return out;
+  return paged(call, names_of(kind).ids, ids,
+               [&](JsonWriter& json, std::size_t row) { json.value(ids[row]); });
 }
 
 // A new place, or "activate" once more, fetches the list again; until it is there the old content holds.

@@ -183,18 +183,9 @@ Answer list_members(Call& call) {
   });
   std::vector<std::string> keys;
   for (const MemberAccount* member : members) keys.push_back(member->account);
-  const auto page = page_of(call, keys);
-  if (!page) return std::unexpected(page.error());
-  std::string out;
-  JsonWriter json(out);
-  json.begin_object();
-  json.key("members");
-  json.begin_array();
-  for (std::size_t i = page->begin; i < page->end; ++i) write_member(json, *members[i]);
-  json.end_array();
-  json.member("nextToken", page->next_token);
-  json.end_object();
-  return out;
+  return paged(
+      call, "members", keys, [&](JsonWriter& json, std::size_t row) { write_member(json, *members[row]); },
+      LastToken::empty);
 }
 
 Answer delete_members(Call& call) {

@@ -246,23 +246,15 @@ Answer list_organization_admin_accounts(Call& call) {
   if (!is_management(call)) return no_organization_permission();
   std::vector<std::string> accounts;
   if (!delegated->empty()) accounts.push_back(*delegated);
-  const auto page = page_of(call, accounts);
-  if (!page) return std::unexpected(page.error());
-  std::string out;
-  JsonWriter json(out);
-  json.begin_object();
-  json.key("adminAccounts");
-  json.begin_array();
-  for (std::size_t i = page->begin; i < page->end; ++i) {
-    json.begin_object();
-    json.member("adminAccountId", accounts[i]);
-    json.member("adminStatus", "ENABLED");
-    json.end_object();
-  }
-  json.end_array();
-  json.member("nextToken", page->next_token);
-  json.end_object();
-  return out;
+  return paged(
+      call, "adminAccounts", accounts,
+      [&](JsonWriter& json, std::size_t row) {
+        json.begin_object();
+        json.member("adminAccountId", accounts[row]);
+        json.member("adminStatus", "ENABLED");
+        json.end_object();
+      },
+      LastToken::empty);
 }
 
 Answer describe_organization_configuration(Call& call) {

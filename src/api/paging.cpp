@@ -58,4 +58,21 @@ std::expected<PageRange, ApiError> page_of(const Call& call, std::span<const std
   return page;
 }
 
+Answer paged(const Call& call, std::string_view list, std::span<const std::string> keys,
+             const std::function<void(JsonWriter& json, std::size_t index)>& write, LastToken last,
+             bool descending) {
+  const auto page = page_of(call, keys, descending);
+  if (!page) return std::unexpected(page.error());
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object();
+  json.key(list);
+  json.begin_array();
+  for (std::size_t index = page->begin; index < page->end; ++index) write(json, index);
+  json.end_array();
+  if (last == LastToken::empty || !page->next_token.empty()) json.member("nextToken", page->next_token);
+  json.end_object();
+  return out;
+}
+
 }  // namespace picket::api

@@ -2,10 +2,13 @@
 // others. Lists of findings are paged by the store.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "api/call.h"
+#include "base/json_writer.h"
 
 namespace picket::api {
 
@@ -19,5 +22,13 @@ struct PageRange {
 // token stays within 2,048 characters.
 std::expected<PageRange, ApiError> page_of(const Call& call, std::span<const std::string> keys,
                                            bool descending = false);
+
+// How the last page says that there is no more.
+enum class LastToken : bool { left_out, empty };
+
+// One page of {LIST: […], "nextToken": …}; `write` writes the row of the key at an index.
+Answer paged(const Call& call, std::string_view list, std::span<const std::string> keys,
+             const std::function<void(JsonWriter& json, std::size_t index)>& write,
+             LastToken last = LastToken::left_out, bool descending = false);
 
 }  // namespace picket::api

@@ -14,15 +14,6 @@ namespace picket::api {
 
 namespace {
 
-std::string with_id(const std::string& id) {
-  std::string out;
-  JsonWriter json(out);
-  json.begin_object();
-  json.member("destinationId", id);
-  json.end_object();
-  return out;
-}
-
 std::expected<std::vector<PublishingDestination>, ApiError> destinations_here(const Call& call) {
   auto destinations = load_destinations(call.store(), call.caller.account, call.region);
   if (!destinations) return store_error(destinations.error(), "destinationId");
@@ -70,7 +61,7 @@ Answer create_publishing_destination(Call& call) {
         "exists.");
   destination.created_at = destination.updates_published_at = call.now;
   destination.tags = string_map(call.member("tags"));
-  return call.commit({save_change(destination)}, with_id(destination.id));
+  return call.commit({save_change(destination)}, one_member("destinationId", destination.id));
 }
 
 Answer describe_publishing_destination(Call& call) {
@@ -90,8 +81,7 @@ Answer describe_publishing_destination(Call& call) {
   if (!destination->expected_bucket_owner.empty())
     json.member("expectedBucketOwner", destination->expected_bucket_owner);
   json.end_object();
-  json.key("tags");
-  write_string_map(json, destination->tags);
+  json.member("tags", destination->tags);
   json.end_object();
   return out;
 }
@@ -102,24 +92,13 @@ Answer list_publishing_destinations(Call& call) {
   if (!destinations) return std::unexpected(destinations.error());
   std::vector<std::string> ids;
   for (const PublishingDestination& destination : *destinations) ids.push_back(destination.id);
-  const auto page = page_of(call, ids);
-  if (!page) return std::unexpected(page.error());
-  std::string out;
-  JsonWriter json(out);
-  json.begin_object();
-  json.key("destinations");
-  json.begin_array();
-  for (std::size_t row = page->begin; row < page->end; ++row) {
+  return paged(call, "destinations", ids, [&](JsonWriter& json, std::size_t row) {
     json.begin_object();
     json.member("destinationId", ids[row]);
     json.member("destinationType", "S3");
     json.member("status", to_string((*destinations)[row].status));
     json.end_object();
-  }
-  json.end_array();
-  if (!page->next_token.empty()) json.member("nextToken", page->next_token);
-  json.end_object();
-  return out;
+  });
 }
 
 Answer update_publishing_destination(Call& call) {

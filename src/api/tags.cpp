@@ -115,8 +115,7 @@ Answer list_tags_for_resource(Call& call) {
   std::string out;
   JsonWriter json(out);
   json.begin_object();
-  json.key("tags");
-  write_string_map(json, resource->tags);
+  json.member("tags", resource->tags);
   json.end_object();
   return out;
 }

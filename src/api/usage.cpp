@@ -95,13 +95,9 @@ std::string rank(const UsageVolume& volume, std::string_view name) {
   return fmt::format("{:020}\x1f{}", ~volume.bytes, name);
 }
 
-// One page of {MEMBER: name, total}, ordered by name or with `top` greatest first.
-Answer page_of_sums(const Call& call, Unit unit, std::string_view list, std::string_view member,
-                    const Sums& sums, bool top) {
-  std::map<std::string, const Sums::value_type*> rows;
-  for (const auto& row : sums) rows[top ? rank(row.second, row.first) : row.first] = &row;
-  std::vector<std::string> keys;
-  for (const auto& [key, row] : rows) keys.push_back(key);
+// One page of {"usageStatistics": {LIST: […]}}; `write` writes the row of the key at an index.
+Answer page_of_statistics(const Call& call, std::string_view list, std::span<const std::string> keys,
+                          const std::function<void(JsonWriter& json, std::size_t index)>& write) {
   const auto page = page_of(call, keys);
   if (!page) return std::unexpected(page.error());
   std::string out;
@@ -111,18 +107,41 @@ Answer page_of_sums(const Call& call, Unit unit, std::string_view list, std::str
   json.begin_object();
   json.key(list);
   json.begin_array();
-  for (std::size_t i = page->begin; i < page->end; ++i) {
-    const auto& [name, volume] = *rows.at(keys[i]);
-    json.begin_object();
-    json.member(member, name);
-    write_total(json, unit, volume);
-    json.end_object();
-  }
+  for (std::size_t index = page->begin; index < page->end; ++index) write(json, index);
   json.end_array();
   json.end_object();
   if (!page->next_token.empty()) json.member("nextToken", page->next_token);
   json.end_object();
   return out;
+}
+
+void write_sum(JsonWriter& json, Unit unit, std::string_view member, const Sums::value_type& sum) {
+  json.begin_object();
+  json.member(member, sum.first);
+  write_total(json, unit, sum.second);
+  json.end_object();
+}
+
+using Ranked = std::map<std::string, const Sums::value_type*>;
+
+Ranked ranked(const Sums& sums) {
+  Ranked rows;
+  for (const auto& row : sums) rows[rank(row.second, row.first)] = &row;
+  return rows;
+}
+
+// Rows {MEMBER: name, total}, ordered by name or with `top` greatest first.
+Answer page_of_sums(const Call& call, Unit unit, std::string_view list, std::string_view member,
+                    const Sums& sums, bool top) {
+  Ranked rows;
+  if (top) rows = ranked(sums);
+  if (!top)
+    for (const auto& row : sums) rows[row.first] = &row;
+  std::vector<std::string> keys;
+  for (const auto& [key, row] : rows) keys.push_back(key);
+  return page_of_statistics(call, list, keys, [&](JsonWriter& json, std::size_t index) {
+    write_sum(json, unit, member, *rows.at(keys[index]));
+  });
 }
 
 Answer top_accounts(const Call& call, Unit unit, const Selection& selection) {
@@ -138,38 +157,19 @@ Answer top_accounts(const Call& call, Unit unit, const Selection& selection) {
     by_feature[std::string(names.name)] = std::move(sums);
   }
   for (const auto& [name, sums] : by_feature) features.push_back(name);
-  const auto page = page_of(call, features);
-  if (!page) return std::unexpected(page.error());
-  std::string out;
-  JsonWriter json(out);
-  json.begin_object();
-  json.key("usageStatistics");
-  json.begin_object();
-  json.key("topAccountsByFeature");
-  json.begin_array();
-  for (std::size_t i = page->begin; i < page->end; ++i) {
-    std::map<std::string, const Sums::value_type*> ranked;
-    for (const auto& row : by_feature.at(features[i])) ranked[rank(row.second, row.first)] = &row;
+  return page_of_statistics(call, "topAccountsByFeature", features, [&](JsonWriter& json, std::size_t index) {
     json.begin_object();
-    json.member("feature", features[i]);
+    json.member("feature", features[index]);
     json.key("accounts");
     json.begin_array();
     std::size_t shown = 0;
-    for (const auto& [key, row] : ranked) {
+    for (const auto& [key, row] : ranked(by_feature.at(features[index]))) {
       if (shown++ == accounts_max) break;
-      json.begin_object();
-      json.member("accountId", row->first);
-      write_total(json, unit, row->second);
-      json.end_object();
+      write_sum(json, unit, "accountId", *row);
     }
     json.end_array();
     json.end_object();
-  }
-  json.end_array();
-  json.end_object();
-  if (!page->next_token.empty()) json.member("nextToken", page->next_token);
-  json.end_object();
-  return out;
+  });
 }
 
 // ---- free trial ----

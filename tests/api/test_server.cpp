@@ -12,6 +12,7 @@
 #include "api/audit_log.h"
 #include "api/server.h"
 #include "api/site.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "finding/detector_id.h"
 #include "store/sqlite_store.h"
@@ -132,12 +133,7 @@ Result<void> run(const std::filesystem::path& dir) {
                          if (wanted != region) return std::nullopt;
                          return 1'790'000'000'000;
                        },
-                       .now =
-                           [] {
-                             return std::chrono::duration_cast<std::chrono::milliseconds>(
-                                        std::chrono::system_clock::now().time_since_epoch())
-                                 .count();
-                           },
+                       .now = wall_clock,
                        .resources = [] { return std::make_shared<std::vector<ResourceFact>>(resources()); },
                        .usage = [] { return std::make_shared<Usage>(usage()); }};
   backend.places = [] {
