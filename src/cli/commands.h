@@ -5,6 +5,8 @@
 #include <functional>
 #include <string>
 
+#include "base/result.h"
+
 namespace picket::cli {
 
 // Exit codes (DESIGN section 4).
@@ -26,6 +28,9 @@ void add_credentials(CLI::App& program, Run& run);
 void add_rules(CLI::App& program, Run& run);
 void add_intel(CLI::App& program, Run& run);
 void add_config(CLI::App& program, Run& run);
+
+// Tells the error on standard error; the code to exit with.
+int failed(const Error& error, int code = exit_usage);
 
 // Where data lives when --data-dir is not given: $XDG_DATA_HOME/picket or ~/.local/share/picket.
 std::string default_data_dir();

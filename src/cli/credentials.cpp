@@ -26,11 +26,6 @@ struct CredentialFlags {
   }
 };
 
-int failed(const Error& error) {
-  fmt::print(stderr, "picket: {}\n", error.message());
-  return exit_usage;
-}
-
 Result<std::optional<aws::Policy>> read_policy(const std::string& path) {
   if (path.empty()) return std::nullopt;
   std::ifstream file(path, std::ios::binary);
@@ -160,10 +155,7 @@ void add_config(CLI::App& program, Run& run) {
   check->callback([path, &run] {
     run = [path] {
       const auto loaded = load_config(*path);
-      if (!loaded) {
-        fmt::print(stderr, "picket: {}\n", loaded.error().message());
-        return exit_usage;
-      }
+      if (!loaded) return failed(loaded.error());
       fmt::print("{} is valid\n", *path);
       return exit_ok;
     };

@@ -52,17 +52,11 @@ int run_detectors(const std::string& wanted, const std::string& format, const st
   Config config;
   if (!config_path.empty()) {
     auto read = load_config(config_path);
-    if (!read) {
-      fmt::print(stderr, "picket: {}\n", read.error().message());
-      return exit_usage;
-    }
+    if (!read) return failed(read.error());
     config = std::move(*read);
   }
   auto loaded = load_rules(config.rules);
-  if (!loaded) {
-    fmt::print(stderr, "picket: {}\n", loaded.error().message());
-    return exit_usage;
-  }
+  if (!loaded) return failed(loaded.error());
   std::vector<rules::Rule> all_rules = rules::custom_rules();
   std::ranges::move(loaded->rules, std::back_inserter(all_rules));
   const rules::RuleSet rules(std::move(all_rules), all_detectors());

@@ -31,45 +31,60 @@ Result<std::unique_ptr<FindingStore>> open_store(const std::string& data_dir) {
   return open_sqlite_store(file);
 }
 
-int failed(const Error& error, int code) {
-  fmt::print(stderr, "picket: {}\n", error.message());
-  return code;
-}
-
-int run_findings(const FindingsFlags& flags) {
-  auto store = open_store(flags.data_dir);
-  if (!store) return failed(store.error(), exit_usage);
-  Criteria criteria;
-  if (!flags.criteria.empty()) {
-    auto parsed = parse_criteria(flags.criteria, CriteriaUse::filter);
-    if (!parsed) return failed(parsed.error(), exit_usage);
-    criteria = std::move(*parsed);
-  }
+Scope scope_of(const FindingsFlags& flags) {
   Scope scope;
   if (!flags.account.empty()) scope.accounts = std::vector<std::string>{flags.account};
   if (!flags.region.empty()) scope.region = flags.region;
+  return scope;
+}
+
+// Findings or signals as a table, a JSON array or lines, as they come.
+class Printer {
+ public:
+  explicit Printer(const std::string& format) : format_(format) {
+    if (format_ == "json") fmt::print("[");
+  }
+  void print(const Finding& finding) {
+    if (format_ == "table") {
+      lines_.push_back({finding.id, finding.type, finding.account, finding.region,
+                        subject_in_document(finding.document), finding.severity, finding.count,
+                        finding.created_at, finding.updated_at});
+    } else {
+      fmt::print("{}{}{}", format_ == "json" && !first_ ? ",\n" : "", exported_form(finding.document),
+                 format_ == "jsonl" ? "\n" : "");
+    }
+    first_ = false;
+  }
+  int finish(const Result<void>& done) {
+    if (!done) return failed(done.error(), exit_internal);
+    if (format_ == "json") fmt::print("]\n");
+    if (format_ == "table") print_table(stdout, std::move(lines_), wants_colour(stdout));
+    return exit_ok;
+  }
+
+ private:
+  const std::string& format_;
+  std::vector<FindingLine> lines_;
+  bool first_ = true;
+};
+
+int run_findings(const FindingsFlags& flags) {
+  auto store = open_store(flags.data_dir);
+  if (!store) return failed(store.error());
+  Criteria criteria;
+  if (!flags.criteria.empty()) {
+    auto parsed = parse_criteria(flags.criteria, CriteriaUse::filter);
+    if (!parsed) return failed(parsed.error());
+    criteria = std::move(*parsed);
+  }
   const auto least = flags.min_severity.empty() ? std::nullopt : parse_severity(flags.min_severity);
-  std::vector<FindingLine> lines;
-  bool first = true;
-  if (flags.format == "json") fmt::print("[");
-  const auto done = (*store)->for_each(scope, criteria, [&](const Finding& finding) {
+  Printer printer(flags.format);
+  return printer.finish((*store)->for_each(scope_of(flags), criteria, [&](const Finding& finding) {
     if (!flags.all && finding.archived != Archived::no) return true;
     if (least && severity_of(finding.severity) < *least) return true;
-    if (flags.format == "table") {
-      lines.push_back({finding.id, finding.type, finding.account, finding.region,
-                       subject_in_document(finding.document), finding.severity, finding.count,
-                       finding.created_at, finding.updated_at});
-    } else {
-      fmt::print("{}{}{}", flags.format == "json" && !first ? ",\n" : "", exported_form(finding.document),
-                 flags.format == "jsonl" ? "\n" : "");
-    }
-    first = false;
+    printer.print(finding);
     return true;
-  });
-  if (!done) return failed(done.error(), exit_internal);
-  if (flags.format == "json") fmt::print("]\n");
-  if (flags.format == "table") print_table(stdout, std::move(lines), wants_colour(stdout));
-  return exit_ok;
+  }));
 }
 
 // What the store knows of a finding's or signal's principal: the key that both of one identity share.
@@ -93,29 +108,12 @@ std::string title_in(std::string_view document) {
 
 int run_signals(const FindingsFlags& flags) {
   auto store = open_store(flags.data_dir);
-  if (!store) return failed(store.error(), exit_usage);
-  Scope scope;
-  if (!flags.account.empty()) scope.accounts = std::vector<std::string>{flags.account};
-  if (!flags.region.empty()) scope.region = flags.region;
-  std::vector<FindingLine> lines;
-  bool first = true;
-  if (flags.format == "json") fmt::print("[");
-  const auto done = (*store)->for_each_signal(scope, [&](const Finding& signal) {
-    if (flags.format == "table") {
-      lines.push_back({signal.id, signal.type, signal.account, signal.region,
-                       subject_in_document(signal.document), signal.severity, signal.count, signal.created_at,
-                       signal.updated_at});
-    } else {
-      fmt::print("{}{}{}", flags.format == "json" && !first ? ",\n" : "", exported_form(signal.document),
-                 flags.format == "jsonl" ? "\n" : "");
-    }
-    first = false;
+  if (!store) return failed(store.error());
+  Printer printer(flags.format);
+  return printer.finish((*store)->for_each_signal(scope_of(flags), [&](const Finding& signal) {
+    printer.print(signal);
     return true;
-  });
-  if (!done) return failed(done.error(), exit_internal);
-  if (flags.format == "json") fmt::print("]\n");
-  if (flags.format == "table") print_table(stdout, std::move(lines), wants_colour(stdout));
-  return exit_ok;
+  }));
 }
 
 // What the same principal tried and was refused within a day of the finding.
@@ -191,7 +189,7 @@ void print_records(const simdjson::dom::element& records, const std::string& log
 
 int run_explain(const std::string& data_dir, const std::string& id, const std::string& logs) {
   auto store = open_store(data_dir);
-  if (!store) return failed(store.error(), exit_usage);
+  if (!store) return failed(store.error());
   const auto found = (*store)->get({}, {&id, 1});
   if (!found) return failed(found.error(), exit_internal);
   if (found->empty()) {

@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
-#include <chrono>
 #include <filesystem>
 
+#include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/table.h"
 #include "config/config.h"
@@ -20,17 +20,6 @@ struct IntelFlags {
   std::string what, config, data_dir;
   bool all = false;
 };
-
-int failed(const Error& error) {
-  fmt::print(stderr, "picket: {}\n", error.message());
-  return exit_usage;
-}
-
-TimeMs wall_clock() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 std::string age(TimeMs since, TimeMs now) {
   const TimeMs span = std::max<TimeMs>(0, now - since);

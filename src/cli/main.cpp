@@ -9,6 +9,11 @@
 
 namespace picket::cli {
 
+int failed(const Error& error, int code) {
+  fmt::print(stderr, "picket: {}\n", error.message());
+  return code;
+}
+
 std::string default_data_dir() {
   if (const char* data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data != '\0')
     return std::string(data) + "/picket";

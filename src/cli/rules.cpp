@@ -14,11 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-int failed(const Error& error, int code = exit_usage) {
-  fmt::print(stderr, "picket: {}\n", error.message());
-  return code;
-}
-
 void print_refused(const rules::LoadedRules& loaded) {
   for (const rules::RefusedRule& refused : loaded.refused) {
     fmt::print(stderr, "{}: {}{}{}\n", printable(refused.where), printable(refused.title),

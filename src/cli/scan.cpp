@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 
+#include "base/clock.h"
 #include "base/json_writer.h"
 #include "cli/commands.h"
 #include "cli/table.h"
@@ -236,11 +237,7 @@ int run_scan(const ScanFlags& flags) {
     const auto last = store->last_epoch();
     if (!last) return usage_error("--save: " + last.error().message());
     engine.start_at(*last);
-    writer = std::make_unique<FindingWriter>(*store, engine, renderer, [] {
-      return std::chrono::duration_cast<std::chrono::milliseconds>(
-                 std::chrono::system_clock::now().time_since_epoch())
-          .count();
-    });
+    writer = std::make_unique<FindingWriter>(*store, engine, renderer, wall_clock);
   }
 
   std::map<std::string, AggregatedFinding> findings;
@@ -262,10 +259,7 @@ int run_scan(const ScanFlags& flags) {
   Workers workers(threads);
   const auto failures = scan(settings, engine, workers, sink, progress);
   if (bar) fmt::print(stderr, "\r\x1b[K");
-  if (!failures) {
-    fmt::print(stderr, "picket: {}\n", failures.error().message());
-    return exit_input;
-  }
+  if (!failures) return failed(failures.error(), exit_input);
 
   std::vector<const AggregatedFinding*> shown;
   const auto least = flags.min_severity.empty() ? std::nullopt : parse_severity(flags.min_severity);

@@ -1,12 +1,8 @@
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <map>
@@ -16,6 +12,8 @@
 #include "api/server.h"
 #include "api/site.h"
 #include "aws/credentials.h"
+#include "base/clock.h"
+#include "base/folder_lock.h"
 #include "cli/commands.h"
 #include "cli/table.h"
 #include "config/config.h"
@@ -38,17 +36,6 @@ struct ServeFlags {
   unsigned threads = 0;
   bool exit_when_done = false;
 };
-
-int failed(const Error& error, int code = exit_usage) {
-  fmt::print(stderr, "picket: {}\n", error.message());
-  return code;
-}
-
-TimeMs wall_clock() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 // Account and Region that most log objects belong to, by their keys: what the first profile starts with.
 std::pair<std::string, std::string> main_account(const Config& config,
@@ -93,18 +80,6 @@ void tend(api::Service& service, api::AuditLog* audit) {
   if (audit == nullptr) return;
   if (const auto done = audit->rotate(wall_clock()); !done)
     spdlog::error("audit log: {}", done.error().message());
-}
-
-// One server on a data directory at a time; the lock goes with the process.
-Result<int> lock_folder(const fs::path& folder) {
-  const fs::path path = folder / "lock";
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return fail(ErrorKind::io, "cannot create the lock file", path.string());
-  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    close(fd);
-    return fail(ErrorKind::conflict, "another picket serves this data directory", folder.string());
-  }
-  return fd;
 }
 
 void print_findings(FindingStore& store, const std::string& data_dir, const std::string& url) {
@@ -244,7 +219,7 @@ int run_serve(ServeFlags flags) {
     return failed(
         {ErrorKind::io, "cannot create the data directory: " + error.message(), flags.data_dir, -1});
   flags.data_dir = fs::absolute(flags.data_dir).lexically_normal().string();
-  const auto lock = lock_folder(flags.data_dir);
+  const auto lock = FolderLock::take_now(flags.data_dir, "lock", "another picket serves this data directory");
   if (!lock) return failed(lock.error());
 
   LiveSettings live_settings = live_settings_of(config, flags);
@@ -325,7 +300,6 @@ int run_serve(ServeFlags flags) {
     if (const auto done = audit->rotate(wall_clock(), true); !done)
       return failed(done.error(), exit_internal);
   (*outbound)->stop();
-  close(*lock);
   return outcome ? exit_ok : failed(outcome.error(), exit_internal);
 }
 
