@@ -27,6 +27,23 @@ class JsonDocument {
   std::optional<simdjson::dom::element> root_;
 };
 
+// Calls visit(text) for a string or boolean, or for each string of an array; stops when it returns true and
+// returns that.
+template <class F>
+bool any_text(const simdjson::dom::element& value, F visit) {
+  std::string_view text;
+  if (value.get(text) == simdjson::SUCCESS) return visit(text);
+  bool flag = false;
+  if (value.get(flag) == simdjson::SUCCESS)
+    return visit(flag ? std::string_view("true") : std::string_view("false"));
+  simdjson::dom::array values;
+  if (value.get(values) != simdjson::SUCCESS) return false;
+  for (const simdjson::dom::element item : values) {
+    if (item.get(text) == simdjson::SUCCESS && visit(text)) return true;
+  }
+  return false;
+}
+
 class RawJson {
  public:
   RawJson() = default;

@@ -7,19 +7,10 @@ namespace {
 // Distinct instances in ten minutes. An administrator looks up one password, or the few of a group.
 constexpr std::size_t instances_min = 5;
 
-class PasswordReads : public CallBurst {
+class PasswordReads : public InstanceBurst<instances_min> {
  public:
   static bool select(const CloudTrailEvent& call) {
     return !through_service(call.user_identity) && outcome(call) != Outcome::failed;
-  }
-  static std::uint64_t entity(const CloudTrailEvent& call) { return principal_entity(call); }
-  void add(const CloudTrailEvent& call, const ProofRecord& record) {
-    if (const auto instance = call.request_parameters.find("instanceId"))
-      CallBurst::add(call, *instance, record);
-  }
-  void judge(const Judging&, const Baseline& before, Emit& emit) const {
-    if (!beyond(instances_min, before)) return;
-    raise(Evidence{{"threshold", std::to_string(instances_min) + " instances in 10 minutes"}}, before, emit);
   }
 };
 

@@ -8,20 +8,11 @@ namespace {
 // it is their habit.
 constexpr std::size_t instances_min = 10;
 
-class UserDataReads : public CallBurst {
+class UserDataReads : public InstanceBurst<instances_min> {
  public:
   static bool select(const CloudTrailEvent& call) {
     return !through_service(call.user_identity) && call.request_parameters.mentions("userData") &&
            call.request_parameters.find("attribute") == "userData" && outcome(call) != Outcome::failed;
-  }
-  static std::uint64_t entity(const CloudTrailEvent& call) { return principal_entity(call); }
-  void add(const CloudTrailEvent& call, const ProofRecord& record) {
-    if (const auto instance = call.request_parameters.find("instanceId"))
-      CallBurst::add(call, *instance, record);
-  }
-  void judge(const Judging&, const Baseline& before, Emit& emit) const {
-    if (!beyond(instances_min, before)) return;
-    raise(Evidence{{"threshold", std::to_string(instances_min) + " instances in 10 minutes"}}, before, emit);
   }
 };
 

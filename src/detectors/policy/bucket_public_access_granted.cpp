@@ -1,5 +1,4 @@
 #include "detectors/policy/s3_access.h"
-#include "detectors/shared/attempt.h"
 #include "engine/detector.h"
 
 namespace picket::detectors {
@@ -7,17 +6,7 @@ namespace picket::detectors {
 namespace {
 
 std::optional<Evidence> opens_to_authenticated(const CloudTrailEvent& call, const Context&) {
-  const S3Grant grant = widest_grant(call);
-  if (grant.audience != BucketAudience::authenticated) return std::nullopt;
-  Evidence evidence{{"api", std::string(call.event_name)},
-                    {"bucket", call.request_parameters.find("bucketName")},
-                    {"granted_by", grant.how}};
-  // GuardDuty does not weigh denials; nobody gets in, so it is said, and low.
-  if (!grant.taken_back_by.empty()) {
-    evidence.add("taken_back_by", grant.taken_back_by);
-    evidence.severity = number_of(Severity::low);
-  }
-  return by_outcome(call, std::move(evidence));
+  return opens_to(BucketAudience::authenticated, call);
 }
 
 }  // namespace

@@ -2,28 +2,14 @@
 
 #include <array>
 
+#include "detectors/shared/attempt.h"
+#include "event/raw_json.h"
+
 namespace picket::detectors {
 
 namespace {
 
 namespace dom = simdjson::dom;
-
-// Calls visit(text) for a string, or for each string of an array; stops when it returns true and returns
-// that.
-template <class F>
-bool any_text(const dom::element& value, F visit) {
-  std::string_view text;
-  if (value.get(text) == simdjson::SUCCESS) return visit(text);
-  bool flag = false;
-  if (value.get(flag) == simdjson::SUCCESS)
-    return visit(flag ? std::string_view("true") : std::string_view("false"));
-  dom::array values;
-  if (value.get(values) != simdjson::SUCCESS) return false;
-  for (const dom::element item : values) {
-    if (item.get(text) == simdjson::SUCCESS && visit(text)) return true;
-  }
-  return false;
-}
 
 void widen(S3Grant& grant, BucketAudience audience, std::string how) {
   if (audience > grant.audience) grant = {audience, std::move(how), {}};
@@ -107,6 +93,20 @@ S3Grant widest_grant(const CloudTrailEvent& call) {
     }
   }
   return grant;
+}
+
+std::optional<Evidence> opens_to(BucketAudience audience, const CloudTrailEvent& call) {
+  const S3Grant grant = widest_grant(call);
+  if (grant.audience != audience) return std::nullopt;
+  Evidence evidence{{"api", std::string(call.event_name)},
+                    {"bucket", call.request_parameters.find("bucketName")},
+                    {"granted_by", grant.how}};
+  // GuardDuty does not weigh denials; nobody gets in, so it is said, and low.
+  if (!grant.taken_back_by.empty()) {
+    evidence.add("taken_back_by", grant.taken_back_by);
+    evidence.severity = number_of(Severity::low);
+  }
+  return by_outcome(call, std::move(evidence));
 }
 
 std::optional<std::string> blocks_off(const CloudTrailEvent& call) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "engine/evidence.h"
 #include "event/cloudtrail_event.h"
 #include "state/bucket_policy.h"
 
@@ -21,6 +22,9 @@ struct S3Grant {
 
 // The widest grant of PutBucketPolicy, PutBucketAcl or CreateBucket.
 S3Grant widest_grant(const CloudTrailEvent& call);
+
+// What is evidence of a call whose widest grant is for that audience; absent otherwise.
+std::optional<Evidence> opens_to(BucketAudience audience, const CloudTrailEvent& call);
 
 // Which of the four Block Public Access switches the call leaves off, "BlockPublicAcls, …"; absent when it
 // leaves all on or the record does not tell.

@@ -71,4 +71,19 @@ class CallBurst {
   bool person_ = false;
 };
 
+// Of calls about one instance each, named in requestParameters.instanceId: beyond `least` instances.
+template <std::size_t least>
+class InstanceBurst : public CallBurst {
+ public:
+  static std::uint64_t entity(const CloudTrailEvent& call) { return principal_entity(call); }
+  void add(const CloudTrailEvent& call, const ProofRecord& record) {
+    if (const auto instance = call.request_parameters.find("instanceId"))
+      CallBurst::add(call, *instance, record);
+  }
+  void judge(const Judging&, const Baseline& before, Emit& emit) const {
+    if (!beyond(least, before)) return;
+    raise(Evidence{{"threshold", std::to_string(least) + " instances in 10 minutes"}}, before, emit);
+  }
+};
+
 }  // namespace picket::detectors
