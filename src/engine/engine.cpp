@@ -129,7 +129,9 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
         // object.
         if (item.detection->first.event_id.empty()) continue;
         item.detection->count = 0;
-        if (!item.dry_run) copies.push_back({*item.detection, {item.detection->first}});
+        if (item.dry_run) continue;
+        std::vector<ProofRecord> record{item.detection->first};
+        copies.push_back({std::move(*item.detection), std::move(record)});
       } else if (item.dry_run) {
         const Subject& subject = item.detection->subject;
         if (admit(*item.detection))

@@ -186,12 +186,11 @@ void ObjectRun::raise(const CloudTrailEvent& event, std::uint64_t position, std:
        object_index_, position, dry_run});
 }
 
-RuleMode ObjectRun::mode_of(std::uint16_t detector, const CloudTrailEvent& event) const {
+RuleMode ObjectRun::mode_of(std::uint16_t detector, const Context& context, TimeMs time) const {
   const Detector& rule = *tables_.detectors[detector];
   if (!holds_by_association(rule)) return RuleMode::live;
-  return tables_.modes->of(rule.name,
-                           event.recipient_account_id.empty() ? info_.account : event.recipient_account_id,
-                           event.aws_region.empty() ? info_.region : event.aws_region, event.event_time);
+  const IntelPlace place = place_of(context);
+  return tables_.modes->of(rule.name, place.account, place.region, time);
 }
 
 void ObjectRun::raise(const AuditEvent& event, std::uint64_t position, std::uint16_t detector,
@@ -289,7 +288,7 @@ void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t positi
   }
   std::shared_ptr<const Subject> subject;
   for (RuleHit& hit : rule_hits(LogKind::cloudtrail, event)) {
-    const RuleMode mode = mode_of(hit.detector, event);
+    const RuleMode mode = mode_of(hit.detector, context, event.event_time);
     if (mode == RuleMode::off) continue;
     if (is_grouped(hit.detector)) {
       group(

@@ -180,7 +180,7 @@ class ObjectRun final : public EventSink {
   void close_groups();
   void keep(std::uint16_t detector, Evidence evidence, Subject subject, const ProofRecord& record,
             std::uint64_t position, std::span<const IntelHit> hits);
-  RuleMode mode_of(std::uint16_t detector, const CloudTrailEvent& event) const;
+  RuleMode mode_of(std::uint16_t detector, const Context& context, TimeMs time) const;
   // What the rules say of a record, in hits_.
   template <class Event>
   std::span<RuleHit> rule_hits(LogKind log, const Event& event);

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -27,14 +28,22 @@ FeedKeeper::FeedKeeper(std::vector<Feed> feeds, std::filesystem::path folder, Fe
 Result<void> FeedKeeper::publish() {
   const auto cache = FeedCache::open(folder_);
   if (!cache) return std::unexpected(cache.error());
+  const auto before = published_feeds(store_);
+  if (!before) return std::unexpected(before.error());
   std::vector<KeptList> lists;
   for (FeedList& list : feed_lists(feeds_, *cache)) {
+    const bool named = std::ranges::find(*before, list.sha256, &KeptList::sha256) != before->end();
+    if (named && kept_.contains(list.sha256)) {
+      lists.push_back({std::move(list.config), std::move(list.sha256)});
+      continue;
+    }
     const auto content = cache->content(*cache->find(list.config.name));
     if (!content) {
       spdlog::error("feed {} left out: {}", list.config.name, content.error().message());
       continue;
     }
     if (const auto kept = contents_.keep(*content); !kept) return std::unexpected(kept.error());
+    kept_.insert(list.sha256);
     lists.push_back({std::move(list.config), std::move(list.sha256)});
   }
   return publish_feeds(store_, lists);

@@ -4,7 +4,9 @@
 
 #include <filesystem>
 #include <functional>
+#include <set>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 #include "pipeline/content_folder.h"
@@ -32,6 +34,7 @@ class FeedKeeper {
   FindingStore& store_;
   ContentFolder& contents_;
   const std::function<TimeMs()> wall_clock_;
+  std::set<std::string> kept_;  // hashes that it kept: while a setting names them, they are there
 };
 
 }  // namespace picket

@@ -1,14 +1,12 @@
 #include "pipeline/feeds.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <simdjson.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <algorithm>
 
 #include "aws/sigv4.h"
+#include "base/folder_lock.h"
 #include "base/json_writer.h"
 #include "base/whole_file.h"
 #include "enrich/text_file.h"
@@ -171,30 +169,6 @@ FeedReport update_feed(const Feed& feed, FeedCache& cache, const Fetch& fetch, T
   return report;
 }
 
-// Two processes that update one folder would lose each other's state.
-class FolderLock {
- public:
-  static Result<FolderLock> take(const fs::path& folder) {
-    std::error_code error;
-    fs::create_directories(folder, error);
-    const fs::path path = folder / "lock";
-    FolderLock lock(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-    if (lock.fd_ < 0) return fail(ErrorKind::io, "cannot create the lock file", path.string());
-    if (flock(lock.fd_, LOCK_EX | LOCK_NB) != 0)
-      return fail(ErrorKind::conflict, "another picket updates the feeds here", folder.string());
-    return lock;
-  }
-  FolderLock(FolderLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  FolderLock& operator=(FolderLock&&) = delete;
-  ~FolderLock() {
-    if (fd_ >= 0) close(fd_);
-  }
-
- private:
-  explicit FolderLock(int fd) : fd_(fd) {}
-  int fd_;
-};
-
 }  // namespace
 
 Result<std::vector<Feed>> feeds_of(const Config& config) {
@@ -293,7 +267,10 @@ bool is_old(const Feed& feed, const FeedCopy& copy, TimeMs now) {
 
 Result<std::vector<FeedReport>> update_feeds(std::span<const Feed> feeds, const fs::path& folder,
                                              const Fetch& fetch, TimeMs now, bool all) {
-  const auto lock = FolderLock::take(folder);
+  std::error_code error;
+  fs::create_directories(folder, error);
+  // Two processes that update one folder would lose each other's state.
+  const auto lock = FolderLock::take_now(folder, "lock", "another picket updates the feeds here");
   if (!lock) return std::unexpected(lock.error());
   auto opened = FeedCache::open(folder);
   if (!opened) return std::unexpected(opened.error());

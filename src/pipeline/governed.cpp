@@ -28,9 +28,7 @@ void write_accounts(JsonWriter& json, const Accounts& accounts) {
   if (!accounts) return json.null();
   std::vector<std::string> sorted = *accounts;
   std::ranges::sort(sorted);
-  json.begin_array();
-  for (const std::string& account : sorted) json.value(account);
-  json.end_array();
+  json.value(sorted);
 }
 
 Accounts read_accounts(const simdjson::dom::element& value) {

@@ -54,18 +54,22 @@ Live::Live(LiveSettings settings, Setup& setup, FindingStore& store, ContentFold
                  }});
   controls_.add({.name = "filters",
                  .wanted = [this]() -> Result<std::string> {
-                   const auto governed = governed_accounts(store_, settings_.administrator_of_all);
-                   if (!governed) return std::unexpected(governed.error());
-                   return filters_body(store_, *governed);
+                   const auto accounts_of = governed();
+                   if (!accounts_of) return std::unexpected(accounts_of.error());
+                   return filters_body(store_, *accounts_of);
                  },
                  .take_effect = [this](const std::string& body) { return use_filters(body); }});
   controls_.add({.name = "lists",
                  .wanted = [this]() -> Result<std::string> {
-                   const auto governed = governed_accounts(store_, settings_.administrator_of_all);
-                   if (!governed) return std::unexpected(governed.error());
-                   return lists_body(store_, settings_.builtin_lists, kept_lists_, *governed);
+                   const auto accounts_of = governed();
+                   if (!accounts_of) return std::unexpected(accounts_of.error());
+                   return lists_body(store_, settings_.builtin_lists, kept_lists_, *accounts_of);
                  },
                  .take_effect = [this](const std::string& body) { return use_lists(body); }});
+}
+
+Result<GovernedAccounts> Live::governed() const {
+  return governed_accounts(store_, settings_.administrator_of_all);
 }
 
 Result<void> Live::note_settings() {
@@ -75,12 +79,12 @@ Result<void> Live::note_settings() {
   if (noted_destinations_ == *version) return {};
   const auto destinations = load_destinations(store_);
   if (!destinations) return std::unexpected(destinations.error());
-  const auto governed = governed_accounts(store_, settings_.administrator_of_all);
-  if (!governed) return std::unexpected(governed.error());
+  const auto accounts_of = governed();
+  if (!accounts_of) return std::unexpected(accounts_of.error());
   std::vector<FindingWriter::PublishTo> publish_to;
   for (const PublishingDestination& destination : *destinations)
     publish_to.push_back(
-        {destination.id, destination.region, (*governed)(destination.account, destination.region)});
+        {destination.id, destination.region, (*accounts_of)(destination.account, destination.region)});
   writer_.publish_to(std::move(publish_to));
   noted_destinations_ = *version;
   return {};

@@ -76,6 +76,7 @@ class Live {
   Result<bool> turn();  // whether there was work
   void publish(bool caught_up);
   Result<void> save_snapshot();
+  Result<GovernedAccounts> governed() const;  // as the members are now
   // What API calls changed since the last look takes effect with the next epoch.
   Result<void> note_settings();
   Result<void> use_filters(const std::string& body);

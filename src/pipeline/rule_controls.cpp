@@ -12,13 +12,6 @@ namespace {
 
 using simdjson::dom::element;
 
-void write_texts(JsonWriter& json, std::string_view name, const std::vector<std::string>& texts) {
-  json.key(name);
-  json.begin_array();
-  for (const std::string& text : texts) json.value(text);
-  json.end_array();
-}
-
 // What associations and configurations have in common.
 template <class T>
 void write_mode(JsonWriter& json, const T& setting) {
@@ -97,8 +90,8 @@ Result<std::string> custom_rule_state(FindingStore& store) {
   for (const CustomRuleConfiguration& one : *configurations) {
     json.begin_object();
     write_mode(json, one);
-    write_texts(json, "include", one.include);
-    write_texts(json, "exclude", one.exclude);
+    json.member("include", one.include);
+    json.member("exclude", one.exclude);
     json.end_object();
   }
   json.end_array();

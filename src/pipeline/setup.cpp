@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <fstream>
 #include <iterator>
 #include <thread>
 
+#include "base/clock.h"
 #include "detectors/catalog.h"
 #include "pipeline/feeds.h"
 #include "pipeline/rule_controls.h"
@@ -26,9 +26,7 @@ Result<void> add_feeds(const Config& config, const std::filesystem::path& folder
   const auto cache = FeedCache::open(folder);
   if (!cache) return std::unexpected(cache.error());
   std::size_t lists = 0, entries = 0;
-  const TimeMs now = std::chrono::duration_cast<std::chrono::milliseconds>(
-                         std::chrono::system_clock::now().time_since_epoch())
-                         .count();
+  const TimeMs now = wall_clock();
   for (const FeedList& list : feed_lists(*feeds, *cache)) {
     const FeedCopy& copy = *cache->find(list.config.name);
     const auto content = cache->content(copy);
