@@ -10,20 +10,40 @@ namespace {
 
 bool same(const ProofRecord& a, const ProofRecord& b) { return !(a < b) && !(b < a); }
 
-void insert_first(std::vector<ProofRecord>& records, const ProofRecord& record) {
-  const auto at = std::lower_bound(records.begin(), records.end(), record);
-  if (at != records.end() && same(*at, record)) return;
-  if (at == records.end() && records.size() >= Proof::half_max) return;
-  records.insert(at, record);
-  if (records.size() > Proof::half_max) records.pop_back();
-}
+const ProofRecord& record_of(const ProofRecord& record) { return record; }
+const ProofRecord& record_of(const ProofRecord* record) { return *record; }
 
-void insert_last(std::vector<ProofRecord>& records, const ProofRecord& record) {
-  const auto at = std::lower_bound(records.begin(), records.end(), record);
-  if (at != records.end() && same(*at, record)) return;
-  if (at == records.begin() && records.size() >= Proof::half_max) return;
-  records.insert(at, record);
-  if (records.size() > Proof::half_max) records.erase(records.begin());
+// Both ascending; the first (or last) half_max of them together, without doubles, in `into`.
+void merge_half(std::vector<ProofRecord>& into, const auto& more, bool last) {
+  if (more.empty()) return;
+  if (!last && into.size() == Proof::half_max && !(record_of(more.front()) < into.back())) return;
+  if (last && into.size() == Proof::half_max && !(into.front() < record_of(more.back()))) return;
+  if (into.empty() || into.back() < record_of(more.front())) {  // as it comes in order of time
+    const std::size_t room = last ? Proof::half_max : Proof::half_max - into.size();
+    const std::size_t taken = std::min(room, more.size());
+    const std::size_t from = last ? more.size() - taken : 0;
+    const std::size_t kept = std::min(into.size(), Proof::half_max - taken);
+    into.erase(into.begin(), into.end() - static_cast<std::ptrdiff_t>(kept));
+    for (std::size_t i = 0; i < taken; ++i) into.push_back(record_of(more[from + i]));
+    return;
+  }
+  std::vector<ProofRecord> merged;
+  merged.reserve(into.size() + more.size());
+  std::size_t a = 0, b = 0;
+  while (a < into.size() || b < more.size()) {
+    if (b == more.size() || (a < into.size() && !(record_of(more[b]) < into[a]))) {
+      if (b < more.size() && same(into[a], record_of(more[b]))) ++b;
+      merged.push_back(std::move(into[a++]));
+    } else {
+      merged.push_back(record_of(more[b++]));
+    }
+  }
+  if (merged.size() > Proof::half_max) {
+    const auto beyond = static_cast<std::ptrdiff_t>(merged.size() - Proof::half_max);
+    merged.erase(last ? merged.begin() : merged.end() - beyond,
+                 last ? merged.begin() + beyond : merged.end());
+  }
+  into = std::move(merged);
 }
 
 // Puts the copy's object and position in, when it is the same record and its object comes first.
@@ -36,13 +56,18 @@ bool rename_record(ProofRecord& record, const ProofRecord& copy) {
 }  // namespace
 
 void Proof::add(const ProofRecord& record) {
-  insert_first(first_, record);
-  insert_last(last_, record);
+  const ProofRecord* one = &record;
+  add(std::span(&one, 1));
+}
+
+void Proof::add(std::span<const ProofRecord* const> records) {
+  merge_half(first_, records, false);
+  merge_half(last_, records, true);
 }
 
 void Proof::merge(const Proof& other) {
-  for (const ProofRecord& record : other.first_) insert_first(first_, record);
-  for (const ProofRecord& record : other.last_) insert_last(last_, record);
+  merge_half(first_, other.first_, false);
+  merge_half(last_, other.last_, true);
 }
 
 bool Proof::rename(const ProofRecord& copy) {
@@ -73,15 +98,15 @@ Activity::Activity(Detection detection)
   latest = std::move(detection);
 }
 
-void Activity::merge(const Activity& other) {
+void Activity::merge(Activity other) {
   if (count == 0) {
-    *this = other;
+    *this = std::move(other);
     return;
   }
   count += other.count;
   proof.merge(other.proof);
   severity = std::max(severity, other.severity);
-  if (latest.last < other.latest.last) latest = other.latest;
+  if (latest.last < other.latest.last) latest = std::move(other.latest);
   if (other.first < first) first = other.first;
   if (last < other.last) last = other.last;
   for (const IntelEvidence& hit : other.intel) {
@@ -126,13 +151,14 @@ void Aggregator::add(const Detection& detection) {
         .remote_ip = detection.subject.remote_ip,
     };
   }
-  add(activity);
+  add(std::move(activity));
 }
 
-void Aggregator::add(const Activity& activity) {
+void Aggregator::add(Activity activity) {
   std::string base = base_of(activity.latest);
   Issue& issue = issues_[base];
-  issue.settled[slice_of(activity.first.time)].merge(activity);
+  const TimeMs number = slice_of(activity.first.time);
+  issue.settled[number].merge(std::move(activity));
   touched_.insert(std::move(base));
 }
 
@@ -170,10 +196,10 @@ void Aggregator::settle(std::uint64_t window) {
   if (at == open_in_.end()) return;
   Issue& issue = issues_[at->second];
   const auto open = issue.open.find(window);
-  const Activity activity = std::move(open->second);
+  Activity activity = std::move(open->second);
   issue.open.erase(open);
   open_in_.erase(at);
-  add(activity);
+  add(std::move(activity));
 }
 
 void Aggregator::touch(TimeMs since) {

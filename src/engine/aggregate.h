@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,8 @@ class Proof {
  public:
   static constexpr std::size_t half_max = 50;  // DESIGN section 4: at most 100, first and last kept
   void add(const ProofRecord& record);
+  // `records` ascending, without doubles.
+  void add(std::span<const ProofRecord* const> records);
   void merge(const Proof& other);
   // In order of time, without doubles.
   std::vector<ProofRecord> records() const;
@@ -50,7 +53,7 @@ struct Activity {
   static constexpr std::size_t intel_max = 10;
   explicit Activity(Detection detection);
   Activity() = default;
-  void merge(const Activity& other);
+  void merge(Activity other);
   bool rename(const ProofRecord& copy);
   template <class Ar>
   void io(Ar& ar) {
@@ -75,7 +78,7 @@ class Aggregator {
 
   // Of a single record, or of a closed window: counted once for good.
   void add(const Detection& detection);
-  void add(const Activity& activity);
+  void add(Activity activity);
   // Of a record that was delivered before: changes at most which object the proof names; whether it did.
   bool add_copy(const Detection& copy);
   // Of a window that is still open: replaces what the same window said before.

@@ -56,30 +56,36 @@ void Engine::use_intel(std::shared_ptr<const IntelIndex> intel) { intel_ = std::
 // Should the newest record be a copy, the one it copies tells the details, being newer than the rest here.
 void Engine::add_hits(const RuleHits& hits, RuleHits::Group& group, std::span<const std::uint64_t> twice,
                       std::vector<Copies>& copies) {
-  Activity activity;
+  std::vector<const ProofRecord*> proofs;
   std::vector<ProofRecord> copied;
+  proofs.reserve(group.records.size());
   for (const std::uint32_t index : group.records) {
     const RuleHits::Record& record = hits.records[index];
-    if (std::binary_search(twice.begin(), twice.end(), record.position)) {
-      if (!record.proof.event_id.empty()) copied.push_back(record.proof);
-      continue;
+    if (!std::binary_search(twice.begin(), twice.end(), record.position)) {
+      proofs.push_back(&record.proof);
+    } else if (!record.proof.event_id.empty()) {
+      copied.push_back(record.proof);
     }
-    if (activity.count == 0 || record.proof < activity.first) activity.first = record.proof;
-    if (activity.count == 0 || activity.last < record.proof) activity.last = record.proof;
-    activity.proof.add(record.proof);
-    ++activity.count;
   }
   if (!copied.empty()) {
     copies.push_back({*group.newest, std::move(copied)});
     copies.back().of.count = 0;
   }
-  if (activity.count == 0) return;
+  if (proofs.empty()) return;
+  const auto earlier = [](const ProofRecord* a, const ProofRecord* b) { return *a < *b; };
+  if (!std::is_sorted(proofs.begin(), proofs.end(), earlier))
+    std::sort(proofs.begin(), proofs.end(), earlier);
+  Activity activity;
+  activity.count = proofs.size();
+  activity.first = *proofs.front();
+  activity.last = *proofs.back();
+  activity.proof.add(proofs);
   activity.latest = std::move(*group.newest);
   activity.latest.first = activity.latest.last = activity.last;
   activity.severity = activity.latest.severity;
   if (!admit(activity.latest)) return;
-  for (const ProofRecord& record : activity.proof.records()) keep_key(record.object);
-  aggregator_.add(activity);
+  keep_key(activity.first.object);
+  aggregator_.add(std::move(activity));
 }
 
 EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const PendingBounds& pending) {

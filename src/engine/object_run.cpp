@@ -16,6 +16,11 @@ constexpr std::size_t sighted_per_batch = 16;
 
 std::size_t index_of(LogKind kind) { return static_cast<std::size_t>(kind); }
 
+bool same(std::span<const IssueKey> one, std::span<const IssueKey> other) {
+  return std::ranges::equal(
+      one, other, [](const IssueKey& a, const IssueKey& b) { return a.kind == b.kind && a.name == b.name; });
+}
+
 }  // namespace
 
 void WorkerOutput::clear() {
@@ -131,30 +136,58 @@ bool ObjectRun::is_grouped(std::uint16_t detector) const {
   return !is_ordered(detector) && !holds_by_association(*tables_.detectors[detector]);
 }
 
-void ObjectRun::group(RuleHit& hit, std::shared_ptr<const Subject>& subject, const auto& make_subject,
-                      const ProofRecord& record, std::uint64_t position) {
-  if (!subject) {
-    Subject made = make_subject();
-    if (made.account.empty()) made.account = info_.account;
-    if (made.region.empty()) made.region = info_.region;
-    subject = std::make_shared<const Subject>(std::move(made));
+// The hit's rule and issue make the group. Besides what makes a finding an issue has the address: one that is
+// trusted silences its own records only.
+void ObjectRun::group(LogKind log, const RuleHit& hit, HitRecord& record) {
+  const std::vector<IssueKey>& keys = tables_.detectors[hit.detector]->issue;
+  const ProofRecord& proof = hit_records_[record.index].proof;
+  if (record.keys == nullptr || !same(*record.keys, keys)) {
+    const Subject& subject = *record.subject;
+    std::string issue = fmt::format("{}\x1e{}\x1e{}\x1e{}\x1e{}", subject.account, subject.region,
+                                    subject.remote_ip ? subject.remote_ip->to_string() : "",
+                                    proof.time / day_ms, issue_of(subject, {}, keys));
+    record.keys = &keys;
+    record.issue = hit_issues_.try_emplace(std::move(issue), static_cast<std::uint32_t>(hit_issues_.size()))
+                       .first->second;
   }
-  if (hit_records_.empty() || hit_records_.back().position != position)
-    hit_records_.push_back({record, position});
-  const auto index = static_cast<std::uint32_t>(hit_records_.size() - 1);
-  // Besides what makes a finding, the address: one that is trusted silences its own records only.
-  const std::string key = fmt::format(
-      "{}\x1e{}\x1e{}\x1e{}\x1e{}\x1e{}\x1e{}", hit.detector, hit.evidence.type, subject->account,
-      subject->region, subject->remote_ip ? subject->remote_ip->to_string() : "", record.time / day_ms,
-      issue_of(*subject, hit.evidence.values, tables_.detectors[hit.detector]->issue));
-  OpenGroup& open = groups_[key];
-  if (open.records.empty() || hit_records_[open.newest].proof < record) {
+  OpenGroup& open = groups_[std::uint64_t{hit.detector} << 32U | record.issue];
+  if (open.records.empty() || hit_records_[open.newest].proof < proof) {
     open.detector = hit.detector;
-    open.subject = subject;
-    open.evidence = std::move(hit.evidence);
-    open.newest = index;
+    open.subject = record.subject;
+    tables_.rules->tell(log, hit, open.evidence);
+    open.newest = record.index;
   }
-  open.records.push_back(index);
+  open.records.push_back(record.index);
+}
+
+Evidence ObjectRun::evidence_of(LogKind log, const RuleHit& hit) const {
+  Evidence evidence{};
+  tables_.rules->tell(log, hit, evidence);
+  return evidence;
+}
+
+// Of records that may be delivered twice.
+template <class Event>
+void ObjectRun::take_hits(LogKind log, const Event& event, const Context& context, TimeMs time,
+                          std::string_view id, std::uint64_t position) {
+  HitRecord record;
+  for (const RuleHit& hit : rule_hits(log, event)) {
+    const RuleMode mode = mode_of(hit.detector, context, time);
+    if (mode == RuleMode::off) continue;
+    if (!is_grouped(hit.detector)) {
+      raise(event, position, hit.detector, evidence_of(log, hit), {}, mode == RuleMode::dry_run);
+      continue;
+    }
+    if (!record.subject) {
+      Subject subject = subject_of(event);
+      if (subject.account.empty()) subject.account = info_.account;
+      if (subject.region.empty()) subject.region = info_.region;
+      record.subject = std::make_shared<const Subject>(std::move(subject));
+      record.index = static_cast<std::uint32_t>(hit_records_.size());
+      hit_records_.push_back({{time, object_, records_before_ + position, std::string(id)}, position});
+    }
+    group(log, hit, record);
+  }
 }
 
 void ObjectRun::close_groups() {
@@ -180,10 +213,9 @@ void ObjectRun::raise(const CloudTrailEvent& event, std::uint64_t position, std:
          object_index_, position});
     return;
   }
-  out_.pending.push_back(
-      {std::make_unique<Detection>(make_detection(detector, std::move(evidence),
-                                                  subject_of(event, ResourceKind::access_key), record, hits)),
-       object_index_, position, dry_run});
+  out_.pending.push_back({std::make_unique<Detection>(
+                              make_detection(detector, std::move(evidence), subject_of(event), record, hits)),
+                          object_index_, position, dry_run});
 }
 
 RuleMode ObjectRun::mode_of(std::uint16_t detector, const Context& context, TimeMs time) const {
@@ -194,7 +226,7 @@ RuleMode ObjectRun::mode_of(std::uint16_t detector, const Context& context, Time
 }
 
 void ObjectRun::raise(const AuditEvent& event, std::uint64_t position, std::uint16_t detector,
-                      Evidence evidence, std::span<const IntelHit> hits) {
+                      Evidence evidence, std::span<const IntelHit> hits, bool dry_run) {
   const ProofRecord record{event.request_received_timestamp, object_, records_before_ + position,
                            std::string(event.audit_id)};
   if (is_ordered(detector)) {
@@ -205,7 +237,7 @@ void ObjectRun::raise(const AuditEvent& event, std::uint64_t position, std::uint
   }
   out_.pending.push_back({std::make_unique<Detection>(
                               make_detection(detector, std::move(evidence), subject_of(event), record, hits)),
-                          object_index_, position});
+                          object_index_, position, dry_run});
 }
 
 // Flow and DNS records: rows of ordered detectors wait for the watermark, everything else is merged at once.
@@ -234,7 +266,7 @@ void ObjectRun::raise(const DnsQuery& query, std::uint64_t position, std::uint16
 }
 
 template <class Event>
-std::span<RuleHit> ObjectRun::rule_hits(LogKind log, const Event& event) {
+std::span<const RuleHit> ObjectRun::rule_hits(LogKind log, const Event& event) {
   hits_.clear();
   if (tables_.rules != nullptr && tables_.rules->wants(log)) tables_.rules->match(event, hits_);
   return hits_;
@@ -286,18 +318,7 @@ void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t positi
       if (any_listed(context.hits, listed.categories)) run(listed.detector, context, context.hits);
     }
   }
-  std::shared_ptr<const Subject> subject;
-  for (RuleHit& hit : rule_hits(LogKind::cloudtrail, event)) {
-    const RuleMode mode = mode_of(hit.detector, context, event.event_time);
-    if (mode == RuleMode::off) continue;
-    if (is_grouped(hit.detector)) {
-      group(
-          hit, subject, [&] { return subject_of(event, ResourceKind::access_key); },
-          {event.event_time, object_, records_before_ + position, std::string(event.event_id)}, position);
-    } else {
-      raise(event, position, hit.detector, std::move(hit.evidence), {}, mode == RuleMode::dry_run);
-    }
-  }
+  take_hits(LogKind::cloudtrail, event, context, event.event_time, event.event_id, position);
 }
 
 void ObjectRun::sight(const FlowRecord& flow) {
@@ -415,7 +436,8 @@ void ObjectRun::take_flows(std::span<const FlowRecord> records) {
   }
   if (tables_.rules == nullptr || !tables_.rules->wants(LogKind::vpcflow)) return;
   for (const FlowRecord& flow : records) {
-    for (RuleHit& hit : rule_hits(LogKind::vpcflow, flow)) raise(flow, hit.detector, std::move(hit.evidence));
+    for (const RuleHit& hit : rule_hits(LogKind::vpcflow, flow))
+      raise(flow, hit.detector, evidence_of(LogKind::vpcflow, hit));
   }
 }
 
@@ -469,8 +491,8 @@ void ObjectRun::on_dns(const DnsQuery& query, std::uint64_t position) {
     window.logic->add_dns(query, {query.query_timestamp, object_, records_before_ + position, {}}, this,
                           &window_state);
   }
-  for (RuleHit& hit : rule_hits(LogKind::dns, query))
-    raise(query, position, hit.detector, std::move(hit.evidence), {});
+  for (const RuleHit& hit : rule_hits(LogKind::dns, query))
+    raise(query, position, hit.detector, evidence_of(LogKind::dns, hit), {});
 }
 
 void ObjectRun::on_audit(const AuditEvent& event, std::uint64_t position) {
@@ -509,16 +531,7 @@ void ObjectRun::on_audit(const AuditEvent& event, std::uint64_t position) {
   for (const auto& audit : tables_.triggers->open_audits()) {
     if (TriggerIndex::wants(*audit.trigger, event)) run(audit);
   }
-  std::shared_ptr<const Subject> subject;
-  for (RuleHit& hit : rule_hits(LogKind::k8saudit, event)) {
-    if (is_grouped(hit.detector)) {
-      group(
-          hit, subject, [&] { return subject_of(event); },
-          {time, object_, records_before_ + position, std::string(event.audit_id)}, position);
-    } else {
-      raise(event, position, hit.detector, std::move(hit.evidence), {});
-    }
-  }
+  take_hits(LogKind::k8saudit, event, context, time, event.audit_id, position);
 }
 
 void ObjectRun::on_filtered(LogKind, std::uint64_t, std::string_view reason) {

@@ -171,7 +171,7 @@ class ObjectRun final : public EventSink {
   void raise(const CloudTrailEvent& event, std::uint64_t position, std::uint16_t detector, Evidence evidence,
              std::span<const IntelHit> hits, bool dry_run = false);
   void raise(const AuditEvent& event, std::uint64_t position, std::uint16_t detector, Evidence evidence,
-             std::span<const IntelHit> hits);
+             std::span<const IntelHit> hits, bool dry_run = false);
   void raise(const FlowRecord& flow, std::uint16_t detector, Evidence evidence);
   void raise(const DnsQuery& query, std::uint64_t position, std::uint16_t detector, Evidence evidence,
              std::span<const IntelHit> hits);
@@ -183,10 +183,20 @@ class ObjectRun final : public EventSink {
   RuleMode mode_of(std::uint16_t detector, const Context& context, TimeMs time) const;
   // What the rules say of a record, in hits_.
   template <class Event>
-  std::span<RuleHit> rule_hits(LogKind log, const Event& event);
-  // A hit of a record, whose subject is made once for all its hits.
-  void group(RuleHit& hit, std::shared_ptr<const Subject>& subject, const auto& make_subject,
-             const ProofRecord& record, std::uint64_t position);
+  std::span<const RuleHit> rule_hits(LogKind log, const Event& event);
+  // What the hits of one record share: its place in hit_records_, and for rules that tell issues apart by the
+  // same keys the number of its issue.
+  struct HitRecord {
+    std::shared_ptr<const Subject> subject;
+    std::uint32_t index = 0;
+    const std::vector<IssueKey>* keys = nullptr;
+    std::uint32_t issue = 0;
+  };
+  template <class Event>
+  void take_hits(LogKind log, const Event& event, const Context& context, TimeMs time, std::string_view id,
+                 std::uint64_t position);
+  void group(LogKind log, const RuleHit& hit, HitRecord& record);
+  Evidence evidence_of(LogKind log, const RuleHit& hit) const;
   void sight(const FlowRecord& flow);
   void match_answers(const DnsQuery& query, Context& context);
   void on_listed_flow(const FlowRecord& flow, bool source);
@@ -212,7 +222,8 @@ class ObjectRun final : public EventSink {
     std::vector<std::uint32_t> records;
   };
   std::vector<RuleHits::Record> hit_records_;
-  std::unordered_map<std::string, OpenGroup> groups_;
+  boost::unordered_flat_map<std::string, std::uint32_t> hit_issues_;  // numbered as they come
+  boost::unordered_flat_map<std::uint64_t, OpenGroup> groups_;        // by detector and issue
   std::vector<IntelHit> scoped_hits_;   // backs Context::hits of the record at hand
   std::uint16_t current_detector_ = 0;  // whose window is being filled
   std::string_view current_account_;

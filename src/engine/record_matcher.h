@@ -16,7 +16,7 @@ namespace picket {
 
 struct RuleHit {
   std::uint16_t detector = 0;  // of the engine's, whose trigger is `matched`
-  Evidence evidence{};
+  std::uint32_t number = 0;    // the matcher's own
 };
 
 class RecordMatcher {
@@ -29,6 +29,9 @@ class RecordMatcher {
   virtual void match(const AuditEvent& event, std::vector<RuleHit>& hits) const = 0;
   virtual void match(const FlowRecord& flow, std::vector<RuleHit>& hits) const = 0;
   virtual void match(const DnsQuery& query, std::vector<RuleHit>& hits) const = 0;
+  // The evidence of a hit of the record of this log that this thread matched last. `evidence` is written
+  // over, its strings used again: most of what a noisy rule hits is soon replaced by something newer.
+  virtual void tell(LogKind log, const RuleHit& hit, Evidence& evidence) const = 0;
 };
 
 }  // namespace picket

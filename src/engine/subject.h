@@ -10,7 +10,7 @@
 
 namespace picket {
 
-Subject subject_of(const CloudTrailEvent& event, ResourceKind resource);
+Subject subject_of(const CloudTrailEvent& event, ResourceKind resource = ResourceKind::access_key);
 // `remote_is_source`: which side of the record is the far end.
 Subject subject_of(const FlowRecord& flow, bool remote_is_source);
 Subject subject_of(const DnsQuery& query);

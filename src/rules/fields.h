@@ -71,6 +71,7 @@ bool is_field(LogKind log, std::string_view name);
 class FieldReader {
  public:
   void begin(const FieldTable& table, const RecordView& record);
+  const RecordView& record() const { return record_; }
   // Values of a field; none when it is absent or null. Valid until the next begin().
   std::vector<FieldValue>& values(std::uint32_t field);
   // The value in lower case (ASCII).

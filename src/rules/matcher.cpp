@@ -589,23 +589,16 @@ bool CompiledPredicates::accepts(const Test& test, FieldValue& value, Scratch& s
   return false;
 }
 
-std::vector<CompiledPredicates::Passed> CompiledPredicates::passed(std::uint32_t predicate,
-                                                                   Scratch& scratch) const {
-  std::vector<Passed> all;
-  collect(roots_[predicate], scratch, all);
-  return all;
-}
-
-void CompiledPredicates::collect(std::uint32_t number, Scratch& scratch, std::vector<Passed>& into) const {
+void CompiledPredicates::collect(std::uint32_t number, Scratch& scratch, const OnPassed& take) const {
   const Node& node = nodes_[number];
   if (node.op == Predicate::Op::negation || !holds(number, scratch)) return;
-  for (const std::uint32_t part : node.parts) collect(part, scratch, into);
+  for (const std::uint32_t part : node.parts) collect(part, scratch, take);
   if (node.op != Predicate::Op::test) return;
   const Test& test = tests_[node.test];
-  std::string value;
-  if (!passes(test, scratch, &value) || value.empty()) return;
-  into.push_back({test.function == nullptr ? std::string_view(fields_.name(test.field)) : test.function->name,
-                  std::move(value)});
+  scratch.passing.clear();
+  if (!passes(test, scratch, &scratch.passing) || scratch.passing.empty()) return;
+  take(test.function == nullptr ? std::string_view(fields_.name(test.field)) : test.function->name,
+       scratch.passing);
 }
 
 }  // namespace picket::rules

@@ -45,16 +45,17 @@ class CompiledPredicates {
     std::uint64_t record = 0;
     std::vector<std::uint64_t> results;    // by test: record * 2 + whether it passed
     std::vector<std::uint64_t> looked_at;  // by predicate: record
+    std::string passing;                   // the value at hand
   };
   // Fills `matched` with the numbers of the predicates that hold, ascending.
   void match(const RecordView& record, Scratch& scratch, std::vector<std::uint32_t>& matched) const;
 
-  // After match(), of one that held: the tests that passed, with the value that did.
-  struct Passed {
-    std::string_view name;  // of the field, or of the function that made the value
-    std::string value;
-  };
-  std::vector<Passed> passed(std::uint32_t predicate, Scratch& scratch) const;
+  // After match(), of one that held: the tests that passed, by name of the field (or of the function that
+  // made the value), with the value that did.
+  using OnPassed = std::function<void(std::string_view name, std::string_view value)>;
+  void passed(std::uint32_t predicate, Scratch& scratch, const OnPassed& take) const {
+    collect(roots_[predicate], scratch, take);
+  }
 
   // Fields that somebody wants besides those of tests; to be asked for before the first match().
   std::uint32_t field(std::string_view name) { return fields_.number_of(name); }
@@ -105,7 +106,7 @@ class CompiledPredicates {
   bool accepts(const Test& test, FieldValue& value, Scratch& scratch) const;
   void look_at(const Group& group, Scratch& scratch, std::vector<std::uint32_t>& matched) const;
   void look_at(std::uint32_t predicate, Scratch& scratch, std::vector<std::uint32_t>& matched) const;
-  void collect(std::uint32_t node, Scratch& scratch, std::vector<Passed>& into) const;
+  void collect(std::uint32_t node, Scratch& scratch, const OnPassed& take) const;
 
   LogKind log_;
   FieldTable fields_;

@@ -198,8 +198,9 @@ TEST(MatcherTest, tells_what_passed) {
     std::vector<std::uint32_t> matched;
     compiled.match({.cloudtrail = &event}, scratch, matched);
     ASSERT_THAT(matched, ElementsAre(0));
-    for (const auto& passed : compiled.passed(0, scratch))
-      told.push_back(std::string(passed.name) + "=" + passed.value);
+    compiled.passed(0, scratch, [&](std::string_view name, std::string_view value) {
+      told.push_back(fmt::format("{}={}", name, value));
+    });
   });
   const auto bytes = memory_source(policy_call);
   ObjectInfo info;

@@ -17,11 +17,21 @@ constexpr std::size_t evidence_bytes_max = 300;
 // Distinct values of one record that a correlation counts.
 constexpr std::size_t values_max = 100;
 
-std::string clipped(std::string_view text) {
-  if (text.size() <= evidence_bytes_max) return std::string(text);
+void clip(std::string_view text, std::string& into) {
+  if (text.size() <= evidence_bytes_max) {
+    into.assign(text);
+    return;
+  }
   std::size_t end = evidence_bytes_max;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // not inside a character
-  return std::string(text.substr(0, end)) + "…";
+  into.assign(text.substr(0, end));
+  into += "…";
+}
+
+std::string clipped(std::string_view text) {
+  std::string into;
+  clip(text, into);
+  return into;
 }
 
 std::uint64_t version_of(const Predicate& predicate) {
@@ -52,11 +62,6 @@ std::uint64_t version_of(const Rule& rule) {
     hash = hash_mix(hash, hash64(reference.field));
   }
   return hash;
-}
-
-CompiledPredicates::Scratch& scratch_of_thread(LogKind log) {
-  thread_local std::array<CompiledPredicates::Scratch, log_kinds.size()> scratch;
-  return scratch[static_cast<std::size_t>(log)];
 }
 
 }  // namespace
@@ -159,31 +164,21 @@ void RuleSet::match(const DnsQuery& query, std::vector<RuleHit>& hits) const {
   match(LogKind::dns, {.dns = &query}, query.account_id, hits);
 }
 
+RuleSet::Last& RuleSet::last_of_thread(LogKind log) {
+  thread_local std::array<Last, log_kinds.size()> last;
+  return last[static_cast<std::size_t>(log)];
+}
+
 void RuleSet::match(LogKind kind, const RecordView& record, std::string_view account,
                     std::vector<RuleHit>& hits) const {
   const Log& log = of_log(kind);
-  CompiledPredicates::Scratch& scratch = scratch_of_thread(kind);
-  thread_local std::vector<std::uint32_t> matched;
+  auto& [scratch, matched, rows] = last_of_thread(kind);
   log.predicates->match(record, scratch, matched);
-  if (matched.empty()) return;
-
-  // One row for a record, a correlation and a group, whichever of the correlation's rules matched.
-  struct Row {
-    std::uint32_t correlation;
-    std::string group, rules;
-    std::uint32_t value;
-  };
-  std::vector<Row> rows;
+  rows.clear();
   for (const std::uint32_t predicate : matched) {
     const Matched& rule = log.rules[predicate];
     matches_[rule.rule].fetch_add(1, std::memory_order_relaxed);
-    if (rule.detector != none) {
-      Evidence evidence = evidence_of(log, predicate, scratch);
-      if (const auto& denied = rules_[rule.rule].severity_denied;
-          denied && record.cloudtrail != nullptr && outcome(*record.cloudtrail) == Outcome::denied)
-        evidence.severity = denied;
-      hits.push_back({static_cast<std::uint16_t>(rule.detector), std::move(evidence)});
-    }
+    if (rule.detector != none) hits.push_back({static_cast<std::uint16_t>(rule.detector), predicate});
     for (const Use& use : rule.uses) {
       Row row{use.correlation, std::string(account), std::to_string(use.number), use.value};
       const std::vector<std::string>& names = rules_[use.correlation].correlation->group_by;
@@ -208,40 +203,50 @@ void RuleSet::match(LogKind kind, const RecordView& record, std::string_view acc
       }
     }
   }
-  for (const Row& row : rows) {
-    const Rule& rule = rules_[row.correlation];
-    Evidence evidence{
-        {"rule", rule.title}, {row_evidence::group, row.group}, {row_evidence::rules, row.rules}};
-    evidence.severity = rule.severity;
-    if (row.value != none) {
-      std::vector<FieldValue>& values = scratch.fields.values(row.value);
-      for (std::size_t i = 0; i < std::min(values.size(), values_max); ++i)
-        evidence.add(row_evidence::value, clipped(values[i].text));
-    }
-    hits.push_back({static_cast<std::uint16_t>(detector_of_[row.correlation]), std::move(evidence)});
-  }
+  for (std::uint32_t i = 0; i < rows.size(); ++i)
+    hits.push_back({static_cast<std::uint16_t>(detector_of_[rows[i].correlation]), row_base + i});
 }
 
-Evidence RuleSet::evidence_of(const Log& log, std::uint32_t predicate,
-                              CompiledPredicates::Scratch& scratch) const {
+void RuleSet::tell(LogKind kind, const RuleHit& hit, Evidence& evidence) const {
+  Last& last = last_of_thread(kind);
+  if (hit.number < row_base) return evidence_of(of_log(kind), hit.number, last.scratch, evidence);
+  const Row& row = last.rows[hit.number - row_base];
+  const Rule& rule = rules_[row.correlation];
+  evidence = {{"rule", rule.title}, {row_evidence::group, row.group}, {row_evidence::rules, row.rules}};
+  evidence.severity = rule.severity;
+  if (row.value == none) return;
+  const std::vector<FieldValue>& values = last.scratch.fields.values(row.value);
+  for (std::size_t i = 0; i < std::min(values.size(), values_max); ++i)
+    evidence.add(row_evidence::value, clipped(values[i].text));
+}
+
+void RuleSet::evidence_of(const Log& log, std::uint32_t predicate, CompiledPredicates::Scratch& scratch,
+                          Evidence& evidence) const {
   const Matched& matched = log.rules[predicate];
   const Rule& rule = rules_[matched.rule];
-  Evidence evidence{{"rule", rule.origin == Origin::guardduty ? rule.name : rule.title}};
-  evidence.severity = rule.severity;
+  const CloudTrailEvent* call = scratch.fields.record().cloudtrail;
+  const bool denied = rule.severity_denied && call != nullptr && outcome(*call) == Outcome::denied;
+  evidence.severity = denied ? rule.severity_denied : rule.severity;
+  NamedValues& items = evidence.values;
+  std::size_t used = 0;
   const auto add = [&](std::string_view field, std::string_view value) {
     const std::string_view name = field.empty() ? std::string_view("keyword") : field;
-    const auto same = [&](const auto& item) { return item.first == name; };
-    if (evidence.values.size() >= evidence_items_max ||
-        std::any_of(evidence.values.begin(), evidence.values.end(), same))
-      return;
-    evidence.add(name, clipped(value));
+    for (std::size_t i = 0; i < used; ++i) {
+      if (items[i].first == name) return;
+    }
+    if (used == evidence_items_max) return;
+    if (used == items.size()) items.emplace_back();
+    items[used].first.assign(name);
+    clip(value, items[used].second);
+    ++used;
   };
-  for (const auto& passed : log.predicates->passed(predicate, scratch)) add(passed.name, passed.value);
+  add("rule", rule.origin == Origin::guardduty ? rule.name : rule.title);
+  log.predicates->passed(predicate, scratch, add);
   for (const std::uint32_t field : matched.shown) {
     const std::vector<FieldValue>& values = scratch.fields.values(field);
     if (!values.empty()) add(log.predicates->fields().name(field), values.front().text);
   }
-  return evidence;
+  items.resize(used);
 }
 
 }  // namespace picket::rules

@@ -38,6 +38,7 @@ class RuleSet final : public RecordMatcher {
   void match(const AuditEvent& event, std::vector<RuleHit>& hits) const override;
   void match(const FlowRecord& flow, std::vector<RuleHit>& hits) const override;
   void match(const DnsQuery& query, std::vector<RuleHit>& hits) const override;
+  void tell(LogKind log, const RuleHit& hit, Evidence& evidence) const override;
 
  private:
   static constexpr std::uint32_t none = UINT32_MAX;
@@ -58,12 +59,29 @@ class RuleSet final : public RecordMatcher {
     std::unique_ptr<CompiledPredicates> predicates;
     std::vector<Matched> rules;  // by predicate
   };
+  // Of the record at hand: the row of a correlation and a group, whichever of the correlation's rules
+  // matched.
+  struct Row {
+    std::uint32_t correlation;
+    std::string group, rules;
+    std::uint32_t value;
+  };
+  // What a thread keeps of the record of a log it matched last. A RuleHit's number is that of a predicate, or
+  // from row_base on that of a row.
+  struct Last {
+    CompiledPredicates::Scratch scratch;
+    std::vector<std::uint32_t> matched;
+    std::vector<Row> rows;
+  };
+  static constexpr std::uint32_t row_base = 1U << 31U;
+  static Last& last_of_thread(LogKind log);
   const Log& of_log(LogKind log) const { return logs_[static_cast<std::size_t>(log)]; }
   void add_detector(const Rule& rule);
   void compile(LogKind log);
   void match(LogKind log, const RecordView& record, std::string_view account,
              std::vector<RuleHit>& hits) const;
-  Evidence evidence_of(const Log& log, std::uint32_t predicate, CompiledPredicates::Scratch& scratch) const;
+  void evidence_of(const Log& log, std::uint32_t predicate, CompiledPredicates::Scratch& scratch,
+                   Evidence& evidence) const;
 
   const std::vector<Rule> rules_;
   std::vector<std::vector<std::string>> titles_;  // of the rules of each correlation, by rule
