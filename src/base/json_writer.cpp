@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstring>
 
 namespace picket {
 
@@ -28,12 +29,35 @@ std::size_t utf8_length(std::string_view text) {
   return length;
 }
 
+// How many bytes at the start of `text` stand for themselves: printable ASCII but the quote and the
+// backslash.
+std::size_t plain_length(std::string_view text) {
+  std::size_t at = 0;
+  for (; at + 8 <= text.size(); at += 8) {
+    std::uint64_t bytes = 0;
+    std::memcpy(&bytes, text.data() + at, 8);
+    constexpr std::uint64_t ones = 0x0101010101010101U, tops = 0x8080808080808080U;
+    const auto holds = [&](unsigned char c) {  // in its top bits, where no byte has its own top bit
+      const std::uint64_t zero = bytes ^ (ones * c);
+      return (zero - ones) & ~zero;
+    };
+    if (((bytes | (bytes - ones * 0x20) | holds('"') | holds('\\') | holds(0x7f)) & tops) != 0) break;
+  }
+  const auto plain = [](char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; };
+  while (at < text.size() && plain(text[at])) ++at;
+  return at;
+}
+
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
   std::size_t at = 0;
-  while (at < text.size()) {
+  while (true) {
+    const std::size_t plain = plain_length(text.substr(at));
+    out += text.substr(at, plain);
+    at += plain;
+    if (at == text.size()) break;
     const auto c = static_cast<unsigned char>(text[at]);
     if (c == '"' || c == '\\') {
       out += '\\';
@@ -50,8 +74,6 @@ void append_json_string(std::string& out, std::string_view text) {
     } else if (c < 0x20 || c == 0x7f) {
       out += fmt::format("\\u{:04x}", c);
       ++at;
-    } else if (c < 0x80) {
-      out += text[at++];
     } else if (const std::size_t length = utf8_length(text.substr(at)); length > 0) {
       out += text.substr(at, length);
       at += length;

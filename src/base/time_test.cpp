@@ -26,6 +26,7 @@ TEST(Time, RefusesWhatIsNoTime) {
 
 TEST(Time, FormatsWithMilliseconds) {
   EXPECT_EQ(format_time(1627562096789), "2021-07-29T12:34:56.789Z");
+  EXPECT_EQ(format_time(1767225600000), "2026-01-01T00:00:00.000Z");
   EXPECT_EQ(format_time(-500), "1969-12-31T23:59:59.500Z");
   EXPECT_EQ(format_time_seconds(1627562096789), "2021-07-29T12:34:56Z");
 }

@@ -54,21 +54,24 @@ void Engine::use_rule_modes(std::shared_ptr<const RuleModes> modes) { modes_ = s
 void Engine::use_intel(std::shared_ptr<const IntelIndex> intel) { intel_ = std::move(intel); }
 
 // Should the newest record be a copy, the one it copies tells the details, being newer than the rest here.
-void Engine::add_hits(const RuleHits& hits, RuleHits::Group& group, std::span<const std::uint64_t> twice,
-                      std::vector<Copies>& copies) {
+void Engine::add_hits(const RuleHits& hits, RuleHits::Group& group,
+                      std::span<const std::vector<std::uint64_t>> duplicates, std::vector<Copies>& copies) {
   std::vector<const ProofRecord*> proofs;
   std::vector<ProofRecord> copied;
   proofs.reserve(group.records.size());
   for (const std::uint32_t index : group.records) {
     const RuleHits::Record& record = hits.records[index];
+    const std::vector<std::uint64_t>& twice = duplicates[record.object_index];
     if (!std::binary_search(twice.begin(), twice.end(), record.position)) {
       proofs.push_back(&record.proof);
     } else if (!record.proof.event_id.empty()) {
       copied.push_back(record.proof);
     }
   }
+  Detection newest = detection_of(detectors_, group.detector, std::move(group.evidence), *group.subject,
+                                  hits.records[group.newest].proof, {});
   if (!copied.empty()) {
-    copies.push_back({*group.newest, std::move(copied)});
+    copies.push_back({newest, std::move(copied)});
     copies.back().of.count = 0;
   }
   if (proofs.empty()) return;
@@ -80,11 +83,11 @@ void Engine::add_hits(const RuleHits& hits, RuleHits::Group& group, std::span<co
   activity.first = *proofs.front();
   activity.last = *proofs.back();
   activity.proof.add(proofs);
-  activity.latest = std::move(*group.newest);
+  activity.latest = std::move(newest);
   activity.latest.first = activity.latest.last = activity.last;
   activity.severity = activity.latest.severity;
   if (!admit(activity.latest)) return;
-  keep_key(activity.first.object);
+  for (const ProofRecord& record : activity.proof.records()) keep_key(record.object);
   aggregator_.add(std::move(activity));
 }
 
@@ -124,10 +127,8 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
 
   std::vector<Copies> copies;
   for (WorkerOutput& output : outputs_) {
-    for (RuleHits& hits : output.rule_hits) {
-      for (RuleHits::Group& group : hits.groups) add_hits(hits, group, duplicates[hits.object_index], copies);
-      hits = {};
-    }
+    for (auto& [key, group] : output.rule_hits.groups) add_hits(output.rule_hits, group, duplicates, copies);
+    output.rule_hits = {};
     for (PendingDetection& item : output.pending) {
       const auto& twice = duplicates[item.object_index];
       if (std::binary_search(twice.begin(), twice.end(), item.position)) {

@@ -165,8 +165,8 @@ class Engine {
     Detection of;
     std::vector<ProofRecord> records;
   };
-  void add_hits(const RuleHits& hits, RuleHits::Group& group, std::span<const std::uint64_t> twice,
-                std::vector<Copies>& copies);
+  void add_hits(const RuleHits& hits, RuleHits::Group& group,
+                std::span<const std::vector<std::uint64_t>> duplicates, std::vector<Copies>& copies);
   bool admit(Detection& detection);
   void keep_key(const Detection& detection);
   void keep_key(std::uint64_t object);

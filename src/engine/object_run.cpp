@@ -25,7 +25,7 @@ bool same(std::span<const IssueKey> one, std::span<const IssueKey> other) {
 
 void WorkerOutput::clear() {
   pending.clear();
-  rule_hits.clear();
+  rule_hits = {};
   rows.clear();
   activities.clear();
   for (WindowTable& table : windows) table.clear();
@@ -87,9 +87,15 @@ void ObjectRun::identify(std::uint64_t id, TimeMs time, std::uint64_t position) 
       {id, static_cast<std::int32_t>(time / hour_ms), static_cast<std::uint32_t>(position)});
 }
 
-Detection ObjectRun::make_detection(std::uint16_t detector, Evidence evidence, Subject subject,
-                                    const ProofRecord& record, std::span<const IntelHit> hits) const {
-  const Detector& literal = *tables_.detectors[detector];
+Subject ObjectRun::placed(Subject subject) const {
+  if (subject.account.empty()) subject.account = info_.account;
+  if (subject.region.empty()) subject.region = info_.region;
+  return subject;
+}
+
+Detection detection_of(std::span<const Detector* const> detectors, std::uint16_t detector, Evidence evidence,
+                       Subject subject, const ProofRecord& record, std::span<const IntelHit> hits) {
+  const Detector& literal = *detectors[detector];
   Detection detection;
   detection.detector = detector;
   detection.type = evidence.type;
@@ -97,8 +103,6 @@ Detection ObjectRun::make_detection(std::uint16_t detector, Evidence evidence, S
   detection.severity = evidence.severity_of(number_of(type.severity));
   detection.signal = evidence.signal;
   if (holds_by_association(literal)) subject.action = ActionKind::none;  // Told by its sequence instead.
-  if (subject.account.empty()) subject.account = info_.account;
-  if (subject.region.empty()) subject.region = info_.region;
   apply_type(type, subject);
   detection.subject = std::move(subject);
   detection.evidence = std::move(evidence.values);
@@ -140,24 +144,25 @@ bool ObjectRun::is_grouped(std::uint16_t detector) const {
 // trusted silences its own records only.
 void ObjectRun::group(LogKind log, const RuleHit& hit, HitRecord& record) {
   const std::vector<IssueKey>& keys = tables_.detectors[hit.detector]->issue;
-  const ProofRecord& proof = hit_records_[record.index].proof;
+  RuleHits& hits = out_.rule_hits;
+  const ProofRecord& proof = hits.records[record.index].proof;
   if (record.keys == nullptr || !same(*record.keys, keys)) {
     const Subject& subject = *record.subject;
     std::string issue = fmt::format("{}\x1e{}\x1e{}\x1e{}\x1e{}", subject.account, subject.region,
                                     subject.remote_ip ? subject.remote_ip->to_string() : "",
                                     proof.time / day_ms, issue_of(subject, {}, keys));
     record.keys = &keys;
-    record.issue = hit_issues_.try_emplace(std::move(issue), static_cast<std::uint32_t>(hit_issues_.size()))
+    record.issue = hits.issues.try_emplace(std::move(issue), static_cast<std::uint32_t>(hits.issues.size()))
                        .first->second;
   }
-  OpenGroup& open = groups_[std::uint64_t{hit.detector} << 32U | record.issue];
-  if (open.records.empty() || hit_records_[open.newest].proof < proof) {
-    open.detector = hit.detector;
-    open.subject = record.subject;
-    tables_.rules->tell(log, hit, open.evidence);
-    open.newest = record.index;
+  RuleHits::Group& group = hits.groups[std::uint64_t{hit.detector} << 32U | record.issue];
+  if (group.records.empty() || hits.records[group.newest].proof < proof) {
+    group.detector = hit.detector;
+    group.subject = record.subject;
+    tables_.rules->tell(log, hit, group.evidence);
+    group.newest = record.index;
   }
-  open.records.push_back(record.index);
+  group.records.push_back(record.index);
 }
 
 Evidence ObjectRun::evidence_of(LogKind log, const RuleHit& hit) const {
@@ -179,28 +184,14 @@ void ObjectRun::take_hits(LogKind log, const Event& event, const Context& contex
       continue;
     }
     if (!record.subject) {
-      Subject subject = subject_of(event);
-      if (subject.account.empty()) subject.account = info_.account;
-      if (subject.region.empty()) subject.region = info_.region;
-      record.subject = std::make_shared<const Subject>(std::move(subject));
-      record.index = static_cast<std::uint32_t>(hit_records_.size());
-      hit_records_.push_back({{time, object_, records_before_ + position, std::string(id)}, position});
+      std::vector<RuleHits::Record>& records = out_.rule_hits.records;
+      record.subject = std::make_shared<const Subject>(placed(subject_of(event)));
+      record.index = static_cast<std::uint32_t>(records.size());
+      records.push_back(
+          {{time, object_, records_before_ + position, std::string(id)}, object_index_, position});
     }
     group(log, hit, record);
   }
-}
-
-void ObjectRun::close_groups() {
-  if (groups_.empty()) return;
-  RuleHits hits{object_index_, std::move(hit_records_), {}};
-  for (auto& [key, open] : groups_) {
-    hits.groups.push_back(
-        {std::make_unique<Detection>(make_detection(open.detector, std::move(open.evidence), *open.subject,
-                                                    hits.records[open.newest].proof, {})),
-         std::move(open.records)});
-  }
-  groups_.clear();
-  out_.rule_hits.push_back(std::move(hits));
 }
 
 void ObjectRun::raise(const CloudTrailEvent& event, std::uint64_t position, std::uint16_t detector,
@@ -546,7 +537,6 @@ void ObjectRun::on_quarantined(LogKind kind, const Quarantined& record) {
 }
 
 void ObjectRun::finish(const DecodeReport& report) {
-  close_groups();
   ObjectLedger& ledger = result_.ledger;
   ledger.state = report.verdict == ObjectVerdict::decoded  ? ObjectState::read
                  : report.verdict == ObjectVerdict::failed ? ObjectState::failed

@@ -65,20 +65,25 @@ struct PendingDetection {
   std::uint64_t position = 0;
   bool dry_run = false;  // only counted
 };
-// What users' rules hit in one object, by finding. A noisy rule hits most records, but only the newest one's
-// details can be told in the end; of the others stays what is counted and proven.
+// What users' rules hit in an epoch, on one worker, by finding. A noisy rule hits most records, but only the
+// newest one's details can be told in the end; of the others stays what is counted and proven.
 struct RuleHits {
   struct Record {
     ProofRecord proof;
+    std::uint32_t object_index = 0;
     std::uint64_t position = 0;  // in the object
   };
+  // Of a rule and an issue.
   struct Group {
-    std::unique_ptr<Detection> newest;
-    std::vector<std::uint32_t> records;  // indexes
+    std::uint16_t detector = 0;
+    std::uint32_t newest = 0;                // of `records`
+    std::shared_ptr<const Subject> subject;  // of the newest, and so the evidence
+    Evidence evidence{};
+    std::vector<std::uint32_t> records;
   };
-  std::uint32_t object_index = 0;
   std::vector<Record> records;
-  std::vector<Group> groups;
+  boost::unordered_flat_map<std::string, std::uint32_t> issues;  // numbered as they come
+  boost::unordered_flat_map<std::uint64_t, Group> groups;        // by detector and number of the issue
 };
 struct PendingRow {
   OrderedRow row;
@@ -103,7 +108,7 @@ struct ObjectOutput {
 // What one worker collected in an epoch.
 struct WorkerOutput {
   std::vector<PendingDetection> pending;
-  std::vector<RuleHits> rule_hits;
+  RuleHits rule_hits;
   std::vector<PendingRow> rows;
   std::unordered_map<std::string, Activity> activities;  // of flow and DNS records, merged by issue and day
   std::array<WindowTable, partition_count> windows;
@@ -137,6 +142,9 @@ struct EpochTables {
   const RuleModes* modes = nullptr;
 };
 
+Detection detection_of(std::span<const Detector* const> detectors, std::uint16_t detector, Evidence evidence,
+                       Subject subject, const ProofRecord& record, std::span<const IntelHit> hits);
+
 class ObjectRun final : public EventSink {
  public:
   // `records_before`: of the same growing file; positions count on from there.
@@ -165,8 +173,13 @@ class ObjectRun final : public EventSink {
   ObjectLedger::Share& share_of(std::string_view account, std::string_view region);
   IntelPlace place_of(const Context& context) const;
   void identify(std::uint64_t id, TimeMs time, std::uint64_t position);
+  // The subject's account and Region are the object's when its record has none.
+  Subject placed(Subject subject) const;
   Detection make_detection(std::uint16_t detector, Evidence evidence, Subject subject,
-                           const ProofRecord& record, std::span<const IntelHit> hits) const;
+                           const ProofRecord& record, std::span<const IntelHit> hits) const {
+    return detection_of(tables_.detectors, detector, std::move(evidence), placed(std::move(subject)), record,
+                        hits);
+  }
   void fold(Detection detection);
   void raise(const CloudTrailEvent& event, std::uint64_t position, std::uint16_t detector, Evidence evidence,
              std::span<const IntelHit> hits, bool dry_run = false);
@@ -177,15 +190,14 @@ class ObjectRun final : public EventSink {
              std::span<const IntelHit> hits);
   bool is_ordered(std::uint16_t detector) const;
   bool is_grouped(std::uint16_t detector) const;
-  void close_groups();
   void keep(std::uint16_t detector, Evidence evidence, Subject subject, const ProofRecord& record,
             std::uint64_t position, std::span<const IntelHit> hits);
   RuleMode mode_of(std::uint16_t detector, const Context& context, TimeMs time) const;
   // What the rules say of a record, in hits_.
   template <class Event>
   std::span<const RuleHit> rule_hits(LogKind log, const Event& event);
-  // What the hits of one record share: its place in hit_records_, and for rules that tell issues apart by the
-  // same keys the number of its issue.
+  // What the hits of one record share: its place among the epoch's, and for rules that tell issues apart by
+  // the same keys the number of its issue.
   struct HitRecord {
     std::shared_ptr<const Subject> subject;
     std::uint32_t index = 0;
@@ -214,16 +226,6 @@ class ObjectRun final : public EventSink {
   std::string_view overlapping_flow_log_;
   TimeSampler times_;
   std::vector<RuleHit> hits_;
-  struct OpenGroup {  // details of the newest record, of which finish() makes a detection
-    std::uint16_t detector = 0;
-    std::shared_ptr<const Subject> subject;
-    Evidence evidence{};
-    std::uint32_t newest = 0;
-    std::vector<std::uint32_t> records;
-  };
-  std::vector<RuleHits::Record> hit_records_;
-  boost::unordered_flat_map<std::string, std::uint32_t> hit_issues_;  // numbered as they come
-  boost::unordered_flat_map<std::uint64_t, OpenGroup> groups_;        // by detector and issue
   std::vector<IntelHit> scoped_hits_;   // backs Context::hits of the record at hand
   std::uint16_t current_detector_ = 0;  // whose window is being filled
   std::string_view current_account_;
