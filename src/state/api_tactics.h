@@ -1,0 +1,40 @@
+// Which tactic an AWS API serves in an intruder's hands, and how much that weighs:
+// data/learning/api_tactics.csv, which is part of the binary. Its README tells the order in which rows hold.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace picket {
+
+enum class Tactic : std::uint8_t {
+  resource_development,
+  initial_access,
+  execution,
+  persistence,
+  privilege_escalation,
+  defense_evasion,
+  credential_access,
+  discovery,
+  lateral_movement,
+  collection,
+  exfiltration,
+  impact
+};
+// ATT&CK's name: "Defense Evasion".
+std::string_view name_of(Tactic tactic);
+// ATT&CK's id: "TA0005".
+std::string_view id_of(Tactic tactic);
+std::optional<Tactic> tactic_named(std::string_view name);
+
+struct ApiTactic {
+  Tactic tactic = Tactic::execution;
+  std::uint8_t weight_bits = 1;
+  bool listed = false;  // by service and name; otherwise its verb decides
+};
+
+// `event_name` without CloudTrail's version suffix (api_name()).
+ApiTactic api_tactic(std::string_view event_source, std::string_view event_name);
+
+}  // namespace picket
