@@ -30,6 +30,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   rules::CompiledPredicates::Scratch scratch;
   std::vector<std::uint32_t> matched;
   compiled.match({.cloudtrail = &event}, scratch, matched);
-  if (!matched.empty()) compiled.passed(0, scratch);
+  if (!matched.empty()) compiled.passed(0, scratch, [](std::string_view, std::string_view) {});
   return 0;
 }

@@ -38,7 +38,8 @@ class Judge final : public EventSink {
     rules::CompiledPredicates::Scratch scratch;
     const rules::CompiledPredicates all(LogKind::cloudtrail, predicates_);
     all.match({.cloudtrail = &event}, scratch, together);
-    for (const std::uint32_t number : together) all.passed(number, scratch);
+    for (const std::uint32_t number : together)
+      all.passed(number, scratch, [](std::string_view, std::string_view) {});
     for (std::uint32_t i = 0; i < predicates_.size(); ++i) {
       const rules::Predicate* one[] = {predicates_[i]};
       rules::CompiledPredicates::Scratch own;

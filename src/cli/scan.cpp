@@ -270,7 +270,7 @@ int run_scan(const ScanFlags& flags) {
     if (!least || level >= *least) shown.push_back(&finding);
   }
   std::sort(shown.begin(), shown.end(), [](const AggregatedFinding* a, const AggregatedFinding* b) {
-    return std::tie(a->activity.first.time, a->id) < std::tie(b->activity.first.time, b->id);
+    return std::pair(a->created(), a->id) < std::pair(b->created(), b->id);
   });
   if (flags.format == "table") {
     std::vector<FindingLine> lines;
@@ -282,7 +282,7 @@ int run_scan(const ScanFlags& flags) {
                        latest.subject.region,
                        "",
                        finding->activity.severity,
-                       static_cast<std::int64_t>(finding->activity.count),
+                       static_cast<std::int64_t>(finding->count()),
                        finding->activity.first.time,
                        finding->activity.last.time};
       line.subject = latest.subject.access_key && latest.subject.resource != ResourceKind::eks_cluster

@@ -106,7 +106,10 @@ void Activity::merge(Activity other) {
   count += other.count;
   proof.merge(other.proof);
   severity = std::max(severity, other.severity);
-  if (latest.last < other.latest.last) latest = std::move(other.latest);
+  if (latest.last < other.latest.last) {
+    latest = std::move(other.latest);
+    sequence = std::move(other.sequence);
+  }
   if (other.first < first) first = other.first;
   if (last < other.last) last = other.last;
   for (const IntelEvidence& hit : other.intel) {
@@ -172,15 +175,20 @@ bool Aggregator::add_copy(const Detection& copy) {
   return true;
 }
 
-void Aggregator::replace(std::uint64_t window, const Detection& detection) {
-  std::string base = base_of(detection);
+void Aggregator::replace(std::uint64_t window, Activity activity) {
+  std::string base = base_of(activity.latest);
   if (const auto at = open_in_.find(window); at != open_in_.end() && at->second != base) {
     issues_[at->second].open.erase(window);
     touched_.insert(at->second);
   }
-  issues_[base].open.insert_or_assign(window, Activity(detection));
+  issues_[base].open.insert_or_assign(window, std::move(activity));
   open_in_.insert_or_assign(window, base);
   touched_.insert(std::move(base));
+}
+
+const Activity* Aggregator::said(std::uint64_t window) const {
+  const auto at = open_in_.find(window);
+  return at == open_in_.end() ? nullptr : &issues_.at(at->second).open.at(window);
 }
 
 void Aggregator::withdraw(std::uint64_t window) {

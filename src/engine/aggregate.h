@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -49,6 +50,7 @@ struct Activity {
   ProofRecord first, last;
   std::vector<IntelEvidence> intel;         // sorted, distinct, at most intel_max
   std::map<std::uint16_t, Signal> signals;  // by detector, of custom detection rules
+  std::optional<Sequence> sequence;         // of an attack sequence
 
   static constexpr std::size_t intel_max = 10;
   explicit Activity(Detection detection);
@@ -57,7 +59,7 @@ struct Activity {
   bool rename(const ProofRecord& copy);
   template <class Ar>
   void io(Ar& ar) {
-    ar(count, proof, latest, severity, first, last, intel, signals);
+    ar(count, proof, latest, severity, first, last, intel, signals, sequence);
   }
 };
 
@@ -67,6 +69,10 @@ struct AggregatedFinding {
   Activity activity;
   // A refused attempt: told apart from findings by everybody who takes changes.
   bool signal() const { return activity.latest.signal; }
+  // When its first record was made, or when the signals of a sequence were enough.
+  TimeMs created() const { return activity.sequence ? activity.sequence->raised : activity.first.time; }
+  // How often the issue came up: a sequence once, however many records its signals have.
+  std::uint64_t count() const { return activity.sequence ? 1 : activity.count; }
 };
 
 class Aggregator {
@@ -82,7 +88,10 @@ class Aggregator {
   // Of a record that was delivered before: changes at most which object the proof names; whether it did.
   bool add_copy(const Detection& copy);
   // Of a window that is still open: replaces what the same window said before.
-  void replace(std::uint64_t window, const Detection& detection);
+  void replace(std::uint64_t window, const Detection& detection) { replace(window, Activity(detection)); }
+  void replace(std::uint64_t window, Activity activity);
+  // What the window said last; absent when it says nothing.
+  const Activity* said(std::uint64_t window) const;
   // The window takes back what it said.
   void withdraw(std::uint64_t window);
   // The window closed: what it said last stays (or never was anything).

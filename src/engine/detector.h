@@ -68,6 +68,8 @@ struct Trigger {
   bool objects = false;
   // A rule: the engine's RecordMatcher tells which records.
   bool matched = false;
+  // An attack sequence: no records, but the signals of an actor.
+  bool signals = false;
 };
 
 // What is known of an object when it was read to its end.
@@ -102,6 +104,8 @@ inline Trigger listed_domain(std::vector<std::string_view> categories) {
 inline Trigger audit(std::vector<std::string_view> verbs, std::vector<std::string_view> resources) {
   return {.log = LogKind::k8saudit, .verbs = std::move(verbs), .resources = std::move(resources)};
 }
+// What an actor did within a day, of every log that names one (engine/sequences.h).
+inline Trigger signals() { return {.log = LogKind::cloudtrail, .signals = true}; }
 // Kubernetes requests from a listed address.
 inline Trigger listed_requester(std::vector<std::string_view> categories) {
   return {.log = LogKind::k8saudit, .listed = true, .categories = std::move(categories)};
@@ -166,6 +170,8 @@ class OrderedState {
   virtual void load(Reader& in) = 0;
 };
 
+struct ActorSignals;  // engine/sequences.h
+
 struct Logic {
   // each: one record decides. Exactly one of these is set for an each or ordered detector.
   std::optional<Evidence> (*cloudtrail)(const CloudTrailEvent&, const Context&) = nullptr;
@@ -175,6 +181,8 @@ struct Logic {
   std::optional<Evidence> (*object)(const ObjectSeen&, const Context&) = nullptr;
   // window and bucket
   std::shared_ptr<const WindowLogic> window;
+  // attack sequence: whether an actor's signals are one.
+  std::optional<Evidence> (*sequence)(const ActorSignals&) = nullptr;
   // ordered: the function above selects, this makes the state that judges.
   std::function<std::unique_ptr<OrderedState>()> ordered;
 };
@@ -194,6 +202,8 @@ inline Logic each(std::optional<Evidence> (*judge)(const AuditEvent&, const Cont
 inline Logic each(std::optional<Evidence> (*judge)(const ObjectSeen&, const Context&)) {
   return {.object = judge};
 }
+
+inline Logic sequence(std::optional<Evidence> (*judge)(const ActorSignals&)) { return {.sequence = judge}; }
 
 template <class State>
 Logic window(WindowOptions options) {

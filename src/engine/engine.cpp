@@ -13,7 +13,7 @@ namespace picket {
 namespace {
 
 constexpr std::size_t recent_keys_max = 100'000;
-constexpr std::uint32_t snapshot_version = 3;
+constexpr std::uint32_t snapshot_version = 4;
 constexpr std::string_view snapshot_magic = "picketS1";
 
 // Which build of detectors wrote a snapshot: state of other detectors or in another order cannot be read.
@@ -26,7 +26,8 @@ std::uint64_t detectors_hash(std::span<const Detector* const> detectors) {
 }  // namespace
 
 std::uint64_t EvictionCounts::total() const {
-  std::uint64_t sum = identities + ordered_rows + facts;
+  std::uint64_t sum = identities + ordered_rows + facts + sequences.signals + sequences.keys +
+                      sequences.habits + sequences.early;
   for (const auto& [detector, count] : windows) sum += count;
   return sum;
 }
@@ -44,7 +45,8 @@ Engine::Engine(std::span<const Detector* const> detectors, std::shared_ptr<const
       outputs_(workers_.threads()),
       partitions_(partition_count),
       spill_folder_(std::getenv("TMPDIR") == nullptr ? "/var/tmp" : std::getenv("TMPDIR")),
-      aggregator_(detectors) {
+      aggregator_(detectors),
+      sequences_(detectors) {
   watermark_.fill(std::numeric_limits<TimeMs>::min() / 2);
 }
 
@@ -147,6 +149,7 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
       } else if (admit(*item.detection)) {
         keep_key(*item.detection);
         aggregator_.add(*item.detection);
+        sequences_.add(*item.detection);
       }
     }
     for (auto& [issue, activity] : output.activities) {
@@ -204,17 +207,22 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
       aggregator_.replace(window, detection);
     }
     for (const std::uint64_t window : turn.withdrawn) aggregator_.withdraw(window);
-    for (const std::uint64_t window : turn.settled) aggregator_.settle(window);
+    for (const auto& [window, end] : turn.settled) {
+      if (const Activity* said = aggregator_.said(window)) sequences_.add(said->latest, end);
+      aggregator_.settle(window);
+    }
     for (Detection& detection : turn.detections) {
       if (!admit(detection)) continue;
       keep_key(detection);
       aggregator_.add(detection);
+      sequences_.add(detection);
     }
     evictions_.ordered_rows += turn.evicted_rows;
     for (const auto& [detector, count] : turn.evicted)
       evictions_.windows[std::string(detectors_[detector]->name)] += count;
   }
 
+  judge_sequences(duplicates);
   spill_rows();
   {
     const std::scoped_lock changing(facts_mutex_);
@@ -245,6 +253,29 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
     result.objects.push_back(std::move(output.ledger));
   }
   return result;
+}
+
+void Engine::judge_sequences(const std::vector<std::vector<std::uint64_t>>& duplicates) {
+  if (!sequences_.wanted()) return;
+  for (WorkerOutput& output : outputs_) {
+    for (IssuedKey& issued : output.issued_keys) sequences_.learn(std::move(issued));
+    for (auto& [folded, object_index] : output.signals) {
+      SignalRow& row = folded.row;
+      if (row.remote_ip && intel_->is_trusted(*row.remote_ip, {row.account, row.region})) continue;
+      const auto& twice = duplicates[object_index];
+      row.count = static_cast<std::uint64_t>(std::ranges::count_if(
+          folded.positions, [&](std::uint32_t at) { return !std::ranges::binary_search(twice, at); }));
+      sequences_.add(row);
+    }
+  }
+  Sequences::Output output =
+      sequences_.turn(watermark_[static_cast<std::size_t>(LogKind::cloudtrail)], facts_);
+  for (auto& [window, activity] : output.changed) {
+    for (const ProofRecord& record : activity.proof.records()) keep_key(record.object);
+    aggregator_.replace(window, std::move(activity));
+  }
+  for (const std::uint64_t window : output.settled) aggregator_.settle(window);
+  evictions_.sequences = sequences_.evicted();
 }
 
 void Engine::spill_rows() {
@@ -461,6 +492,7 @@ std::string Engine::save() const {
   for (const Partition& partition : partitions_) partition.save(out);
   aggregator_.save(out);
   claims_.save(out);
+  sequences_.save(out);
   facts_.save(out);
 
   std::string packed(ZSTD_compressBound(state.size()), '\0');
@@ -496,6 +528,7 @@ Result<void> Engine::load(std::string_view bytes) {
   for (Partition& partition : partitions_) partition.load(in, detectors_);
   aggregator_.load(in);
   claims_.load(in);
+  sequences_.load(in);
   facts_.load(in);
   if (in.failed() || !in.at_end()) return fail(ErrorKind::invalid, "the snapshot is damaged");
   return {};

@@ -26,6 +26,7 @@
 #include "engine/identities.h"
 #include "engine/object_run.h"
 #include "engine/partition.h"
+#include "engine/sequences.h"
 #include "engine/trigger_index.h"
 #include "enrich/intel.h"
 #include "ledger/object_ledger.h"
@@ -82,10 +83,11 @@ struct EpochResult {
 struct EvictionCounts {
   std::uint64_t identities = 0, ordered_rows = 0, facts = 0;
   std::map<std::string, std::uint64_t> windows;  // by detector
+  Sequences::Counts sequences;
   std::uint64_t total() const;
   template <class Ar>
   void io(Ar& ar) {
-    ar(identities, ordered_rows, facts, windows);
+    ar(identities, ordered_rows, facts, windows, sequences);
   }
 };
 
@@ -168,6 +170,7 @@ class Engine {
   void add_hits(const RuleHits& hits, RuleHits::Group& group,
                 std::span<const std::vector<std::uint64_t>> duplicates, std::vector<Copies>& copies);
   bool admit(Detection& detection);
+  void judge_sequences(const std::vector<std::vector<std::uint64_t>>& duplicates);
   void keep_key(const Detection& detection);
   void keep_key(std::uint64_t object);
 
@@ -185,6 +188,7 @@ class Engine {
   std::string spill_folder_;
   bool spill_failed_ = false;  // rows that should wait on disk are judged early
   Aggregator aggregator_;
+  Sequences sequences_;
   FlowClaims claims_;
   mutable std::mutex facts_mutex_;  // held to change the facts, and by resources()
   Facts facts_;

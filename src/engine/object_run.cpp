@@ -29,6 +29,8 @@ void WorkerOutput::clear() {
   rows.clear();
   activities.clear();
   for (WindowTable& table : windows) table.clear();
+  signals.clear();
+  issued_keys.clear();
   fact_rows.clear();
   interfaces.clear();
 }
@@ -302,6 +304,14 @@ void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t positi
     if (entry->fact) {
       if (auto row = Facts::row_of(event)) out_.fact_rows.push_back(std::move(*row));
     }
+    if (entry->risky != TriggerIndex::no_api) {
+      risky_calls_.add(event, entry->risky,
+                       {event.event_time, object_, records_before_ + position, std::string(event.event_id)},
+                       static_cast<std::uint32_t>(position));
+    }
+    if (entry->issues_key) {
+      if (auto issued = Lineage::issued_by(event)) out_.issued_keys.push_back(std::move(*issued));
+    }
   }
   for (const std::uint16_t index : tables_.triggers->every_call()) run(index, context, {});
   if (!context.hits.empty()) {
@@ -537,6 +547,8 @@ void ObjectRun::on_quarantined(LogKind kind, const Quarantined& record) {
 }
 
 void ObjectRun::finish(const DecodeReport& report) {
+  for (RiskyCalls::Folded& folded : risky_calls_.take())
+    out_.signals.push_back({std::move(folded), object_index_});
   ObjectLedger& ledger = result_.ledger;
   ledger.state = report.verdict == ObjectVerdict::decoded  ? ObjectState::read
                  : report.verdict == ObjectVerdict::failed ? ObjectState::failed

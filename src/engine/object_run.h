@@ -18,6 +18,7 @@
 #include "engine/ordered_row.h"
 #include "engine/record_matcher.h"
 #include "engine/rule_modes.h"
+#include "engine/sequences.h"
 #include "engine/trigger_index.h"
 #include "enrich/intel.h"
 #include "ledger/object_ledger.h"
@@ -85,6 +86,10 @@ struct RuleHits {
   boost::unordered_flat_map<std::string, std::uint32_t> issues;  // numbered as they come
   boost::unordered_flat_map<std::uint64_t, Group> groups;        // by detector and number of the issue
 };
+struct PendingSignal {
+  RiskyCalls::Folded folded;
+  std::uint32_t object_index = 0;
+};
 struct PendingRow {
   OrderedRow row;
   std::uint32_t object_index = 0;
@@ -112,6 +117,8 @@ struct WorkerOutput {
   std::vector<PendingRow> rows;
   std::unordered_map<std::string, Activity> activities;  // of flow and DNS records, merged by issue and day
   std::array<WindowTable, partition_count> windows;
+  std::vector<PendingSignal> signals;
+  std::vector<IssuedKey> issued_keys;
   std::vector<FactRow> fact_rows;
   std::unordered_map<std::uint64_t, InterfaceSighting> interfaces;  // by hash of the interface id
   void clear();
@@ -226,6 +233,7 @@ class ObjectRun final : public EventSink {
   std::string_view overlapping_flow_log_;
   TimeSampler times_;
   std::vector<RuleHit> hits_;
+  RiskyCalls risky_calls_;
   std::vector<IntelHit> scoped_hits_;   // backs Context::hits of the record at hand
   std::uint16_t current_detector_ = 0;  // whose window is being filled
   std::string_view current_account_;

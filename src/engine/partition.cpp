@@ -160,7 +160,7 @@ void Partition::judge_windows(std::span<const Detector* const> detectors, const 
     // At its close once more: facts may have been learned since it was last judged.
     judge_window(detector, key, open, known ? known->baseline.get() : nullptr, facts, out);
     if (!closing) continue;
-    if (open.told) out.settled.push_back(key.hash());
+    if (open.told) out.settled.emplace_back(key.hash(), key.start + logic.options.span);
     if (known != nullptr) {
       auto& slot = known->waiting[key.start];
       if (slot) {
@@ -274,7 +274,9 @@ void Partition::evict_windows(std::span<const Detector* const> detectors, Partit
     for (const Candidate& candidate : candidates) {
       if (bytes_[index] <= limit) break;
       const Open& open = windows_.find(candidate.key)->second;
-      if (open.told) out.settled.push_back(candidate.key.hash());
+      if (open.told)
+        out.settled.emplace_back(candidate.key.hash(),
+                                 candidate.key.start + detectors[index]->logic.window->options.span);
       ++out.evicted[index];
       drop_window(candidate.key, open);
     }

@@ -20,7 +20,7 @@ struct PartitionOutput {
   std::vector<Detection> detections;                         // of ordered rows
   std::vector<std::pair<std::uint64_t, Detection>> windows;  // of windows, by window
   std::vector<std::uint64_t> withdrawn;                      // windows that no longer say anything
-  std::vector<std::uint64_t> settled;                        // windows that closed with something said
+  std::vector<std::pair<std::uint64_t, TimeMs>> settled;     // windows that closed with something said; end
   std::map<std::uint16_t, std::uint64_t> evicted;            // windows and baselines, by detector
   std::uint64_t evicted_rows = 0;
 };

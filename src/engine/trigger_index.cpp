@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "engine/lineage.h"
+#include "state/api_tactics.h"
+
 namespace picket {
 
 namespace {
@@ -34,7 +37,7 @@ TriggerIndex::TriggerIndex(std::span<const Detector* const> detectors) {
     const Detector& detector = *detectors[i];
     const auto index = static_cast<std::uint16_t>(i);
     for (const Trigger& trigger : detector.when) {
-      if (trigger.matched) continue;
+      if (trigger.matched || trigger.signals) continue;
       const auto log = static_cast<std::size_t>(trigger.log);
       if (detector.logic.window && (trigger.log == LogKind::vpcflow || trigger.log == LogKind::dns)) {
         windows_[log].push_back({index, detector.logic.window.get()});
@@ -62,6 +65,16 @@ TriggerIndex::TriggerIndex(std::span<const Detector* const> detectors) {
     }
   }
   for (const auto& [source, name] : Facts::interesting_calls()) calls_[call_hash(source, name)].fact = true;
+  if (std::ranges::none_of(detectors,
+                           [](const Detector* detector) { return detector->logic.sequence != nullptr; }))
+    return;
+  for (std::size_t i = 0; i < listed_apis().size(); ++i) {
+    const ListedApi& api = listed_apis()[i];
+    if (api.of.weight_bits > 0)
+      calls_[call_hash(api.event_source, api.event_name)].risky = static_cast<std::uint16_t>(i);
+  }
+  for (const auto& [source, name] : Lineage::issuing_calls())
+    calls_[call_hash(source, name)].issues_key = true;
 }
 
 bool TriggerIndex::wants(const Trigger& trigger, const AuditEvent& event) {

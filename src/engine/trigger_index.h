@@ -20,7 +20,11 @@ class TriggerIndex {
   struct CallEntry {
     std::vector<std::uint16_t> detectors;
     bool fact = false;  // tells something about resources (Facts::interesting)
+    // Serves a tactic in an intruder's hands: index of listed_apis(), or none.
+    std::uint16_t risky = no_api;
+    bool issues_key = false;  // its response may hold a new access key
   };
+  static constexpr std::uint16_t no_api = 0xffff;
   // CloudTrail calls by service and API name; nullptr when nobody asks for it by name.
   const CallEntry* call(std::string_view event_source, std::string_view api_name) const {
     const auto at = calls_.find(call_hash(event_source, api_name));

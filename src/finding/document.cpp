@@ -129,10 +129,11 @@ class Renderer {
     json_.member("serviceName", "guardduty");
     json_.member("detectorId", detector_id);
     action();
+    if (finding_.sequence) json_.member("featureName", "Correlation");
     json_.member("resourceRole", subject_.role == ResourceRole::actor ? "ACTOR" : "TARGET");
     additional_info();
     evidence();
-    if (!finding_.signals.empty()) write_sequence(json_, finding_, details_);
+    if (!finding_.signals.empty() || finding_.sequence) write_sequence(json_, finding_, details_);
     json_.member("eventFirstSeen", format_time(finding_.first));
     json_.member("eventLastSeen", format_time(finding_.last));
     json_.member("count", finding_.count);
@@ -181,6 +182,8 @@ class Renderer {
         return "EKSCluster";
       case ResourceKind::lambda:
         return "Lambda";
+      case ResourceKind::attack_sequence:
+        return "AttackSequence";
     }
     return "";
   }
@@ -189,7 +192,8 @@ class Renderer {
     json_.key("resource");
     json_.begin_object();
     json_.member("resourceType", type_of(subject_.resource));
-    if (subject_.access_key) access_key(*subject_.access_key);
+    if (subject_.access_key && subject_.resource != ResourceKind::attack_sequence)
+      access_key(*subject_.access_key);  // Those of a sequence are among its resources.
     if (subject_.lambda) {
       function(*subject_.lambda);
     } else if (subject_.instance) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,7 @@ struct FindingDocument {
   std::uint64_t records_total = 0;
   std::string custom_detection_rule_name;  // of the latest record; empty: no custom detection rule raised it
   std::vector<DocumentSignal> signals;     // of custom detection rules, in order of their first record
+  std::optional<Sequence> sequence;        // of an attack sequence
 };
 
 enum class DocumentForm : std::uint8_t {

@@ -1,11 +1,15 @@
-// What one rule told of a finding that it may share with others (service.detection.sequence).
+// What service.detection.sequence is written from: what one rule told of a finding that it may share with
+// others, and the signals of an attack sequence.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "finding/subject.h"
 
@@ -33,6 +37,52 @@ struct Signal {
   template <class Ar>
   void io(Ar& ar) {
     ar(count, first, last, severity, event_id, call, remote_ip);
+  }
+};
+
+// Whose identity took part in a sequence.
+struct SequenceActor {
+  AccessKeySubject who;  // with one of its access keys
+  std::string account;
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(who, account);
+  }
+};
+
+enum class SignalKind : std::uint8_t { call, refused_call, finding, refused_finding, context };
+
+// One kind of thing that an actor did: a call that serves a tactic, a finding, or what was new about it.
+struct SequenceSignal {
+  SignalKind kind = SignalKind::call;
+  std::string name;               // "iam:ListUsers", or the finding's type
+  std::string tactic, technique;  // ATT&CK's name of the tactic and id of the technique
+  std::int32_t bits = 0;          // evidence, in 1/256 bit
+  bool advances = false;          // the first of its tactic, and not behind the tactics before it
+  double severity = 0;
+  std::uint64_t count = 0;
+  ProofRecord first, last;
+  ApiCall call;  // of the first record
+  std::string region;
+  std::set<std::string> actors, accounts, buckets, indicators;  // indicators: categories of intelligence
+  std::set<IpAddress> addresses;
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(kind, name, tactic, technique, bits, advances, severity, count, first, last, call, region, actors,
+       accounts, buckets, indicators, addresses);
+  }
+};
+
+// An attack sequence as it stands.
+struct Sequence {
+  std::string root;  // the identity all others descend from
+  TimeMs raised = 0;
+  std::int32_t score = 0;  // in 1/256 bit
+  std::map<std::string, SequenceActor> actors;
+  std::vector<SequenceSignal> signals;  // by time of their first record
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(root, raised, score, actors, signals);
   }
 };
 

@@ -19,7 +19,14 @@
 namespace picket {
 
 // `resource.resourceType` of the finding.
-enum class ResourceKind : std::uint8_t { access_key, instance, s3_bucket, eks_cluster, lambda };
+enum class ResourceKind : std::uint8_t {
+  access_key,
+  instance,
+  s3_bucket,
+  eks_cluster,
+  lambda,
+  attack_sequence
+};
 
 // `service.resourceRole`.
 enum class ResourceRole : std::uint8_t { target, actor };

@@ -18,9 +18,10 @@ FindingRow row_of(const AggregatedFinding& finding, const Engine& engine, const 
   row.type = engine.detectors()[latest.detector]->types[latest.type].name;
   row.detector_id = detector_id_of(row.account, row.region);
   row.severity = activity.severity;
-  row.created_at = row.first_seen = activity.first.time;
+  row.created_at = finding.created();
+  row.first_seen = activity.first.time;
   row.updated_at = row.last_seen = activity.last.time;
-  row.count = static_cast<std::int64_t>(activity.count);
+  row.count = static_cast<std::int64_t>(finding.count());
   row.epoch = epoch;
   row.document = renderer.document(finding, DocumentForm::api);
   return row;

@@ -383,6 +383,10 @@ std::string Live::metrics() const {
   head("picket_evicted_total", "counter", "State evicted to stay within budgets.");
   out += fmt::format("picket_evicted_total{{what=\"identities\"}} {}\n", now.evictions.identities);
   out += fmt::format("picket_evicted_total{{what=\"ordered_rows\"}} {}\n", now.evictions.ordered_rows);
+  out +=
+      fmt::format("picket_evicted_total{{what=\"sequence_signals\"}} {}\n", now.evictions.sequences.signals);
+  out += fmt::format("picket_evicted_total{{what=\"issued_keys\"}} {}\n", now.evictions.sequences.keys);
+  out += fmt::format("picket_evicted_total{{what=\"habits\"}} {}\n", now.evictions.sequences.habits);
   out += fmt::format("picket_evicted_total{{what=\"facts\"}} {}\n", now.evictions.facts);
   for (const auto& [detector, count] : now.evictions.windows) {
     out += fmt::format("picket_evicted_total{{what=\"windows\",detector=\"{}\"}} {}\n",

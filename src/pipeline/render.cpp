@@ -29,13 +29,15 @@ std::string Renderer::document(const AggregatedFinding& finding, DocumentForm fo
   out.subject = latest.subject;
   out.evidence = latest.evidence;
   out.intel = activity.intel;
-  out.count = activity.count;
-  out.created = out.first = activity.first.time;
+  out.count = finding.count();
+  out.created = finding.created();
+  out.first = activity.first.time;
   out.updated = out.last = activity.last.time;
   for (const ProofRecord& record : activity.proof.records()) {
     out.proof.push_back({engine_.object_key(record.object), record.position, record.event_id, record.time});
   }
   out.records_total = activity.count;
+  out.sequence = activity.sequence;
   if (holds_by_association(detector)) out.custom_detection_rule_name = detector.name;
   for (const auto& [number, signal] : activity.signals) {
     const auto* rule = rules::custom_detection_rule_named(engine_.detectors()[number]->name);

@@ -66,6 +66,7 @@ class Table {
     }
     return {};
   }
+  std::span<const ListedApi> listed() const { return listed_; }
 
  private:
   struct Prefix {
@@ -91,10 +92,12 @@ class Table {
       prefixes_.push_back({service, cells[1].substr(0, cells[1].size() - 1), of});
     } else {
       calls_.emplace(call_hash(service, cells[1]), of);
+      if (of.listed) listed_.push_back({cells[0], cells[1], of});
     }
   }
 
   boost::unordered_flat_map<std::uint64_t, ApiTactic> calls_;
+  std::vector<ListedApi> listed_;
   std::vector<Prefix> prefixes_;  // longest first
 };
 
@@ -109,9 +112,23 @@ std::optional<Tactic> tactic_named(std::string_view name) {
   return static_cast<Tactic>(at - tactic_names.begin());
 }
 
-ApiTactic api_tactic(std::string_view event_source, std::string_view event_name) {
-  static const Table table;
-  return table.find(event_source, event_name);
+std::optional<Tactic> tactic_of_id(std::string_view id) {
+  const auto at = std::ranges::find(tactic_names, id, &TacticName::id);
+  if (at == tactic_names.end()) return std::nullopt;
+  return static_cast<Tactic>(at - tactic_names.begin());
 }
+
+namespace {
+const Table& table() {
+  static const Table read;
+  return read;
+}
+}  // namespace
+
+ApiTactic api_tactic(std::string_view event_source, std::string_view event_name) {
+  return table().find(event_source, event_name);
+}
+
+std::span<const ListedApi> listed_apis() { return table().listed(); }
 
 }  // namespace picket

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 namespace picket {
@@ -27,6 +28,7 @@ std::string_view name_of(Tactic tactic);
 // ATT&CK's id: "TA0005".
 std::string_view id_of(Tactic tactic);
 std::optional<Tactic> tactic_named(std::string_view name);
+std::optional<Tactic> tactic_of_id(std::string_view id);
 
 struct ApiTactic {
   Tactic tactic = Tactic::execution;
@@ -36,5 +38,12 @@ struct ApiTactic {
 
 // `event_name` without CloudTrail's version suffix (api_name()).
 ApiTactic api_tactic(std::string_view event_source, std::string_view event_name);
+
+// The rows that name a service and a whole API, in the order of the table.
+struct ListedApi {
+  std::string_view event_source, event_name;
+  ApiTactic of;
+};
+std::span<const ListedApi> listed_apis();
 
 }  // namespace picket

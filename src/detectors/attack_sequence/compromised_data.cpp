@@ -1,0 +1,87 @@
+#include <algorithm>
+#include <array>
+
+#include "engine/sequences.h"
+
+namespace picket::detectors {
+
+static std::optional<Evidence> judge(const ActorSignals& actor);
+
+extern const Detector compromised_data_sequence = {
+    .types =
+        {{.name = "AttackSequence:S3/CompromisedData",
+          .severity = Severity::critical,
+          .mitre = {"TA0040", "T1485"},  // Impact: Data Destruction
+          .resource = ResourceKind::attack_sequence,
+          .action = ActionKind::none,
+          .title = "Potential data compromise of one or more S3 buckets involving a sequence of actions "
+                   "associated with {user_type}/{principal}.",
+          .description =
+              "A sequence of {signals} signals that together look like a compromise of S3 buckets "
+              "({buckets}) was seen for {user_type}/{principal} with principalId {principal_id} and what "
+              "descends from it. Tactics: {tactics}. Evidence: {score} (from {threshold} on it is "
+              "raised). It would not have been raised without: {could_not_do_without}."}},
+    .summary =
+        "Calls, refusals and findings of one actor within a day line up into theft or destruction of S3 "
+        "data.",
+    .when = {signals()},
+    .logic = sequence(judge),
+    .blind_spots =
+        "Without S3 data events only changes of buckets are seen. An intruder who only does what the "
+        "identity "
+        "does every day. In the first week of an account more has to come together.",
+};
+
+namespace {
+
+// From the first look at the account to the damage: AWS's own test takes seconds, an administrator's mixed
+// working hour longer.
+constexpr TimeMs smash_ms = 15 * minute_ms;
+
+bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+bool harms(const SequenceSignal& signal) {
+  return signal.kind == SignalKind::call && signal.name.starts_with("s3:") &&
+         is_one_of(signal.tactic, {"Collection", "Exfiltration", "Impact", "Defense Evasion"});
+}
+
+// Who is there, which buckets, what is in them, then objects written and objects deleted in one bucket, all
+// in a few minutes: no job that reads and writes data asks for the account's users first.
+bool smash_and_grab(const ActorSignals& actor) {
+  std::array<const SequenceSignal*, 5> steps{};  // users or roles, buckets, objects, write, delete
+  for (const SequenceSignal* signal : actor.signals) {
+    if (signal->kind != SignalKind::call) continue;
+    const std::string_view name = signal->name;
+    const int step =
+        is_one_of(name, {"iam:ListUsers", "iam:ListRoles", "iam:GetAccountAuthorizationDetails"}) ? 0
+        : name == "s3:ListBuckets"                                                                ? 1
+        : is_one_of(name, {"s3:ListObjects", "s3:ListObjectsV2", "s3:ListObjectVersions"})        ? 2
+        : is_one_of(name, {"s3:PutObject", "s3:CopyObject"})                                      ? 3
+        : is_one_of(name, {"s3:DeleteObject", "s3:DeleteObjects", "s3:DeleteObjectVersion"})      ? 4
+                                                                                                  : -1;
+    if (step < 0) continue;
+    const SequenceSignal*& known = steps[static_cast<std::size_t>(step)];
+    if (known == nullptr) known = signal;
+  }
+  if (std::ranges::find(steps, nullptr) != steps.end()) return false;
+  const TimeMs begin = steps[0]->first.time;
+  for (const SequenceSignal* step : steps) {
+    if (step->first.time < begin || step->first.time > begin + smash_ms) return false;
+  }
+  return std::ranges::any_of(steps[3]->buckets,
+                             [&](const std::string& bucket) { return steps[4]->buckets.contains(bucket); });
+}
+
+}  // namespace
+
+static std::optional<Evidence> judge(const ActorSignals& actor) {
+  if (std::ranges::none_of(actor.signals, [](const SequenceSignal* signal) { return harms(*signal); }))
+    return std::nullopt;
+  const Weight weight = actor.weigh();
+  if (!is_sequence(weight, actor.settled) && !smash_and_grab(actor)) return std::nullopt;
+  return severe(weight);
+}
+
+}  // namespace picket::detectors

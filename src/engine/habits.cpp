@@ -1,0 +1,170 @@
+#include "engine/habits.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace picket {
+
+namespace {
+
+// An identity's days are remembered for about two months, an account's for as many days of its identities.
+constexpr std::uint32_t identity_days_max = 60, account_days_max = 20'000;
+// How many days of experience the account's figures count for against the identity's own, and the shipped
+// weight against the account's (science: add-half smoothing, with the tenant as the prior).
+constexpr std::uint64_t account_worth = 5, weight_worth = 20;
+// Somebody who tries something new each day does one of about so many things. (Administrators of
+// tools/attack_chains.py: with 8 none of their 1,848 account-days is taken for an attack.)
+constexpr std::uint64_t novelties = 8;
+// Until then everything about an identity is new.
+constexpr std::uint32_t novelty_days_min = 3;
+// A month without any novelty is worth no more than this.
+constexpr std::int32_t novelty_bits_max = 5;
+// GuardDuty's learning takes 7 to 14 days.
+constexpr std::int32_t settled_days = 7;
+constexpr std::size_t things_max = 2048;      // of one identity or account; the APIs of the table are 1,360
+constexpr std::size_t known_max = 1'000'000;  // about 300 MB of typical ones
+constexpr std::uint64_t one = 1ULL << 32U;    // a probability of 1
+
+const Habits::Thing novelty = Habits::thing("novelty");
+
+// Where an account's identities were, beside what they did.
+std::uint64_t places_of(std::uint64_t account) { return hash_mix(account, 2); }
+
+}  // namespace
+
+std::int32_t log2_256(std::uint64_t value) {
+  const int whole = static_cast<int>(std::bit_width(value)) - 1;
+  // Mantissa in [1, 2) with 31 bits behind the point; squaring it shows one bit of the logarithm after
+  // another.
+  std::uint64_t mantissa = whole >= 31 ? value >> (whole - 31) : value << (31 - whole);
+  std::int32_t fraction = 0;
+  for (int bit = 0; bit < 8; ++bit) {
+    mantissa = (mantissa * mantissa) >> 31U;
+    fraction <<= 1;
+    if (mantissa >= 1ULL << 32U) {
+      mantissa >>= 1U;
+      fraction |= 1;
+    }
+  }
+  return whole * 256 + fraction;
+}
+
+std::uint32_t Habits::Known::count(Thing thing) const {
+  const auto at = std::ranges::lower_bound(things, thing, {}, &std::pair<Thing, std::uint32_t>::first);
+  return at != things.end() && at->first == thing ? at->second : 0;
+}
+
+void Habits::Known::add(Thing thing) {
+  const auto at = std::ranges::lower_bound(things, thing, {}, &std::pair<Thing, std::uint32_t>::first);
+  if (at != things.end() && at->first == thing) {
+    ++at->second;
+    return;
+  }
+  if (things.size() >= things_max) {
+    // The rarest goes, of equal ones the smallest.
+    const auto rarer = [](const auto& a, const auto& b) {
+      return std::pair(a.second, a.first) < std::pair(b.second, b.first);
+    };
+    things.erase(std::ranges::min_element(things, rarer));
+    return add(thing);
+  }
+  things.insert(at, {thing, 1});
+}
+
+void Habits::fold(std::uint64_t who, const Today& today, bool account) {
+  const std::uint32_t days_max = account ? account_days_max : identity_days_max;
+  Known& known = known_[who];
+  if (known.days == 0) known.first_day = day_;
+  known.last_day = day_;
+  ++known.days;
+  for (const Thing thing : today.things) {
+    if (!account || (thing & personal_bit) == 0) known.add(thing);
+  }
+  if (known.days <= days_max) return;
+  known.days /= 2;
+  for (auto& [thing, days] : known.things) days /= 2;
+  std::erase_if(known.things, [](const auto& item) { return item.second == 0; });
+}
+
+void Habits::begin_day(std::int32_t day) {
+  if (day <= day_) return;
+  for (const auto& [identity, today] : open_) {
+    if (today.poisoned) continue;
+    fold(identity, today, false);
+    fold(today.account, today, true);
+    Known& places = known_[places_of(today.account)];
+    places.last_day = day_;
+    for (const Thing thing : today.things) {
+      if ((thing & personal_bit) != 0) places.add(thing);
+    }
+  }
+  open_.clear();
+  day_ = day;
+}
+
+std::int32_t Habits::bits(std::uint64_t identity, std::uint64_t account, Thing thing, unsigned weight) const {
+  const auto chance = [&](const Known* known, std::uint64_t before, std::uint64_t worth) {
+    const std::uint64_t days = known == nullptr ? 0 : known->days;
+    const std::uint64_t did = known == nullptr ? 0 : known->count(thing);
+    return (did * one + worth * before) / (days + worth);
+  };
+  // On every second of an intruder's days; of everybody's as much more rarely as its weight says.
+  const std::uint64_t shipped = one >> (weight + 1);
+  std::uint64_t usual = std::max<std::uint64_t>(
+      1, chance(find(identity), chance(find(account), shipped, weight_worth), account_worth));
+  if (const Known* known = find(identity); known != nullptr && known->days >= novelty_days_min)
+    usual = std::max(usual, known->count(novelty) * one / (known->days + account_worth) / novelties);
+  const std::int32_t bits = log2_256(one / 2) - log2_256(usual);
+  return std::clamp(bits, 0, (static_cast<std::int32_t>(weight) + novelty_bits_max) * 256);
+}
+
+std::uint32_t Habits::days(std::uint64_t identity) const {
+  const Known* known = find(identity);
+  return known == nullptr ? 0 : known->days;
+}
+
+std::uint32_t Habits::days(std::uint64_t identity, Thing thing) const {
+  const Known* known = find(identity);
+  return known == nullptr ? 0 : known->count(thing);
+}
+
+bool Habits::account_knows(std::uint64_t account, Thing personal) const {
+  const Known* known = find(places_of(account));
+  return known != nullptr && known->count(personal) > 0;
+}
+
+bool Habits::today(std::uint64_t identity, Thing thing) const {
+  const auto at = open_.find(identity);
+  return at != open_.end() && std::ranges::binary_search(at->second.things, thing);
+}
+
+bool Habits::settled(std::uint64_t account) const {
+  const Known* known = find(account);
+  return known != nullptr && day_ - known->first_day >= settled_days;
+}
+
+void Habits::note(std::uint64_t identity, std::uint64_t account, Thing thing) {
+  Today& today = open_[identity];
+  today.account = account;
+  if (const Known* known = find(identity); known != nullptr && (thing & personal_bit) == 0 &&
+                                           thing != novelty && known->days > 0 && known->count(thing) == 0)
+    note(identity, account, novelty);
+  const auto at = std::ranges::lower_bound(today.things, thing);
+  if (at == today.things.end() || *at != thing) today.things.insert(at, thing);
+}
+
+void Habits::forget_today(std::uint64_t identity) {
+  if (const auto at = open_.find(identity); at != open_.end()) at->second.poisoned = true;
+}
+
+std::uint64_t Habits::evict() {
+  if (known_.size() <= known_max) return 0;
+  std::vector<std::pair<std::int32_t, std::uint64_t>> by_age;
+  for (const auto& [who, known] : known_) by_age.emplace_back(known.last_day, who);
+  std::sort(by_age.begin(), by_age.end());
+  by_age.resize(known_.size() - known_max);
+  for (const auto& [day, who] : by_age) known_.erase(who);
+  return by_age.size();
+}
+
+}  // namespace picket

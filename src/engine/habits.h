@@ -1,0 +1,88 @@
+// How common a thing is for an identity and its account: on how many of their days they did it. What is done
+// daily is no evidence, whoever calls it risky. A day counts when it is over, so that it is judged by the
+// days before it; days of a sequence are not learned from.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/archive.h"
+#include "base/hash.h"
+#include "base/time.h"
+
+namespace picket {
+
+// 256 * log2(value), rounded down; value > 0. The same on every machine.
+std::int32_t log2_256(std::uint64_t value);
+
+class Habits {
+ public:
+  using Thing = std::uint32_t;
+  static Thing thing(std::string_view name) { return static_cast<Thing>(hash64(name)) & ~personal_bit; }
+  // One that says nothing of others: where from, with what client.
+  static Thing personal(std::string_view name) { return static_cast<Thing>(hash64(name)) | personal_bit; }
+
+  // Closes days before `day` (days since 1970). Days come in order.
+  void begin_day(std::int32_t day);
+  // Evidence in 1/256 bit that a thing of this weight (data/learning: log2 of how much likelier it is of an
+  // intruder) is not the identity's everyday: log2 of its chance on an intruder's day over its chance on
+  // one of theirs. None when it is usual; at most `weight` + 5 bits, and less for those who often do
+  // something that they never did before.
+  std::int32_t bits(std::uint64_t identity, std::uint64_t account, Thing thing, unsigned weight) const;
+  // Days of the identity so far, and those on which it did this.
+  std::uint32_t days(std::uint64_t identity) const;
+  std::uint32_t days(std::uint64_t identity, Thing thing) const;
+  bool today(std::uint64_t identity, Thing thing) const;
+  // Whether anybody of the account was in this network before.
+  bool account_knows(std::uint64_t account, Thing personal) const;
+  // Whether the account was watched for a week: before that nothing is usual.
+  bool settled(std::uint64_t account) const;
+
+  void note(std::uint64_t identity, std::uint64_t account, Thing thing);
+  // Nothing of this day is to be learned.
+  void forget_today(std::uint64_t identity);
+  // Beyond the budget those go whose last day is longest past; how many.
+  std::uint64_t evict();
+
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(day_, known_, open_);
+  }
+
+ private:
+  static constexpr Thing personal_bit = 1U << 31U;
+  struct Known {
+    std::int32_t first_day = 0, last_day = 0;
+    std::uint32_t days = 0;  // of identities; days of its identities, of accounts
+    std::vector<std::pair<Thing, std::uint32_t>> things;  // sorted; on how many of them
+    std::uint32_t count(Thing thing) const;
+    void add(Thing thing);
+    template <class Ar>
+    void io(Ar& ar) {
+      ar(first_day, last_day, days, things);
+    }
+  };
+  struct Today {
+    std::uint64_t account = 0;
+    std::vector<Thing> things;  // sorted
+    bool poisoned = false;
+    template <class Ar>
+    void io(Ar& ar) {
+      ar(account, things, poisoned);
+    }
+  };
+  const Known* find(std::uint64_t who) const {
+    const auto at = known_.find(who);
+    return at == known_.end() ? nullptr : &at->second;
+  }
+  void fold(std::uint64_t who, const Today& today, bool account);
+
+  std::int32_t day_ = 0;
+  std::map<std::uint64_t, Known> known_;  // identities and accounts, by hash
+  std::map<std::uint64_t, Today> open_;   // identities of this day
+};
+
+}  // namespace picket

@@ -1,0 +1,68 @@
+// What is usual proves nothing: the evidence of things done daily, once, never, and by others.
+#include "engine/habits.h"
+
+#include <gtest/gtest.h>
+
+namespace picket {
+namespace {
+
+constexpr std::uint64_t ada = 1, bob = 2, account = 9;
+const Habits::Thing list = Habits::thing("iam:ListUsers"), stop = Habits::thing("cloudtrail:StopLogging");
+
+TEST(Habits, LogarithmIsThatOfTheNumber) {
+  EXPECT_EQ(log2_256(1), 0);
+  EXPECT_EQ(log2_256(2), 256);
+  EXPECT_EQ(log2_256(3), 405);  // 1.58496 * 256 = 405.75
+  EXPECT_EQ(log2_256(1000), 2551);
+  EXPECT_EQ(log2_256(1ULL << 40U), 40 * 256);
+  EXPECT_EQ(log2_256((1ULL << 40U) + (1ULL << 39U)), 40 * 256 + 149);  // the same fraction as log2(1.5)
+}
+
+TEST(Habits, WithoutHistoryTheWeightIsTheEvidence) {
+  const Habits habits;
+  for (const unsigned weight : {1U, 3U, 6U})
+    EXPECT_EQ(habits.bits(ada, account, list, weight), static_cast<std::int32_t>(weight) * 256);
+  EXPECT_FALSE(habits.settled(account));
+}
+
+TEST(Habits, DailyIsNoEvidenceAndNeverIsMore) {
+  Habits habits;
+  for (std::int32_t day = 100; day < 130; ++day) {
+    habits.begin_day(day);
+    habits.note(ada, account, list);
+    EXPECT_TRUE(habits.today(ada, list));
+    if (day % 10 == 0) habits.note(ada, account, stop);
+  }
+  habits.begin_day(130);
+  EXPECT_FALSE(habits.today(ada, list));
+  EXPECT_EQ(habits.days(ada), 30U);
+  EXPECT_EQ(habits.days(ada, stop), 3U);
+  EXPECT_TRUE(habits.settled(account));
+  EXPECT_EQ(habits.bits(ada, account, list, 6), 0);
+  const Habits::Thing other = Habits::thing("iam:CreateUser");
+  EXPECT_GT(habits.bits(ada, account, other, 5), 7 * 256);
+  EXPECT_LE(habits.bits(ada, account, other, 5), 10 * 256);
+  // Three days of thirty are in between.
+  EXPECT_LT(habits.bits(ada, account, stop, 6), habits.bits(ada, account, Habits::thing("x"), 6));
+  EXPECT_GT(habits.bits(ada, account, stop, 6), 0);
+  // Somebody new is judged by what is usual in the account.
+  EXPECT_EQ(habits.bits(bob, account, list, 2), 0);
+  EXPECT_GT(habits.bits(bob, account, other, 2), 2 * 256);
+}
+
+TEST(Habits, DoNotLearnFromADayOfHarmNorAcrossIdentitiesWhatIsPersonal) {
+  Habits habits;
+  const Habits::Thing network = Habits::personal("AS64500");
+  habits.begin_day(10);
+  habits.note(ada, account, network);
+  habits.note(bob, account, stop);
+  habits.forget_today(bob);
+  habits.begin_day(11);
+  EXPECT_EQ(habits.days(ada, network), 1U);
+  EXPECT_EQ(habits.days(account, network), 0U);
+  EXPECT_EQ(habits.days(bob), 0U);
+  EXPECT_EQ(habits.days(account, stop), 0U);
+}
+
+}  // namespace
+}  // namespace picket

@@ -1,0 +1,135 @@
+#include "engine/lineage.h"
+
+#include <algorithm>
+#include <tuple>
+#include <vector>
+
+#include "event/principal.h"
+
+namespace picket {
+
+namespace {
+
+// The longest that STS lets a session live: GetSessionToken and GetFederationToken, 36 hours.
+constexpr TimeMs session_max = 36 * hour_ms;
+// A key made for another user is handed over or used by its maker within a day, or it is that user's own.
+constexpr TimeMs made_key_max = 24 * hour_ms;
+// Records of one second come in any order, and services' clocks differ by a little.
+constexpr TimeMs clock_slack = 5 * second_ms;
+// STS lets roles be chained without end; nobody does.
+constexpr int chain_max = 8;
+
+bool complete(const Identity& identity) { return !identity.who.access_key_id.empty(); }
+
+}  // namespace
+
+std::string_view plain_member(std::string_view json, std::string_view name) {
+  for (std::size_t at = json.find(name); at != std::string_view::npos; at = json.find(name, at + 1)) {
+    std::size_t next = at + name.size();
+    if (at == 0 || json[at - 1] != '"' || next >= json.size() || json[next] != '"') continue;
+    if (at > 1 && json[at - 2] == '\\') continue;
+    const auto skip_blanks = [&] {
+      while (next < json.size() && (json[next] == ' ' || json[next] == '\n' || json[next] == '\t')) ++next;
+    };
+    ++next;
+    skip_blanks();
+    if (next >= json.size() || json[next] != ':') continue;
+    ++next;
+    skip_blanks();
+    if (next >= json.size() || json[next] != '"') continue;
+    const std::size_t end = json.find('"', ++next);
+    if (end == std::string_view::npos) return {};
+    const std::string_view value = json.substr(next, end - next);
+    return value.contains('\\') ? std::string_view{} : value;
+  }
+  return {};
+}
+
+Identity identity_of(const CloudTrailEvent& event) {
+  const Principal principal = principal_of(event);
+  const UserIdentity& identity = event.user_identity;
+  Identity made;
+  made.who = {std::string(identity.access_key_id), std::string(identity.principal_id), principal.name,
+              std::string(identity.type), principal.key};
+  // A person's session is told by the principal already.
+  if (!principal.key.ends_with('/' + principal.workload)) made.workload = principal.workload;
+  return made;
+}
+
+std::span<const std::pair<std::string_view, std::string_view>> Lineage::issuing_calls() {
+  static constexpr std::pair<std::string_view, std::string_view> calls[] = {
+      {"sts.amazonaws.com", "AssumeRole"},
+      {"sts.amazonaws.com", "AssumeRoleWithSAML"},
+      {"sts.amazonaws.com", "AssumeRoleWithWebIdentity"},
+      {"sts.amazonaws.com", "AssumeRoot"},
+      {"sts.amazonaws.com", "GetFederationToken"},
+      {"sts.amazonaws.com", "GetSessionToken"},
+      {"iam.amazonaws.com", "CreateAccessKey"},
+  };
+  return calls;
+}
+
+std::optional<IssuedKey> Lineage::issued_by(const CloudTrailEvent& event) {
+  if (event.user_identity.type == "AWSService" || event.response_elements.absent()) return std::nullopt;
+  const std::string_view key = plain_member(event.response_elements.text(), "accessKeyId");
+  if (key.empty() || key == event.user_identity.access_key_id) return std::nullopt;
+  const Principal principal = principal_of(event);
+  if (principal.aws_service || principal.anonymous) return std::nullopt;
+  const bool made = event.event_source == "iam.amazonaws.com";
+  return IssuedKey{std::string(key), event.event_time, event.event_time + (made ? made_key_max : session_max),
+                   std::string(event.event_id), identity_of(event)};
+}
+
+void Lineage::learn(IssuedKey issued) {
+  const Identity& by = issued.by;
+  if (complete(by) && !by.who.principal_id.empty() && by.who.user_type != "AWSAccount") {
+    const auto [at, fresh] = names_.try_emplace(by.who.principal_id, Named{issued.time, by});
+    // Of one time the one that is smaller, so that the order of learning does not show.
+    if (!fresh && std::tie(issued.time, by.who.access_key_id) <
+                      std::tie(at->second.since, at->second.of.who.access_key_id))
+      at->second = {issued.time, by};
+  }
+  const std::string key = issued.key;
+  const auto [at, fresh] = keys_.try_emplace(key, issued);
+  if (fresh) return;
+  // Both accounts record a role assumed across them; only the caller's tells the caller's key.
+  IssuedKey& known = at->second;
+  const bool less = complete(known.by), more = complete(issued.by);
+  if (more != less ? more : std::tie(issued.time, issued.event_id) < std::tie(known.time, known.event_id))
+    known = std::move(issued);
+}
+
+Identity Lineage::root_of(const Identity& identity, TimeMs time) const {
+  Identity root = identity;
+  for (int depth = 0; depth < chain_max; ++depth) {
+    if (root.who.user_type == "AWSAccount" && root.who.access_key_id.empty()) {
+      const auto named = names_.find(root.who.principal_id);
+      if (named != names_.end() && named->second.since <= time + clock_slack) root = named->second.of;
+    }
+    if (root.who.access_key_id.empty()) break;
+    const auto at = keys_.find(root.who.access_key_id);
+    if (at == keys_.end() || time + clock_slack < at->second.time || time > at->second.until) break;
+    root = at->second.by;
+  }
+  return root;
+}
+
+std::uint64_t Lineage::forget(TimeMs watermark) {
+  // What is judged next may be older than the watermark by a slot, never by an hour.
+  std::erase_if(keys_, [&](const auto& item) { return item.second.until < watermark - hour_ms; });
+  std::uint64_t evicted = 0;
+  const auto shrink = [&](auto& map, auto time_of) {
+    if (map.size() <= keys_max) return;
+    std::vector<std::pair<TimeMs, std::string>> by_age;
+    for (const auto& [key, value] : map) by_age.emplace_back(time_of(value), key);
+    std::sort(by_age.begin(), by_age.end());
+    by_age.resize(map.size() - keys_max);
+    for (const auto& [time, key] : by_age) map.erase(key);
+    evicted += by_age.size();
+  };
+  shrink(keys_, [](const IssuedKey& key) { return key.time; });
+  shrink(names_, [](const Named& named) { return named.since; });
+  return evicted;
+}
+
+}  // namespace picket

@@ -1,0 +1,705 @@
+#include "engine/sequences.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <limits>
+
+#include "engine/rule_modes.h"
+#include "engine/subject.h"
+#include "engine/trigger_index.h"
+#include "event/principal.h"
+
+namespace picket {
+
+namespace {
+
+constexpr std::int32_t bit = 256;
+constexpr TimeMs window_ms = 24 * hour_ms;             // GuardDuty's
+constexpr std::size_t signals_max = 100;               // of an actor: as many as GuardDuty's JSON holds
+constexpr std::size_t values_max = 10;                 // addresses, buckets, identities told of a signal
+constexpr std::size_t all_signals_max = 200'000;       // about 150 MB
+constexpr std::size_t rows_max = 500'000;              // about 300 MB
+constexpr std::int32_t advance_bits = 4 * bit;         // a new tactic on the way to the goal (science)
+constexpr std::int32_t tactic_bits_max = 16 * bit;     // many steps of one tactic are one habit (science)
+constexpr std::int32_t discovery_bits_max = 10 * bit;  // looking around alone proves little
+
+// What is new about where somebody is or what they call with: weights between those of initial access calls.
+constexpr unsigned network_weight = 4, client_weight = 3;
+// Before so many days everything about an identity is new.
+constexpr std::uint32_t days_min = 3;
+
+// Weights of findings: as calls, by how sure GuardDuty's severities are.
+unsigned weight_of_finding(double severity, bool refused) {
+  if (refused) return 3;
+  return severity >= 9 ? 8 : severity >= 7 ? 7 : severity >= 4 ? 5 : 3;
+}
+
+// How far an intruder is who does this: from getting in to the goal.
+int level_of(Tactic tactic) {
+  switch (tactic) {
+    case Tactic::resource_development:
+      return 0;
+    case Tactic::initial_access:
+      return 1;
+    case Tactic::execution:
+    case Tactic::persistence:
+    case Tactic::privilege_escalation:
+    case Tactic::defense_evasion:
+    case Tactic::credential_access:
+    case Tactic::discovery:
+      return 2;
+    case Tactic::lateral_movement:
+      return 3;
+    case Tactic::collection:
+      return 4;
+    case Tactic::exfiltration:
+    case Tactic::impact:
+      return 5;
+  }
+  return 0;
+}
+
+std::string_view short_service(std::string_view event_source) {
+  return event_source.substr(0, event_source.find('.'));
+}
+
+std::string call_name(const ApiCall& call) {
+  return std::string(short_service(call.service_name)) + ':' + call.api;
+}
+
+bool by_intelligence(const SequenceSignal& signal) {
+  return signal.kind == SignalKind::finding && !signal.indicators.empty();
+}
+
+// A finding about one call tells what the call tells: together they count once.
+std::string group_of(const SequenceSignal& signal) {
+  const bool finding = signal.kind == SignalKind::finding || signal.kind == SignalKind::refused_finding;
+  if (finding && signal.indicators.empty() && signal.severity < 7 && !signal.call.api.empty())
+    return call_name(signal.call);
+  return signal.name;
+}
+
+// The family of a client: "aws-cli" of "aws-cli/2.15.0 Python/3.11".
+std::string_view client_family(std::string_view user_agent) {
+  if (user_agent.starts_with('[')) user_agent.remove_prefix(1);
+  return user_agent.substr(0, user_agent.find_first_of("/ ]"));
+}
+
+// Of two deliveries of one record the one in the object of the smaller key.
+void take_later(ProofRecord& known, const ProofRecord& other) {
+  if (known.time == other.time && known.event_id == other.event_id ? other < known : known < other)
+    known = other;
+}
+
+template <class T>
+void insert_few(std::set<T>& values, const T& value) {
+  values.insert(value);
+  // The smallest stay, whatever the order.
+  if (values.size() > values_max) values.erase(std::prev(values.end()));
+}
+
+template <class T>
+void insert_few(std::set<T>& values, const std::set<T>& more) {
+  for (const T& value : more) insert_few(values, value);
+}
+
+// What a finding's subject still tells of a session's workload.
+Identity identity_of(const AccessKeySubject& who) {
+  CloudTrailEvent event;
+  event.user_identity.type = who.user_type;
+  event.user_identity.principal_id = who.principal_id;
+  event.user_identity.session_issuer.arn = who.principal_key;
+  Identity identity{who, who.user_type == "AssumedRole" ? principal_of(event).workload : std::string()};
+  if (who.principal_key.ends_with('/' + identity.workload)) identity.workload.clear();
+  return identity;
+}
+
+std::uint64_t window_of(const std::string& root, std::uint16_t detector, const std::string& anchor) {
+  return hash64(root, hash64(anchor, detector));
+}
+
+}  // namespace
+
+void SignalRow::merge(const SignalRow& other) {
+  count += other.count;
+  severity = std::max(severity, other.severity);
+  insert_few(indicators, other.indicators);
+  take_later(last, other.last);
+  if (!(other.first < first)) return;
+  first = other.first;
+  call = other.call;
+}
+
+void RiskyCalls::add(const CloudTrailEvent& event, std::uint16_t api, const ProofRecord& record,
+                     std::uint32_t position) {
+  const UserIdentity& identity = event.user_identity;
+  if (identity.type == "AWSService" || through_service(identity)) return;
+  const Outcome result = outcome(event);
+  if (result == Outcome::failed) return;
+  const std::string_view bucket = event.event_source == "s3.amazonaws.com"
+                                      ? plain_member(event.request_parameters.text(), "bucketName")
+                                      : std::string_view{};
+  std::uint64_t hash = hash_mix(api, static_cast<std::uint64_t>(SignalRow::slot_of(event.event_time)));
+  for (const std::string_view part :
+       {identity.arn, identity.principal_id, identity.access_key_id, event.source_ip_address,
+        event.user_agent, event.recipient_account_id, event.aws_region, bucket})
+    hash = hash64(part, hash);
+  hash = hash_mix(hash, static_cast<std::uint64_t>(result));
+  const auto [at, fresh] = folded_.try_emplace(hash);
+  Folded& folded = at->second;
+  SignalRow& row = folded.row;
+  folded.positions.push_back(position);
+  if (!fresh) {
+    if (record < row.first) row.first = record;
+    take_later(row.last, record);
+    return;
+  }
+  const Principal principal = principal_of(event);
+  if (principal.aws_service || principal.anonymous) {
+    row.index = TriggerIndex::no_api;
+    return;
+  }
+  row.kind = result == Outcome::denied ? SignalKind::refused_call : SignalKind::call;
+  row.index = api;
+  row.console = event.session_credential_from_console || event.user_agent.starts_with("console.");
+  row.by = identity_of(event);
+  row.account = event.recipient_account_id.empty() ? identity.account_id : event.recipient_account_id;
+  row.region = event.aws_region;
+  row.call = {.api = std::string(listed_apis()[api].event_name),
+              .service_name = std::string(event.event_source),
+              .error_code = std::string(event.error_code),
+              .user_agent = std::string(event.user_agent)};
+  // The console's pages call from the address of whoever looks at them.
+  if (event.source_ip && event.source_ip->is_public() && event.vpc_endpoint_id.empty() &&
+      event.vpc_endpoint_account_id.empty())
+    row.remote_ip = event.source_ip;
+  row.bucket = bucket;
+  row.first = row.last = record;
+}
+
+std::vector<RiskyCalls::Folded> RiskyCalls::take() {
+  std::vector<Folded> taken;
+  taken.reserve(folded_.size());
+  for (auto& [hash, folded] : folded_) {
+    if (folded.row.index != TriggerIndex::no_api) taken.push_back(std::move(folded));
+  }
+  folded_.clear();
+  return taken;
+}
+
+int Weight::tactic_count() const { return std::popcount(tactics); }
+
+ActorSignals ActorSignals::only(const std::function<bool(const SequenceSignal&)>& wanted,
+                                std::vector<const SequenceSignal*>& room) const {
+  room.clear();
+  std::ranges::copy_if(signals, std::back_inserter(room),
+                       [&](const SequenceSignal* signal) { return wanted(*signal); });
+  return {room, settled};
+}
+
+// Score: the best evidence of each kind, summed and capped by tactic, and the way the tactics lead on.
+// Grounds are what an unusual but honest day lacks: an address or key known for harm, an anomaly that a model
+// saw, a network never used before, doors that stay shut, a look into every corner, destruction never done
+// before.
+Weight ActorSignals::weigh() const {
+  Weight weight;
+  std::map<std::string, const SequenceSignal*> best;
+  std::array<std::int32_t, 12> by_tactic{};
+  std::set<std::string_view> services;
+  std::set<std::string> refused, findings;
+  bool network = false, client = false, destruction = false;
+  std::uint32_t proven = 0, suspected = 0;
+  int reached = 0;
+  for (const SequenceSignal* signal : signals) {
+    const auto [at, fresh] = best.try_emplace(group_of(*signal), signal);
+    if (!fresh && at->second->bits < signal->bits) at->second = signal;
+    const auto tactic = tactic_named(signal->tactic);
+    if (tactic && signal->bits >= bit) {
+      const int level = level_of(*tactic);
+      if (!weight.has(*tactic) && level >= reached) weight.score += advance_bits;
+      weight.tactics |= 1U << static_cast<unsigned>(*tactic);
+      reached = std::max(reached, level);
+    }
+    switch (signal->kind) {
+      case SignalKind::finding:
+        // One that comes every week proves no more than the calls behind it.
+        if (signal->bits < 4 * bit || !findings.insert(signal->name).second) break;
+        if (by_intelligence(*signal) || signal->name.contains("AnomalousBehavior") ||
+            signal->name.contains("CredentialExfiltration") ||
+            signal->name.contains("CompromisedCredentials")) {
+          ++proven;
+        } else if (signal->severity >= 4) {
+          ++suspected;
+        }
+        break;
+      case SignalKind::refused_call:
+      case SignalKind::refused_finding:
+        refused.insert(call_name(signal->call));
+        break;
+      case SignalKind::context:
+        (signal->name == "network" ? network : client) |= signal->bits >= 4 * bit;
+        break;
+      case SignalKind::call:
+        break;
+    }
+    if (signal->kind != SignalKind::call) continue;
+    if (tactic == Tactic::discovery && signal->bits >= 2 * bit) {
+      services.insert(short_service(signal->call.service_name));
+      ++weight.discoveries;
+    }
+    destruction |=
+        (tactic == Tactic::impact || tactic == Tactic::exfiltration || tactic == Tactic::defense_evasion) &&
+        signal->bits >= 8 * bit;
+  }
+  for (const auto& [group, signal] : best) {
+    const auto tactic = tactic_named(signal->tactic);
+    by_tactic[static_cast<std::size_t>(tactic.value_or(Tactic::execution))] += signal->bits;
+  }
+  for (std::size_t i = 0; i < by_tactic.size(); ++i) {
+    weight.score += std::min(
+        by_tactic[i], static_cast<Tactic>(i) == Tactic::discovery ? discovery_bits_max : tactic_bits_max);
+  }
+  weight.services = static_cast<std::uint32_t>(services.size());
+  weight.refusals = static_cast<std::uint32_t>(refused.size());
+  constexpr std::uint32_t many_refusals = 3, many_discoveries = 5, many_services = 3;
+  weight.grounds = 2 * proven + std::min(1U, suspected) + (network ? 2 : 0) + (client ? 1 : 0) +
+                   (weight.refusals >= many_refusals ? 1 : 0) +
+                   (weight.refusals >= 2 * many_refusals ? 1 : 0) +
+                   (weight.discoveries >= many_discoveries && weight.services >= many_services ? 1 : 0) +
+                   (destruction ? 1 : 0);
+  return weight;
+}
+
+bool is_sequence(const Weight& weight, bool settled) {
+  constexpr std::uint32_t grounds_min = 2;
+  const int tactics = weight.tactic_count();
+  const bool harmful =
+      weight.has(Tactic::exfiltration) || weight.has(Tactic::impact) || weight.has(Tactic::defense_evasion);
+  return weight.score >= sequence_bits_min && tactics >= (harmful ? 2 : 3) &&
+         weight.grounds >= grounds_min + (settled ? 0 : 1);
+}
+
+Evidence severe(const Weight& weight) {
+  constexpr std::int32_t bits_per_tenth = 4 * bit;
+  const std::int32_t tenths = std::clamp((weight.score - sequence_bits_min) / bits_per_tenth, 0, 10);
+  Evidence evidence{};
+  evidence.severity = (90 + tenths) / 10.0;
+  return evidence;
+}
+
+void mark_advances(std::span<SequenceSignal> signals) {
+  std::uint32_t seen = 0;
+  int reached = 0;
+  for (SequenceSignal& signal : signals) {
+    const auto tactic = tactic_named(signal.tactic);
+    signal.advances = false;
+    if (!tactic || signal.bits < bit) continue;
+    const std::uint32_t mask = 1U << static_cast<unsigned>(*tactic);
+    const int level = level_of(*tactic);
+    signal.advances = (seen & mask) == 0 && level >= reached;
+    seen |= mask;
+    reached = std::max(reached, level);
+  }
+}
+
+Sequences::Sequences(std::span<const Detector* const> detectors) : detectors_(detectors) {
+  for (std::size_t i = 0; i < detectors.size(); ++i) {
+    if (detectors[i]->logic.sequence != nullptr) judges_.push_back(static_cast<std::uint16_t>(i));
+  }
+}
+
+void Sequences::add(const SignalRow& row, TimeMs slot) {
+  std::uint64_t hash = hash_mix(static_cast<std::uint64_t>(row.kind), row.index * 256U + row.type);
+  for (const std::string_view part :
+       {std::string_view(row.by.who.principal_key), std::string_view(row.by.workload),
+        std::string_view(row.by.who.access_key_id), std::string_view(row.account),
+        std::string_view(row.region), std::string_view(row.bucket), std::string_view(row.call.user_agent)})
+    hash = hash64(part, hash);
+  if (row.remote_ip) hash = hash64(row.remote_ip->to_string(), hash);
+  const auto [at, fresh] = waiting_.try_emplace({std::max(slot, judged_), hash}, row);
+  if (!fresh) at->second.merge(row);
+}
+
+void Sequences::add(const Detection& detection, std::optional<TimeMs> at) {
+  const Detector& detector = *detectors_[detection.detector];
+  const FindingType& type = detector.types[detection.type];
+  const auto& key = detection.subject.access_key;
+  if (!key || key->principal_key.empty() || type.origin == Origin::rule || detector.logic.sequence != nullptr)
+    return;
+  // AWS's custom detection rules say of single calls what the table of calls says.
+  if (holds_by_association(detector) || !tactic_of_id(type.mitre.tactic)) return;
+  SignalRow row;
+  row.kind = detection.signal ? SignalKind::refused_finding : SignalKind::finding;
+  row.index = detection.detector;
+  row.type = detection.type;
+  row.by = identity_of(*key);
+  row.account = detection.subject.account;
+  row.region = detection.subject.region;
+  row.call = detection.subject.api_call.value_or(ApiCall{});
+  row.remote_ip = detection.subject.remote_ip;
+  if (!detection.subject.buckets.empty()) row.bucket = detection.subject.buckets.front().name;
+  row.severity = detection.severity;
+  for (const IntelEvidence& hit : detection.intel) insert_few(row.indicators, hit.category);
+  row.count = detection.count;
+  row.first = detection.first;
+  row.last = detection.last;
+  add(row, SignalRow::slot_of(at.value_or(row.first.time)));
+}
+
+void Sequences::keep(Actor& actor, SequenceSignal signal, const std::string& key) {
+  actor.last = std::max(actor.last, signal.last.time);
+  const auto [at, fresh] = actor.signals.try_emplace(key, signal);
+  if (!fresh) {
+    SequenceSignal& known = at->second;
+    known.bits = std::max(known.bits, signal.bits);
+    known.severity = std::max(known.severity, signal.severity);
+    known.count += signal.count;
+    take_later(known.last, signal.last);
+    if (signal.first < known.first) {
+      known.first = signal.first;
+      known.call = signal.call;
+      known.region = signal.region;
+    }
+    insert_few(known.actors, signal.actors);
+    insert_few(known.accounts, signal.accounts);
+    insert_few(known.buckets, signal.buckets);
+    insert_few(known.indicators, signal.indicators);
+    insert_few(known.addresses, signal.addresses);
+  } else if (actor.signals.size() > signals_max) {
+    const auto weakest = std::ranges::min_element(actor.signals, [](const auto& a, const auto& b) {
+      return std::tie(a.second.bits, a.second.first, a.first) <
+             std::tie(b.second.bits, b.second.first, b.first);
+    });
+    actor.signals.erase(weakest);
+    ++evicted_.signals;
+  }
+  actor.changed = true;
+}
+
+// What is older than a day takes no part, nor do identities that did nothing since.
+void Sequences::expire(Actor& actor, TimeMs now) {
+  std::erase_if(actor.signals, [&](const auto& item) { return item.second.last.time < now - window_ms; });
+  std::erase_if(actor.identities, [&](const auto& identity) {
+    return std::ranges::none_of(
+        actor.signals, [&](const auto& item) { return item.second.actors.contains(identity.first); });
+  });
+}
+
+void Sequences::judge(const SignalRow& row, const Identity& root, const Facts& facts) {
+  const TimeMs now = row.first.time;
+  habits_.begin_day(static_cast<std::int32_t>(now / day_ms));
+  const std::uint64_t identity = hash64(row.by.who.principal_key);
+  const std::uint64_t account = hash64(row.account, 1);
+
+  SequenceSignal signal;
+  signal.kind = row.kind;
+  unsigned weight = 0;
+  const bool call = row.kind == SignalKind::call || row.kind == SignalKind::refused_call;
+  if (call) {
+    const ListedApi& api = listed_apis()[row.index];
+    signal.name = call_name(row.call);
+    signal.tactic = name_of(api.of.tactic);
+    weight = api.of.weight_bits;
+  } else {
+    const FindingType& type = detectors_[row.index]->types[row.type];
+    signal.name = type.name;
+    signal.tactic = name_of(tactic_of_id(type.mitre.tactic).value_or(Tactic::execution));
+    signal.technique = type.mitre.technique;
+    weight = weight_of_finding(row.severity, row.kind == SignalKind::refused_finding);
+  }
+  const bool refused = row.kind == SignalKind::refused_call || row.kind == SignalKind::refused_finding;
+  const Habits::Thing thing = Habits::thing(refused ? signal.name + '!' : signal.name);
+  signal.bits = habits_.bits(identity, account, thing, weight);
+  // A page of the console looks up many things that nobody asked for.
+  if (call && row.console && signal.tactic == name_of(Tactic::discovery)) signal.bits /= 2;
+
+  std::vector<SequenceSignal> context;
+  const auto note_new = [&](std::string_view name, const std::string& value, unsigned of_weight) {
+    const Habits::Thing seen = Habits::personal(value);
+    const bool fresh = habits_.days(identity, seen) == 0;
+    // Of somebody new it matters whether anybody of the account was there.
+    const bool known_elsewhere = habits_.days(identity) < days_min &&
+                                 (!habits_.settled(account) || habits_.account_knows(account, seen));
+    if (fresh && !known_elsewhere && !habits_.today(identity, seen)) {
+      const Habits::Thing novelty = Habits::thing(name);
+      SequenceSignal made;
+      made.kind = SignalKind::context;
+      made.name = name;
+      made.tactic = name_of(Tactic::initial_access);
+      made.technique = "T1078.004";  // Valid Accounts: Cloud Accounts
+      made.bits = habits_.bits(identity, account, novelty, of_weight);
+      made.indicators = {value};
+      if (made.bits > 0) context.push_back(std::move(made));
+      habits_.note(identity, account, novelty);
+    }
+    habits_.note(identity, account, seen);
+  };
+  if (call && row.remote_ip && !row.call.user_agent.empty()) {
+    const auto place = facts.place(*row.remote_ip);
+    // Without geography the network is the address's neighbourhood.
+    const std::string text = row.remote_ip->to_string();
+    const std::string network = place && place->asn != 0
+                                    ? fmt::format("AS{}", place->asn)
+                                    : text.substr(0, text.find_last_of(row.remote_ip->is_v4() ? '.' : ':'));
+    note_new("network", network, network_weight);
+    note_new("client", std::string(client_family(row.call.user_agent)), client_weight);
+  }
+  // What is usual in the account may still be a step of an intruder who never did it before.
+  const bool first_time = habits_.days(identity, thing) == 0;
+  habits_.note(identity, account, thing);
+  if (signal.bits == 0 && !first_time && context.empty()) return;
+
+  Actor& actor = actors_[root.id()];
+  if (actor.open.empty()) expire(actor, now);
+  if (actor.signals.empty()) actor.who = root.who;
+  const std::string id = row.by.id();
+  if (actor.identities.size() < values_max || actor.identities.contains(id))
+    actor.identities.try_emplace(id, SequenceActor{row.by.who, row.account});
+  signal.severity = row.severity;
+  signal.count = row.count;
+  signal.call = row.call;
+  signal.region = row.region;
+  signal.first = row.first;
+  signal.last = row.last;
+  signal.actors = {id};
+  signal.accounts = {row.account};
+  if (!row.bucket.empty()) signal.buckets = {row.bucket};
+  if (row.remote_ip) signal.addresses = {*row.remote_ip};
+  const auto key_of = [&](const SequenceSignal& one, std::string_view more) {
+    return fmt::format("{}\x1f{}\x1f{}\x1f{}\x1f{}", static_cast<int>(one.kind), one.name, id, row.account,
+                       more);
+  };
+  for (SequenceSignal& one : context) {
+    one.count = 1;
+    one.call = row.call;
+    one.region = row.region;
+    one.first = one.last = row.first;
+    one.actors = signal.actors;
+    one.accounts = signal.accounts;
+    one.addresses = signal.addresses;
+    const std::string key = key_of(one, *one.indicators.begin());
+    keep(actor, std::move(one), key);
+  }
+  if (signal.bits > 0 || first_time) {
+    signal.indicators = row.indicators;
+    const std::string key = key_of(signal, {});
+    keep(actor, std::move(signal), key);
+  }
+  consider(actor, now);
+  if (!actor.open.empty()) habits_.forget_today(identity);
+}
+
+ActorSignals Sequences::view_of(const Actor& actor, std::vector<const SequenceSignal*>& room) const {
+  std::vector<std::pair<const std::string*, const SequenceSignal*>> ordered;
+  for (const auto& [key, signal] : actor.signals) ordered.emplace_back(&key, &signal);
+  std::ranges::sort(ordered, [](const auto& a, const auto& b) {
+    return std::tie(a.second->first, *a.first) < std::tie(b.second->first, *b.first);
+  });
+  room.clear();
+  bool settled = true;
+  for (const auto& [key, signal] : ordered) {
+    room.push_back(signal);
+    for (const std::string& account : signal->accounts)
+      settled = settled && habits_.settled(hash64(account, 1));
+  }
+  return {room, settled};
+}
+
+void Sequences::consider(Actor& actor, TimeMs now) {
+  std::vector<const SequenceSignal*> room;
+  const ActorSignals view = view_of(actor, room);
+  for (const std::uint16_t detector : judges_) {
+    const std::optional<Evidence> evidence = detectors_[detector]->logic.sequence(view);
+    if (!evidence) continue;
+    const std::int32_t tenths = static_cast<std::int32_t>(
+        evidence->severity_of(number_of(detectors_[detector]->types[evidence->type].severity)) * 10 + 0.5);
+    const auto [at, fresh] = actor.open.try_emplace(detector);
+    Open& open = at->second;
+    open.severity = std::max(open.severity, tenths);
+    if (!fresh) continue;
+    const SequenceSignal& anchor = *view.signals.front();
+    open.anchor = anchor.first.event_id.empty()
+                      ? fmt::format("{}/{}", anchor.first.object, anchor.first.position)
+                      : anchor.first.event_id;
+    open.account = *anchor.accounts.begin();
+    open.region = anchor.region;
+    open.raised = now;
+  }
+}
+
+// Which signals the sequence could not do without, by name.
+std::string Sequences::pivots(const ActorSignals& view, std::uint16_t detector) const {
+  constexpr std::size_t told_max = 5;
+  std::set<std::string> names;
+  std::vector<const SequenceSignal*> room;
+  for (const SequenceSignal* one : view.signals) {
+    const ActorSignals rest =
+        view.only([&](const SequenceSignal& signal) { return group_of(signal) != group_of(*one); }, room);
+    if (names.size() < told_max && !detectors_[detector]->logic.sequence(rest)) names.insert(one->name);
+  }
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+Activity Sequences::activity_of(const std::string& root, const Actor& actor, std::uint16_t detector,
+                                const Open& open) const {
+  std::vector<const SequenceSignal*> room;
+  const ActorSignals view = view_of(actor, room);
+  Sequence sequence{.root = root, .raised = open.raised, .score = view.weigh().score};
+  for (const SequenceSignal* signal : view.signals) sequence.signals.push_back(*signal);
+  sequence.actors = actor.identities;
+  mark_advances(sequence.signals);
+
+  const Detector& literal = *detectors_[detector];
+  Activity activity;
+  Detection& latest = activity.latest;
+  latest.detector = detector;
+  latest.subject.account = open.account;
+  latest.subject.region = open.region;
+  latest.subject.access_key = actor.who;
+  apply_type(literal.types[latest.type], latest.subject);
+  activity.severity = latest.severity = open.severity / 10.0;
+  std::set<std::string> tactics, buckets;
+  std::vector<std::string> chain;
+  for (const SequenceSignal& signal : sequence.signals) {
+    tactics.insert(signal.tactic);
+    buckets.insert(signal.buckets.begin(), signal.buckets.end());
+    for (const ProofRecord* record : {&signal.first, &signal.last}) activity.proof.add(*record);
+    if (chain.empty() || signal.first < activity.first) activity.first = signal.first;
+    if (chain.empty() || activity.last < signal.last) activity.last = signal.last;
+    activity.count += signal.count;
+    const bool refused =
+        signal.kind == SignalKind::refused_call || signal.kind == SignalKind::refused_finding;
+    const bool context = signal.kind == SignalKind::context;
+    chain.push_back(
+        fmt::format("{} {}{} ({}, {}.{} bits{})", format_time(signal.first.time),
+                    context ? "new " + signal.name + ' ' + *signal.indicators.begin() : signal.name,
+                    refused ? " refused" : "", signal.tactic, signal.bits / bit, signal.bits % bit * 10 / bit,
+                    signal.advances ? ", new tactic" : ""));
+  }
+  const auto text_of = [](std::int32_t bits) {
+    return fmt::format("{}.{} bits", bits / bit, bits % bit * 10 / bit);
+  };
+  latest.first = activity.first;
+  latest.last = activity.last;
+  latest.evidence = {
+      {"root", root},
+      {"user_type", actor.who.user_type},
+      {"principal_id", actor.who.principal_id},
+      {"signals", std::to_string(sequence.signals.size())},
+      {"buckets", fmt::format("{}", fmt::join(buckets, ", "))},
+      {"tactics", fmt::format("{}", fmt::join(tactics, ", "))},
+      {"score", text_of(sequence.score)},
+      {"threshold", text_of(sequence_bits_min)},
+      {"could_not_do_without", pivots(view, detector)},
+  };
+  // The explanation: every signal, in order of time.
+  for (std::string& line : chain) latest.evidence.emplace_back("chain", std::move(line));
+  latest.issue = root + '\x1f' + open.anchor;
+  activity.sequence = std::move(sequence);
+  return activity;
+}
+
+void Sequences::close(const std::string& root, Actor& actor, Output& out) {
+  for (const auto& [detector, open] : actor.open)
+    out.settled.push_back(window_of(root, detector, open.anchor));
+  actor.open.clear();
+  actor.signals.clear();
+  actor.identities.clear();
+}
+
+Sequences::Output Sequences::turn(TimeMs watermark, const Facts& facts) {
+  Output out;
+  if (!wanted()) return out;
+  const auto emit_changed = [&](const std::string& root, Actor& actor) {
+    for (const auto& [detector, open] : actor.open)
+      out.changed.push_back(
+          {window_of(root, detector, open.anchor), activity_of(root, actor, detector, open)});
+    actor.changed = false;
+  };
+  const auto judge_slot = [&](TimeMs slot) {
+    std::vector<std::pair<std::uint64_t, SignalRow>> rows;
+    const auto end = waiting_.lower_bound({slot + 1, 0});
+    for (auto at = waiting_.begin(); at != end; ++at)
+      rows.emplace_back(at->first.second, std::move(at->second));
+    waiting_.erase(waiting_.begin(), end);
+    // A row of copies alone belongs to records that were judged long ago.
+    std::erase_if(rows, [](const auto& row) { return row.second.count == 0; });
+    std::ranges::sort(rows, [](const auto& a, const auto& b) {
+      return std::tie(a.second.first, a.first) < std::tie(b.second.first, b.first);
+    });
+    for (const auto& [hash, row] : rows) {
+      // A sequence ends with a day of silence; what comes then is another.
+      const Identity root = lineage_.root_of(row.by, row.first.time);
+      if (const auto at = actors_.find(root.id());
+          at != actors_.end() && !at->second.open.empty() && row.first.time - at->second.last > window_ms) {
+        if (at->second.changed) emit_changed(at->first, at->second);
+        close(at->first, at->second, out);
+      }
+      judge(row, root, facts);
+    }
+    judged_ = slot + SignalRow::slot_ms;
+  };
+  while (!waiting_.empty()) {
+    const TimeMs slot = waiting_.begin()->first.first;
+    if (slot > watermark - SignalRow::slot_ms) {
+      if (waiting_.size() <= rows_max) break;
+      ++evicted_.early;
+    }
+    judge_slot(slot);
+  }
+  for (auto& [root, actor] : actors_) {
+    if (actor.changed && !actor.open.empty()) emit_changed(root, actor);
+  }
+  forget(watermark, out);
+  return out;
+}
+
+void Sequences::forget(TimeMs watermark, Output& out) {
+  evicted_.keys += lineage_.forget(watermark);
+  evicted_.habits += habits_.evict();
+  std::size_t signals = 0;
+  for (auto at = actors_.begin(); at != actors_.end();) {
+    // Of a day that may still go on nothing is forgotten: what is judged next is at most a slot older.
+    if (at->second.last < watermark - window_ms - SignalRow::slot_ms) {
+      close(at->first, at->second, out);
+      at = actors_.erase(at);
+      continue;
+    }
+    signals += at->second.signals.size();
+    ++at;
+  }
+  if (signals <= all_signals_max) return;
+  std::vector<std::pair<TimeMs, std::string>> by_age;
+  for (const auto& [root, actor] : actors_) by_age.emplace_back(actor.last, root);
+  std::sort(by_age.begin(), by_age.end());
+  for (const auto& [last, root] : by_age) {
+    if (signals <= all_signals_max) break;
+    Actor& actor = actors_[root];
+    signals -= actor.signals.size();
+    evicted_.signals += actor.signals.size();
+    close(root, actor, out);
+    actors_.erase(root);
+  }
+}
+
+void Sequences::save(Writer& out) const { out(lineage_, habits_, waiting_, actors_, judged_, evicted_); }
+
+void Sequences::load(Reader& in) {
+  in(lineage_, habits_, waiting_, actors_, judged_, evicted_);
+  for (const auto& [key, row] : waiting_) {
+    const bool call = row.kind == SignalKind::call || row.kind == SignalKind::refused_call;
+    if (call ? row.index >= listed_apis().size()
+             : row.index >= detectors_.size() || row.type >= detectors_[row.index]->types.size())
+      return in.fail();
+  }
+  for (const auto& [root, actor] : actors_) {
+    for (const auto& [detector, open] : actor.open) {
+      if (detector >= detectors_.size() || detectors_[detector]->logic.sequence == nullptr) return in.fail();
+    }
+  }
+}
+
+}  // namespace picket

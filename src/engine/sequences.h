@@ -1,0 +1,191 @@
+// Attack sequences: what one actor did within a day, judged together. An actor is the identity that all keys
+// in play descend from (lineage.h), over roles and accounts. Signals are calls that serve a tactic (the table
+// of data/learning), refused ones, findings, and what is new about the actor; how usual each is (habits.h)
+// says how much it proves.
+//
+// Signals of the same kind in one slot of event time are folded as they are read; slots are judged in order
+// once the watermark has passed them, so neither threads nor the order of objects show.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/archive.h"
+#include "engine/aggregate.h"
+#include "engine/detector.h"
+#include "engine/habits.h"
+#include "engine/lineage.h"
+#include "finding/signal.h"
+#include "state/api_tactics.h"
+
+namespace picket {
+
+// Signals of one kind of one identity in one slot.
+struct SignalRow {
+  SignalKind kind = SignalKind::call;
+  std::uint16_t index = 0;  // of listed_apis(), or of the detector
+  std::uint8_t type = 0;    // of the detector's types
+  bool console = false;     // made by the console's pages
+  Identity by;
+  std::string account, region;
+  ApiCall call;  // API, service, error and client
+  std::optional<IpAddress> remote_ip;
+  std::string bucket;
+  double severity = 0;
+  std::set<std::string> indicators;
+  std::uint64_t count = 0;
+  ProofRecord first, last;
+
+  static constexpr TimeMs slot_ms = 5 * minute_ms;
+  static TimeMs slot_of(TimeMs time) { return time - ((time % slot_ms) + slot_ms) % slot_ms; }
+  // Of the same kind: which came first does not matter.
+  void merge(const SignalRow& other);
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(kind, index, type, console, by, account, region, call, remote_ip, bucket, severity, indicators, count,
+       first, last);
+  }
+};
+
+// Calls of one object, folded. Few are made into rows: which API, the trigger index tells.
+class RiskyCalls {
+ public:
+  struct Folded {
+    SignalRow row;
+    std::vector<std::uint32_t> positions;  // in the object: a copy counts for nothing
+  };
+  void add(const CloudTrailEvent& event, std::uint16_t api, const ProofRecord& record,
+           std::uint32_t position);
+  std::vector<Folded> take();
+
+ private:
+  boost::unordered_flat_map<std::uint64_t, Folded> folded_;
+};
+
+// What an actor's signals come to.
+struct Weight {
+  std::int32_t score = 0;      // in 1/256 bit
+  std::uint32_t tactics = 0;   // bit set of Tactic
+  std::uint32_t services = 0;  // in which something was looked up that is not usual
+  std::uint32_t discoveries = 0;
+  std::uint32_t refusals = 0;  // distinct calls refused
+  // Independent grounds for malice, beyond unusual: see sequences.cpp.
+  std::uint32_t grounds = 0;
+  bool has(Tactic tactic) const { return (tactics >> static_cast<unsigned>(tactic) & 1U) != 0; }
+  int tactic_count() const;
+};
+
+// Evidence that makes a sequence. Measured with tools/attack_chains.py: grounds keep honest days out, and a
+// thief of a quiet key who goes straight for the data comes to little more.
+constexpr std::int32_t sequence_bits_min = 28 * 256;
+
+// What a detector of sequences judges: an actor's signals of a day, by time.
+struct ActorSignals {
+  std::span<const SequenceSignal* const> signals;
+  bool settled = false;  // the accounts' habits are known
+
+  ActorSignals only(const std::function<bool(const SequenceSignal&)>& wanted,
+                    std::vector<const SequenceSignal*>& room) const;
+  Weight weigh() const;
+};
+
+// Whether an actor's day is no honest one: enough evidence, a way that leads somewhere, and grounds for
+// malice; one ground more while nobody knows what is usual.
+bool is_sequence(const Weight& weight, bool settled);
+// Critical: 9.0, and up to 1.0 more with the evidence.
+Evidence severe(const Weight& weight);
+
+// Writes which signals advance the attack, for those who read it.
+void mark_advances(std::span<SequenceSignal> signals);
+
+class Sequences {
+ public:
+  explicit Sequences(std::span<const Detector* const> detectors);
+  bool wanted() const { return !judges_.empty(); }
+
+  void learn(IssuedKey issued) { lineage_.learn(std::move(issued)); }
+  void add(const SignalRow& row) { add(row, SignalRow::slot_of(row.first.time)); }
+  // A detection of a detector that is no sequence; `at` is when it is known, if later than its records.
+  void add(const Detection& detection, std::optional<TimeMs> at = {});
+
+  struct Changed {
+    std::uint64_t window = 0;  // for Aggregator::replace
+    Activity activity;
+  };
+  struct Output {
+    std::vector<Changed> changed;
+    std::vector<std::uint64_t> settled;
+  };
+  // Judges the slots that the watermark has passed.
+  Output turn(TimeMs watermark, const Facts& facts);
+
+  struct Counts {
+    std::uint64_t signals = 0;  // of actors that had too many, or too many actors
+    std::uint64_t keys = 0;     // issued keys forgotten
+    std::uint64_t habits = 0;
+    std::uint64_t early = 0;  // rows judged before their time, because too many waited
+    template <class Ar>
+    void io(Ar& ar) {
+      ar(signals, keys, habits, early);
+    }
+  };
+  const Counts& evicted() const { return evicted_; }
+
+  void save(Writer& out) const;
+  void load(Reader& in);
+
+ private:
+  struct Open {          // a sequence that was raised
+    std::string anchor;  // its first signal's record: part of its identity
+    std::string account, region;
+    TimeMs raised = 0;
+    std::int32_t severity = 0;  // in tenths, the highest so far
+    template <class Ar>
+    void io(Ar& ar) {
+      ar(anchor, account, region, raised, severity);
+    }
+  };
+  struct Actor {
+    AccessKeySubject who;
+    TimeMs last = 0;
+    std::map<std::string, SequenceSignal> signals;
+    std::map<std::string, SequenceActor> identities;
+    std::map<std::uint16_t, Open> open;  // by detector
+    bool changed = false;
+    template <class Ar>
+    void io(Ar& ar) {
+      ar(who, last, signals, identities, open, changed);
+    }
+  };
+
+  void add(const SignalRow& row, TimeMs slot);
+  void judge(const SignalRow& row, const Identity& root, const Facts& facts);
+  static void expire(Actor& actor, TimeMs now);
+  void keep(Actor& actor, SequenceSignal signal, const std::string& key);
+  void consider(Actor& actor, TimeMs now);
+  void close(const std::string& root, Actor& actor, Output& out);
+  ActorSignals view_of(const Actor& actor, std::vector<const SequenceSignal*>& room) const;
+  std::string pivots(const ActorSignals& view, std::uint16_t detector) const;
+  Activity activity_of(const std::string& root, const Actor& actor, std::uint16_t detector,
+                       const Open& open) const;
+  void forget(TimeMs watermark, Output& out);
+
+  std::span<const Detector* const> detectors_;
+  std::vector<std::uint16_t> judges_;  // detectors of sequences
+  Lineage lineage_;
+  Habits habits_;
+  std::map<std::pair<TimeMs, std::uint64_t>, SignalRow> waiting_;  // by slot and kind
+  std::map<std::string, Actor> actors_;                            // by root
+  TimeMs judged_ = 0;                                              // slots before
+  Counts evicted_;
+};
+
+}  // namespace picket
