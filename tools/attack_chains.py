@@ -2,7 +2,7 @@
 """Attack sequences and honest days that look like them, as CloudTrail records, and how picket judges them.
 
 usage: attack_chains.py --out DIR [--cells N] [--days N] [--seed N]      writes AWSLogs/… and labels.json
-       attack_chains.py --check DIR --picket BINARY [--out-json FILE]    scans, and prints recall, delay and false alarms
+       attack_chains.py --check DIR --picket BINARY   scans, and prints recall, delay and false alarms
 
 An organisation of cells. Each cell has two accounts and people and jobs who work in them day by day: an
 administrator, developers, a Terraform pipeline that assumes a role in both accounts, a nightly backup, a weekly audit,
