@@ -1,0 +1,111 @@
+#include "detectors/trojan/dns_data_exfiltration.h"
+
+#include <algorithm>
+
+#include "detectors/shared/name_information.h"
+#include "engine/detector.h"
+
+namespace picket::detectors {
+
+namespace {
+
+// 60,317 ten-minute windows of harmless look-ups never told a domain more than 189 bytes; tunnels tell
+// thousands.
+constexpr std::uint64_t new_domain_bytes_min = 1024;
+// Of a domain that was told things before.
+constexpr std::uint64_t known_domain_bytes_min = 4096;
+constexpr std::uint64_t usual_factor = 8;
+// So many hosts that tell one domain things are a fleet with an agent or a mail filter: a channel of it must
+// be so much wider.
+constexpr std::size_t fleet_hosts_min = 3;
+constexpr std::uint64_t fleet_factor = 8;
+constexpr std::size_t hosts_max = 4;
+
+// Look-up services answer in the loopback range, and search lists ask for names that do not exist.
+constexpr std::uint32_t lookup_divisor = 16;
+
+bool answered_as_lookup(const DnsQuery& query) {
+  return !query.answers.empty() && std::ranges::all_of(query.answers, [](const DnsAnswer& answer) {
+    return answer.type == "A" && answer.rdata.starts_with("127.");
+  });
+}
+
+}  // namespace
+
+bool NameFlow::select(const DnsQuery& query) {
+  return may_carry(query.query_name) && !information_of(query.query_name).registered.empty();
+}
+
+std::uint64_t NameFlow::entity(const DnsQuery& query) {
+  return hash64(information_of(query.query_name).registered, hash64(query.account_id));
+}
+
+void NameFlow::add(const DnsQuery& query, const ProofRecord& record) {
+  const NameInformation& name = information_of(query.query_name);
+  const bool lookup = answered_as_lookup(query) || (name.looks_expanded && query.rcode == "NXDOMAIN");
+  const std::uint32_t bits = lookup ? name.bits / lookup_divisor : name.bits;
+  names_.add(hash64(query.query_name), {static_cast<std::uint16_t>(std::min<std::uint32_t>(bits, 0xffff))});
+  registered_ = name.registered;
+  hosts_[DnsHost::entity(query)].add(query, record);
+  if (hosts_.size() > hosts_max) hosts_.erase(std::prev(hosts_.end()));
+}
+
+void NameFlow::merge(const NameFlow& other) {
+  names_.merge(other.names_);
+  if (registered_.empty()) registered_ = other.registered_;
+  for (const auto& [hash, host] : other.hosts_) hosts_[hash].merge(host);
+  while (hosts_.size() > hosts_max) hosts_.erase(std::prev(hosts_.end()));
+}
+
+std::uint64_t NameFlow::information_bytes() const {
+  std::uint64_t bits = 0;
+  for (std::size_t i = 0; i < names_.counted(); ++i) bits += names_.entries()[i].second.bits;
+  return names_.scaled(bits) / 8;
+}
+
+void NameFlow::judge(const Judging&, const Baseline& before, Emit& emit) const {
+  std::uint64_t least = before.windows == 0 ? new_domain_bytes_min : known_domain_bytes_min;
+  if (hosts_.size() >= fleet_hosts_min) least *= fleet_factor;
+  least = std::max(least, usual_factor * before.bytes_most);
+  const std::uint64_t told = information_bytes();
+  if (told < least) return;
+  // The host that asked most; of equal ones that of the smaller hash.
+  const DnsHost& host = std::ranges::max_element(hosts_, [](const auto& a, const auto& b) {
+                          return a.second.records() < b.second.records();
+                        })->second;
+  Evidence evidence{
+      {"information_bytes", std::to_string(told)},
+      {"distinct_names", std::to_string(names_.distinct())},
+      {"threshold_bytes", std::to_string(least)},
+      {"most_in_a_window_before", std::to_string(before.bytes_most)},
+      {"hosts", std::to_string(hosts_.size()) + (hosts_.size() == hosts_max ? " or more" : "")}};
+  emit.detection(std::move(evidence), host.subject(registered_), host.records(), host.first(), host.last());
+}
+
+extern const Detector dns_data_exfiltration = {
+    .types =
+        {{.name = "Trojan:EC2/DNSDataExfiltration",
+          .severity = Severity::high,
+          .mitre = {"TA0010", "T1048.003"},  // Exfiltration Over Unencrypted Non-C2 Protocol
+          .role = ResourceRole::actor,
+          .title = "{host} sends data out in DNS queries for {domain}.",
+          .description =
+              "{host} asked within ten minutes for {distinct_names} different names below {domain}, which "
+              "carry {information_bytes} bytes to whoever owns it; a tunnel does so, ordinary look-ups do "
+              "not."}},
+    .summary = "A host's queries carried more information to one registered domain than look-ups do.",
+    .when = {queries()},
+    .issue = {key::host, key::domain},
+    .logic = bucket<NameFlow>({.span = 10 * minute_ms,
+                               .bytes_max = 64U << 20,
+                               .reason = "Tunnels tell kilobytes in it, and agents repeat within it."}),
+    .blind_spots =
+        "Below a kilobyte in ten minutes (1.7 bytes a second), names of less than 16 characters below the "
+        "domain, "
+        "channels "
+        "spread over many domains or shaped like addresses, names with a top-level domain inside that do not "
+        "exist (search lists) below 16 times as much, and names below the zones of clouds, content delivery, "
+        "antivirus and blocklists.",
+};
+
+}  // namespace picket::detectors

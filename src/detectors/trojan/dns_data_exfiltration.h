@@ -1,0 +1,56 @@
+// What one registered domain was told in ten minutes, by everyone in the account: information of the distinct
+// names below it.
+#pragma once
+
+#include <map>
+
+#include "detectors/shared/dns_host.h"
+#include "state/distinct_sample.h"
+
+namespace picket::detectors {
+
+class NameFlow {
+ public:
+  static bool select(const DnsQuery& query);
+  static std::uint64_t entity(const DnsQuery& query);
+  void add(const DnsQuery& query, const ProofRecord& record);
+  void merge(const NameFlow& other);
+
+  // The most the domain was told in a window until now.
+  struct Baseline {
+    std::uint64_t bytes_most = 0;
+    std::uint32_t windows = 0;
+    void fold(const NameFlow& window) {
+      bytes_most = std::max(bytes_most, window.information_bytes());
+      ++windows;
+    }
+    template <class Ar>
+    void io(Ar& ar) {
+      ar(bytes_most, windows);
+    }
+  };
+  void judge(const Judging& judging, const Baseline& before, Emit& emit) const;
+
+  std::uint64_t information_bytes() const;
+  std::size_t bytes() const { return names_.bytes() + hosts_.size() * 260; }
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(names_, hosts_, registered_);
+  }
+
+ private:
+  struct Told {
+    std::uint16_t bits = 0;
+    void merge(const Told& other) { bits = std::min(bits, other.bits); }
+    template <class Ar>
+    void io(Ar& ar) {
+      ar(bits);
+    }
+  };
+  DistinctSample<Told, 64> names_;
+  // Those of smallest hash: enough to tell one from a fleet.
+  std::map<std::uint64_t, DnsHost> hosts_;
+  std::string registered_;
+};
+
+}  // namespace picket::detectors

@@ -1,0 +1,21 @@
+// A queried name cut where its registrant's own choice begins.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace picket {
+
+// A name as the models look at it: lower case, without trailing dot. The views point into `name`.
+struct NameParts {
+  std::string_view below;       // what stands left of the registered domain, without its last dot
+  std::string_view registered;  // "example.co.uk"
+  std::string_view label;       // "example"
+};
+
+// By the public suffix list, its private section included: who gets a name under duckdns.org chose it as
+// freely as one under com. All parts are empty for a bare suffix, a single label and an address. `name` must
+// be lower case and without trailing dot.
+NameParts parts_of(const std::string& name);
+
+}  // namespace picket
