@@ -22,7 +22,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import activity  # noqa: E402
 import attacks  # noqa: E402
+import cluster  # noqa: E402
 import mmdb  # noqa: E402
+import names  # noqa: E402
+import network  # noqa: E402
 import places  # noqa: E402
 from organisation import ORG, Organisation  # noqa: E402
 from records import DAY, HOUR, iso, stable_id  # noqa: E402
@@ -63,16 +66,66 @@ def write_cloudtrail(org, day, injected, root):
     return total
 
 
+def write_flows(org, day, injected, root, rate):
+    streams = collections.defaultdict(list)
+    for row in network.FlowDay(org, day, rate).make() + injected:
+        if org.start <= row[0] and row[11] < org.end:
+            streams[row[1], row[11] // HOUR * HOUR].append(row)
+    for (owner, start), rows in sorted(streams.items()):
+        account = org.by_id[owner]
+        rows.sort(key=lambda row: (row[11] // network.WINDOW, row))
+        stamp = time.gmtime(start)
+        key = (f"AWSLogs/{owner}/vpcflowlogs/{account.region}/{time.strftime('%Y/%m/%d', stamp)}/{owner}_vpcflowlogs_{account.region}_{account.flow_log}_"
+               f"{time.strftime('%Y%m%dT%H%MZ', stamp)}_{stable_id(f'{owner}{start}{day}', 8)}.log.gz")
+        write(root, key, "\n".join([network.V5 if account.kind == "data" else network.V2, *(network.line(account, row) for row in rows)]) + "\n")
+    return sum(map(len, streams.values()))
+
+
+def write_queries(org, day, injected, root, rate):
+    streams = collections.defaultdict(list)
+    for t, owner, text in names.DnsDay(org, day, rate).make() + injected:
+        if org.start <= t < org.end:
+            streams[owner, int(t) // HOUR * HOUR].append((t, text))
+    for (owner, start), rows in sorted(streams.items()):
+        account, stamp = org.by_id[owner], time.gmtime(start)
+        key = (f"AWSLogs/{owner}/vpcdnsquerylogs/{account.vpc}/{time.strftime('%Y/%m/%d', stamp)}/{account.vpc}_vpcdnsquerylogs_{owner}_"
+               f"{time.strftime('%Y%m%dT%H%MZ', stamp)}_{stable_id(f'dns{owner}{start}{day}', 8)}.log.gz")
+        write(root, key, "\n".join(row[1] for row in sorted(rows)) + "\n")
+    return sum(map(len, streams.values()))
+
+
+def write_audit(org, day, injected, root, rate):
+    streams = collections.defaultdict(list)
+    for t, owner, text in cluster.AuditDay(org, day, rate).make() + injected:
+        if org.start <= t < org.end:
+            streams[owner, int(t) // (6 * HOUR)].append((t, text))
+    for (owner, span), rows in sorted(streams.items()):
+        account = org.by_id[owner]
+        key = (f"exportedlogs/{owner}/aws/eks/{account.cluster}/cluster/{time.strftime('%Y/%m/%d', time.gmtime(span * 6 * HOUR))}/"
+               f"kube-apiserver-audit-{stable_id(f'{owner}{span}{day}', 32)}/000000.gz")
+        write(root, key, "\n".join(row[1] for row in sorted(rows)) + "\n")
+    return sum(map(len, streams.values()))
+
+
 def day_of(task):
-    day, kinds = task
-    counts = {}
+    day, settings = task
+    org, root, injected, counts, kinds = ORGANISATION, ROOT, INJECTED[day], {}, settings.kinds.split(",")
     if "cloudtrail" in kinds:
-        counts["cloudtrail"] = write_cloudtrail(ORGANISATION, day, INJECTED[day], ROOT)
+        counts["cloudtrail"] = write_cloudtrail(org, day, injected["cloudtrail"], root)
+    if "vpcflow" in kinds:
+        counts["vpcflow"] = write_flows(org, day, injected["flows"], root, settings.traffic)
+    if "dns" in kinds:
+        counts["dns"] = write_queries(org, day, injected["queries"], root, settings.traffic)
+    if "k8saudit" in kinds:
+        counts["k8saudit"] = write_audit(org, day, injected["audit"], root, settings.traffic)
     return counts
 
 
 def configuration(org, out):
     sources = "".join(f'\n[[account]]\nid = "{a.id}"\nname = "{a.kind}-{a.number}"\n' for a in org.accounts)
+    sources += '\n[[source]]\nname = "trails"\npath = "archive/AWSLogs"\n'
+    sources += "".join(f'\n[[source]]\nname = "{a.cluster}"\npath = "archive/exportedlogs/{a.id}"\naccount = "{a.id}"\nregion = "{a.region}"\n'
+                       for a in org.accounts if cluster.has_cluster(a))
     (out / "picket.toml").write_text(f'[organization]\nid = "{ORG}"\n\n[geoip]\ndatabases = ["geo.mmdb"]\n\n[aws]\nip_ranges = "ip-ranges.json"\n{sources}')
     (out / "geo.csv").write_text(places.geography_csv())
     (out / "geo.mmdb").write_bytes(mmdb.database(org.start))
@@ -93,7 +146,8 @@ def main():
     parser.add_argument("--accounts", type=int, default=6)
     parser.add_argument("--days", type=int, default=60)
     parser.add_argument("--events", type=int, default=4500, help="CloudTrail records of the mean account and day")
-    parser.add_argument("--kinds", default="cloudtrail")
+    parser.add_argument("--kinds", default="cloudtrail,vpcflow,dns,k8saudit")
+    parser.add_argument("--traffic", type=float, default=1.0, help="of flows, queries and audit events, beside what a machine has")
     parser.add_argument("--no-attacks", action="store_true")
     parser.add_argument("--quiet-days", type=int, help="days without attacks at the start (default: a third)")
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count()))
@@ -103,17 +157,17 @@ def main():
     ROOT = settings.out / "archive"
     quiet = settings.quiet_days if settings.quiet_days is not None else settings.days // 3
     found = [] if settings.no_attacks else attacks.plan(ORGANISATION, quiet)
-    INJECTED = collections.defaultdict(list)
+    INJECTED = collections.defaultdict(lambda: collections.defaultdict(list))
     for attack in found:
-        for row in attack.cloudtrail:
-            INJECTED[int(row[0] - ORGANISATION.start) // DAY].append(row)
+        for kind in ("cloudtrail", "flows", "queries", "audit"):
+            for row in getattr(attack, kind):
+                INJECTED[int(row[0] - ORGANISATION.start) // DAY][kind].append(row)
     settings.out.mkdir(parents=True, exist_ok=True)
     configuration(ORGANISATION, settings.out)
     (settings.out / "labels.json").write_text(json.dumps([attack.label() for attack in found], indent=1) + "\n")
     totals = collections.Counter()
-    kinds = settings.kinds.split(",")
     with multiprocessing.get_context("fork").Pool(settings.jobs) as pool:
-        for counts in pool.imap_unordered(day_of, [(day, kinds) for day in range(settings.days)]):
+        for counts in pool.imap_unordered(day_of, [(day, settings) for day in range(settings.days)]):
             totals.update(counts)
     print(f"{', '.join(f'{count:,} {kind}' for kind, count in sorted(totals.items()))} records, {len(found)} attacks, {time.time() - begin:.0f} s")
 

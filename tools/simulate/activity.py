@@ -362,7 +362,7 @@ class Day:
     def login(self, rng, t, account, identity, ip, agent, mfa, error=None):
         self.out.append(record(rng, t, account.id, identity, "signin:ConsoleLogin", ip, agent, None, {"ConsoleLogin": "Failure" if error else "Success"},
                                region="us-east-1" if identity["type"] == "IAMUser" else account.region, event_type="AwsConsoleSignIn", read=False,
-                               extra={"additionalEventData": {"LoginTo": "https://console.aws.amazon.com/console/home", "MobileVersion": "No", "MFAUsed": "Yes" if mfa else "No"}}))
+                               error_message="Failed authentication" if error else None, extra={"additionalEventData": {"LoginTo": "https://console.aws.amazon.com/console/home", "MobileVersion": "No", "MFAUsed": "Yes" if mfa else "No"}}))
 
     def person(self, person):
         org = self.org
@@ -382,9 +382,15 @@ class Day:
             permissions = person.sets[account.kind]
             ip, console = self.address(person, t, rng), rng.random() < person.console
             who = records.sso(account.id, permissions, person.name, t)
+            if person.persona in ("billing", "support"):  # not yet moved to single sign-on
+                who, console = records.iam_user(account.id, person.name, records.session_key(f"console/{person.name}/{t}"), True, t), True
             if console:
                 agent, extra = agents.browser(person.number, self.day, org.seed), CONSOLE
-                self.login(rng, t, account, {k: v for k, v in who.items() if k != "accessKeyId"}, ip, agent, False)
+                iam = who["type"] == "IAMUser"
+                hidden = ("accessKeyId", "sessionContext") if iam else ("accessKeyId",)
+                if iam and rng.random() < 0.06:  # mistyped
+                    self.login(rng, t - 20, account, {k: v for k, v in who.items() if k not in hidden}, ip, agent, True, True)
+                self.login(rng, t, account, {k: v for k, v in who.items() if k not in hidden}, ip, agent, iam)
                 t = self.task(rng, t + 4, account, who, "console home", ip, agent, extra, person.persona)
             else:
                 agent, extra = None, None

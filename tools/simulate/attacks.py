@@ -1,7 +1,12 @@
 """Attacks, planned once before the days are made: who is robbed, from where, how fast, and what should tell."""
+import json
 import random
 
 import agents
+import chains
+import cluster
+import names as dns
+import network
 import places
 import records
 import techniques
@@ -148,22 +153,194 @@ def api_session(org, rng, number, technique, what, t):
     return attack
 
 
+# ---- stolen sessions of workloads
+
+
+def stolen_session(org, rng, number, where, t):
+    """A role's key that belongs to one machine, used from somewhere else."""
+    inside_account = where == "another instance of the account"
+    for _ in range(200):
+        account = rng.choice([a for a in org.accounts if a.kind != "management"])
+        w = rng.choice([w for w in account.workloads if w.kind in (("instance",) if inside_account or rng.random() < 0.7 else ("function", "container"))] or account.workloads)
+        if w.kind == "instance":
+            up = [i for i in account.instances if i.group is w.group and i.since + 6 * HOUR < t < i.until - 6 * HOUR]
+            others = [i for i in account.instances if i.group is not w.group and i.since < t < i.until - 6 * HOUR]
+            if not up or (inside_account and not any(i.public for i in others)):
+                continue
+            i = rng.choice(up)
+            created = max(i.since, t // (6 * HOUR) * 6 * HOUR + int(stable_id(i.id, 3), 16))
+            created -= 6 * HOUR * (created > t)
+            identity, thing = records.role(account.id, w.name, i.id, max(created, i.since), delivery="2.0"), i.id
+            names = ["UnauthorizedAccess:IAMUser/InstanceCredentialExfiltration.OutsideAWS", "UnauthorizedAccess:IAMUser/InstanceCredentialExfiltration.InsideAWS"]
+        elif w.kind in ("function", "container"):
+            session = w.name.removesuffix("-role") if w.kind == "function" else stable_id(f"{w.name}/{account.id}/{t // (9 * HOUR)}/{rng.randrange(2)}", 32)
+            identity, thing = records.role(account.id, w.name, session, t // (3 * HOUR) * 3 * HOUR), session
+            names = ["UnauthorizedAccess:IAMUser/ResourceCredentialExfiltration.OutsideAWS", "UnauthorizedAccess:IAMUser/ResourceCredentialExfiltration.InsideAWS"]
+        else:
+            continue
+        break
+    attack = Attack(number, "theft", account, w.name, "stolen session used from " + where)
+    ip = {"outside AWS": lambda: places.place(rng, rng.choice(("hosting", "vpn", "home"))).address(rng), "another AWS customer": lambda: places.aws_address(rng, account.region),
+          "another instance of the account": lambda: rng.choice([i for i in others if i.public]).public}[where]()
+    victim = Victim(account, "workload", w.name, identity, account.nat, agents.AGENTS_OF_ATTACKERS[0])
+    # InsideAWS cannot be known without an inventory of whose the address is: either name is right there.
+    attack.expected = {"outside AWS": names[:1], "another AWS customer": names[::-1]}.get(where, ["*CredentialExfiltration*"])
+    attack.also = [] if inside_account else ["*CredentialExfiltration*"]
+    play(rng, attack, victim, ip, rng.choice([victim.agent, agents.AGENTS_OF_ATTACKERS[1]]), None, steps_of(rng, rng.choice(["enumerate services", "a few secrets", "objects stolen slowly", "enumerate identities"]), rng.randrange(2, 6)),
+         t, rng.choice([3, 20, 60]))
+    attack.notes = {"victim": w.kind, "origin": where, "source_ip": ip, "resource": thing, "principal_arn": identity["arn"], "issuer": identity["sessionContext"]["sessionIssuer"]["arn"]}
+    return attack
+
+
+def phished(org, rng, number, t):
+    """A sign-in to the console from far away while, or soon after, the person works at home."""
+    person = rng.choice([p for p in org.people if p.persona in ("billing", "support") and any(a.kind in p.sets for a in org.accounts) and p.at(int(t - org.start) // DAY)]
+                        or [p for p in org.people if any(a.kind in p.sets for a in org.accounts)])
+    account = next(a for a in org.accounts if a.kind in person.sets)
+    attack = Attack(number, "phishing", account, person.name, "console sign-in from far away")
+    day, network = int(t - org.start) // DAY, places.place(rng, rng.choice(("home", "hosting", "vpn")), but={person.country})
+    home = person.home.address(random.Random(f"{org.seed}/{person.number}/{day // 13}/line"))
+    for at, ip, agent in ((t, home, agents.browser(person.number, day, org.seed)), (t + rng.uniform(0.3, 2.5) * HOUR, network.address(rng), agents.browser(rng.randrange(1000), day, "x"))):
+        who = records.iam_user(account.id, person.name, records.session_key(f"console/{person.name}/{int(at)}"), True, at)
+        login = record(rng, at, account.id, {k: v for k, v in who.items() if k not in ("accessKeyId", "sessionContext")}, "signin:ConsoleLogin", ip, agent, None, {"ConsoleLogin": "Success"}, region="us-east-1",
+                       event_type="AwsConsoleSignIn", read=False, extra={"additionalEventData": {"LoginTo": "https://console.aws.amazon.com/console/home", "MobileVersion": "No", "MFAUsed": "Yes"}})
+        attack.cloudtrail.append(login)
+        play(rng, attack, Victim(account, "person", person.name, who, ip, agent), ip, agent, CONSOLE, steps_of(rng, "enumerate services", 2) if ip != home else [("ec2:DescribeInstances", None)], at + 20, 20)
+    attack.expected, attack.also = ["UnauthorizedAccess:IAMUser/ConsoleLoginSuccess.B"], techniques.expected("InitialAccess")[1]
+    attack.notes = {"victim": "person", "origin": network.kind, "country": network.country, "source_ip": ip, "principal_arn": who["arn"], "issuer": who["arn"]}
+    return attack
+
+
+# ---- chains
+
+
+def chain(org, rng, number, name, what, t):
+    wanted, steps = chains.CHAINS[name]
+    victim = victim_at(org, rng, what, t)
+    attack = Attack(number, "sequence", victim.account, victim.name, name)
+    where, ip = origin(org, rng, victim)
+    agent, extra = agent_of(rng, victim, where)
+    first, pace, actors = victim, rng.choice([3, 10, 30]), []
+    elsewhere = rng.choice([a for a in org.accounts if a is not victim.account and a.kind not in ("management", "security")] or [victim.account])
+    for step in steps:
+        if step.startswith("pause "):
+            t += float(step[6:]) * HOUR * rng.uniform(0.5, 1.2)
+            continue
+        if step == "console":
+            extra, agent = CONSOLE, agents.browser(rng.randrange(1000), 30, "x")
+            attack.cloudtrail.append(record(rng, t, victim.account.id, {k: v for k, v in victim.identity.items() if k != "accessKeyId"}, "signin:ConsoleLogin", ip, agent, None, {"ConsoleLogin": "Success"},
+                                            region="us-east-1", event_type="AwsConsoleSignIn", read=False, extra={"additionalEventData": {"MobileVersion": "No", "MFAUsed": "No"}}))
+            t += 20
+            continue
+        if step.startswith("assume "):
+            role, away = step.split()[1], step.endswith("elsewhere")
+            account = elsewhere if away else victim.account
+            key = records.session_key(f"chain/{org.seed}/{number}/{role}")
+            attack.cloudtrail.append(record(rng, t, account.id, victim.identity, "sts:AssumeRole", ip, agent.replace("{command}", "sts.assume-role"),
+                                            {"roleArn": f"arn:aws:iam::{account.id}:role/{role}", "roleSessionName": "s1"},
+                                            {"credentials": {"accessKeyId": key, "sessionToken": "HIDDEN", "expiration": "Jun 1, 2026, 6:00:00 AM"},
+                                             "assumedRoleUser": {"arn": f"arn:aws:sts::{account.id}:assumed-role/{role}/s1"}}, region=account.region))
+            victim = Victim(account, "role", role, records.role(account.id, role, "s1", t, key=key), ip, agent)
+            actors.append({"account": account.id, "principal": role})
+            t += 5
+            continue
+        if step in techniques.TECHNIQUES:
+            tactic, calls = techniques.TECHNIQUES[step][0], steps_of(rng, step, 0)
+        else:
+            api, _, times = step.partition("*")
+            tactic, calls = "", [(api, {"s3:GetBucketPolicy": lambda r, a: {"bucketName": r.choice(a.buckets)}, "s3:PutBucketVersioning": lambda r, a: {
+                "bucketName": r.choice(a.buckets), "versioning": "", "VersioningConfiguration": {"Status": "Suspended"}}}.get(api))] * int(times or 1)
+        if attack.impact is None and (tactic in chains.HARM or step in chains.HARMFUL_CALLS):
+            attack.impact = t
+        t = play(rng, attack, victim, ip, agent, extra, calls, t, pace)
+        t += rng.expovariate(1 / (pace * 10))
+    attack.expected, attack.also = [wanted], [chains.IAM, chains.S3]
+    attack.notes = {"victim": first.kind, "origin": where, "source_ip": ip, "actors": actors, "principal_arn": first.identity["arn"],
+                    "issuer": first.identity.get("sessionContext", {}).get("sessionIssuer", {}).get("arn", first.identity["arn"])}
+    return attack
+
+
+# ---- machines and clusters
+
+
+def machine_attack(org, rng, number, kind, name, make, t):
+    for _ in range(300):
+        account = rng.choice(org.accounts)
+        up = [i for i in account.instances if i.since + 2 * DAY < t < i.until - 2 * DAY and (i.public or name != "SSH passwords guessed")]
+        if up:
+            break
+    machine = rng.choice(up or account.instances)
+    attack = Attack(number, kind, account, machine.id, name)
+    rows, attack.expected, more = make(rng, org, account, machine, t)
+    rows = [row for row in rows if row[0] < org.end - 600]
+    if kind == "network":
+        attack.flows, attack.impact = rows, more
+    else:
+        attack.queries, attack.notes = rows, {"detail": more}
+    attack.notes |= {"interface": machine.eni, "address": machine.private, "role": machine.group.role, "records": len(rows)}
+    return attack
+
+
+def cluster_abuse(org, rng, number, name, t):
+    account = rng.choice([a for a in org.accounts if cluster.has_cluster(a)] or org.accounts)
+    x = rng.random()
+    people = [p for p in org.people if account.kind in p.sets and p.persona in ("dev", "admin")]
+    if x < 0.4 and people:
+        person = rng.choice(people)
+        who, _ = cluster.AuditDay(org, 0, 1).identity(account, person)
+        ip = person.home.address(rng) if rng.random() < 0.3 else places.place(rng, rng.choice(("hosting", "vpn", "home"))).address(rng)
+        agent = rng.choice(cluster.KUBECTL)
+    elif x < 0.6:
+        who, ip, agent = cluster.AuditDay(org, 0, 1).ci(account), places.place(rng, rng.choice(("hosting", "cloud"))).address(rng), rng.choice(cluster.KUBECTL)
+    else:
+        space = rng.choice(cluster.SPACES)
+        who, agent = cluster.service_account(space, rng.choice(account.services)), rng.choice([cluster.KUBECTL[2], "curl/8.5.0", "python-requests/2.32.3"])
+        ip = rng.choice([i for i in account.instances if i.group.role == "eks-node"] or account.instances).private
+    attack = Attack(number, "cluster", account, who["username"], name)
+    attack.audit, attack.expected = cluster.ABUSE[name](rng, account, who, ip, agent, t)
+    attack.also = ["*:Kubernetes/*"]
+    attack.notes = {"cluster": account.cluster, "session": who.get("extra", {}).get("sessionName", [None])[0], "source_ip": ip, "audit_ids": sorted({json.loads(row[2].split(" ", 1)[1])["auditID"] for row in attack.audit})}
+    return attack
+
+
 def plan(org, quiet):
-    """All attacks of the simulation, in order of their number."""
-    rng, found = random.Random(f"{org.seed}/attacks"), []
-    first, last = org.start + quiet * DAY, org.end - DAY
-    pool = victims(org)
-    rng.shuffle(pool)
-    names = sorted(techniques.TECHNIQUES)
-    for number in range(max(2, round(len(names) * min(3, len(org.accounts) * org.days / 120)))):
-        technique = names[number % len(names)]
-        t = first + rng.random() * (last - first)
-        if rng.random() < 0.4:  # while people work
-            t = t // DAY * DAY + rng.uniform(8, 17) * HOUR
+    """All attacks of the simulation. Each kind draws from a stream of its own, so that one more leaves the others as they are."""
+    first, last, found = org.start + quiet * DAY, org.end - 2 * DAY, []
+    size = min(3, len(org.accounts) * org.days / 120)
+
+    def times(kind, count):
+        rng = random.Random(f"{org.seed}/attacks/{kind}")
+        for number in range(max(1, round(count * size / 3))):
+            t = first + rng.random() * (last - first)
+            if rng.random() < 0.4:  # while people work
+                t = t // DAY * DAY + rng.uniform(8, 17) * HOUR
+            yield rng, number, t
+
+    def victim(rng, number, t):
         for _ in range(20):
             what = pool[(number * 7 + rng.randrange(5)) % len(pool)]
             day = int(t - org.start) // DAY
             if what[0] != "person" or (what[2].at(day) and what[2].starts < day - 3):
                 break
-        found.append(api_session(org, rng, number, technique, what, t))
+        return what
+
+    pool = victims(org)
+    random.Random(f"{org.seed}/victims").shuffle(pool)
+    names = sorted(techniques.TECHNIQUES)
+    for rng, number, t in times("api", 3 * len(names)):
+        found.append(api_session(org, rng, len(found), names[number % len(names)], victim(rng, number, t), t))
+    for rng, number, t in times("theft", 30):
+        found.append(stolen_session(org, rng, len(found), ("outside AWS", "another AWS customer", "another instance of the account")[number % 3], t))
+    for rng, number, t in times("phishing", 15):
+        found.append(phished(org, rng, len(found), t))
+    names = list(chains.CHAINS)
+    for rng, number, t in times("sequence", 2 * len(names)):
+        found.append(chain(org, rng, len(found), names[number % len(names)], victim(rng, number * 3 + 1, t), t))
+    for kind, makers, count in (("network", network.NETWORK, 66), ("dns", dns.DNS, 40)):
+        for rng, number, t in times(kind, count):
+            name = sorted(makers)[number % len(makers)]
+            found.append(machine_attack(org, rng, len(found), kind, name, makers[name], t))
+    if any(cluster.has_cluster(a) for a in org.accounts):
+        for rng, number, t in times("cluster", 40):
+            found.append(cluster_abuse(org, rng, len(found), sorted(cluster.ABUSE)[number % len(cluster.ABUSE)], t))
     return found

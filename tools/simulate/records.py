@@ -81,7 +81,7 @@ def host_of(name):
 
 
 def record(rng, t, account, identity, api, ip, agent, request=None, response=None, *, region, error=None, data=False,
-           resources=None, extra=None, event_type="AwsApiCall", read=None):
+           resources=None, extra=None, event_type="AwsApiCall", read=None, error_message=None):
     """The record of `api`, written "service:Name"."""
     name_of_service, name = api.split(":")
     if name_of_service in GLOBAL or (name_of_service == "sts" and region == "us-east-1"):
@@ -93,6 +93,8 @@ def record(rng, t, account, identity, api, ip, agent, request=None, response=Non
     if error:
         event["errorCode"], event["errorMessage"] = error
         response = None
+    if error_message:
+        event["errorMessage"] = error_message
     event["requestParameters"], event["responseElements"] = request, response
     event["requestID"] = f"{rng.getrandbits(80):020X}"[:16] if name_of_service == "s3" else uuid(rng)
     event["eventID"] = uuid(rng)
