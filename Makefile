@@ -4,12 +4,13 @@ FUZZ_SECONDS ?= 60
 RUN_DATA ?= build/run-data
 SOURCES = $(shell git ls-files '*.cpp' '*.h')
 
-.PHONY: help build run test test-build bench format format-check fuzz clean install-deps install
+.PHONY: help build run test test-build bench quality format format-check fuzz clean install-deps install
 help:
 	@echo "make build         build/release/picket"
 	@echo "make run           picket on the sample archive, API on 127.0.0.1:7788; Ctrl-C stops it"
 	@echo "make test          everything CI does"
 	@echo "make bench         speed against the limit of the machine, into build/bench"
+	@echo "make quality       recall and false alarms: a simulated organisation and the public sets in DATA=, into bench/QUALITY.md"
 	@echo "make fuzz          every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) (clang-19)"
 	@echo "make format        clang-format-19 over the tree; make format-check only looks"
 	@echo "make install       to PREFIX=/usr/local: binary, man page, completions"
@@ -42,6 +43,9 @@ bench: build/.packages-build build/.packages-optional build/.packages-test
 	@cmake --preset release -DPICKET_TESTS=ON -DPICKET_BENCH=ON
 	@cmake --build build/release -j $(JOBS)
 	@python3 bench/run.py
+
+quality: build
+	@python3 bench/quality.py $(DATA)
 
 format: build/.packages-format
 	@clang-format-19 -i $(SOURCES)

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Lists what `picket scan` finds in public data sets, labelled and benign ones.
+"""Measures what `picket scan` finds: in public data sets, labelled and benign ones, and in a simulated organisation.
 
-    bench/quality.py DATA [--build build/release] [--out bench/QUALITY.md] [--check]
+    bench/quality.py [DATA] [--build build/release] [--out bench/QUALITY.md] [--simulate ARGUMENTS] [--check]
+
+The simulation (tools/simulate, bench/simulated.py) uses a seed that nothing is tuned to; its folder is build/simulation.
 
 DATA holds the sets under the paths of quality_sets.json (absent ones are named as not run), which also says
 what their labels are and which types should find them. Why an analyst would want a finding is written by
@@ -22,7 +24,9 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 sys.path.insert(0, str(ROOT / 'tests/cases'))
+sys.path.insert(0, str(HERE))
 import mutate  # noqa: E402  (the case tests' rewriting of names)
+import simulated  # noqa: E402
 BENIGN_MAX = 5  # findings a set
 
 
@@ -31,7 +35,8 @@ def subject_of(finding):
     instance = resource.get('instanceDetails', {})
     interfaces = [i.get('networkInterfaceId') for i in instance.get('networkInterfaces', [])]
     buckets = [b.get('name') for b in resource.get('s3BucketDetails', [])]
-    return (next(filter(None, buckets), None)
+    actors = [a.get('user', {}).get('name') for a in finding['service'].get('detection', {}).get('sequence', {}).get('actors', [])]
+    return (next(filter(None, actors), None) or next(filter(None, buckets), None)
             or resource.get('kubernetesDetails', {}).get('kubernetesUserDetails', {}).get('username')
             or resource.get('accessKeyDetails', {}).get('userName')
             or instance.get('instanceId') or next(filter(None, interfaces), None) or '?')
@@ -158,7 +163,7 @@ def plain(text):
 
 def section(each, result, notes, problems):
     name = each['set']
-    lines = ['', f'## {name}', '', f'{each["about"]} ({each["origin"]}).{" **Benign**." if each.get("benign") else ""}']
+    lines = ['', f'## {name} (recorded)', '', f'{each["about"]} ({each["origin"]}).{" **Benign**." if each.get("benign") else ""}']
     if result is None:
         return lines + ['', 'Not run: the set is not there.']
     code, findings, stats = result
@@ -209,9 +214,11 @@ def section(each, result, notes, problems):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('data', type=pathlib.Path)
+    parser.add_argument('data', type=pathlib.Path, nargs='?')
     parser.add_argument('--build', type=pathlib.Path, default=ROOT / 'build/release')
     parser.add_argument('--out', type=pathlib.Path, default=HERE / 'QUALITY.md')
+    parser.add_argument('--simulate', default='--seed eval-1 --accounts 6 --days 50', help="the simulation's arguments; empty for none")
+    parser.add_argument('--simulation', type=pathlib.Path, default=ROOT / 'build/simulation')
     parser.add_argument('--check', action='store_true')
     settings = parser.parse_args()
     picket = settings.build / 'picket'
@@ -219,8 +226,9 @@ def main():
     sets = json.loads((HERE / 'quality_sets.json').read_text())
     lines, problems, summary = [], [], []
     for each in sets:
-        path = settings.data / each['path']
-        result = scan(picket, path) if path.exists() else None
+        path = settings.data / each['path'] if settings.data else pathlib.Path(each['path'])
+        print(f'quality: {each["set"]}', file=sys.stderr)
+        result = scan(picket, path) if settings.data and path.exists() else None
         before = len(problems)
         each |= {'picket': picket, 'folder': path}
         if result is not None and 'cloudtrail' in each['path']:
@@ -229,11 +237,17 @@ def main():
         if result is not None:
             labels = [label for label in each.get('labels', []) if 'later' not in label]
             missed = sum('missed:' in problem for problem in problems[before:])
-            summary.append(f'| {each["set"]} | {ledger_of(result[2])["records_read"]:,} | '
+            summary.append(f'| {each["set"]} (recorded) | {ledger_of(result[2])["records_read"]:,} | '
                            f'{f"{len(labels) - missed} of {len(labels)}" if labels else "–"} | {len(result[1])}{" (benign)" if each.get("benign") else ""} |')
-    head = ['# What picket finds in public data', '',
-            'Written by `bench/quality.py DATA` with nothing configured: no MMDB, no AWS ranges, the built-in lists only. '
-            'Sets are named by their origin; none of them is part of this repository.', '',
+    if settings.simulate:
+        print('quality: simulation', file=sys.stderr)
+        simulated.generate(settings.simulation, settings.simulate.split())
+        more, row, wrong = simulated.measure(picket, settings.simulation, notes)
+        lines, summary, problems = more + lines, [row, *summary], problems + wrong
+    head = ['# What picket finds', '',
+            'Written by `make quality DATA=FOLDER`. Figures are **recorded** (from logs of real systems and of attacks that were run, with nothing '
+            'configured: no MMDB, no AWS ranges, the built-in lists only) or **simulated** (an organisation of `tools/simulate`, with '
+            'a held-out seed, geography and AWS ranges). Recorded sets are named by their origin; none of them is part of this repository.', '',
             '| set | records | labels found, of those that types cover | findings |', '|---|---|---|---|', *summary, '',
             *([f'- {problem}' for problem in problems] or ['Nothing missed, no finding without a reason, every ledger balances.'])]
     settings.out.write_text('\n'.join(head + lines) + '\n')

@@ -135,7 +135,8 @@ def configuration(org, out):
     (out / "organisation.json").write_text(json.dumps({
         "seed": org.seed, "start": iso(org.start), "days": org.days, "accounts": {a.id: {"kind": a.kind, "region": a.region, "nat": a.nat,
                                                                                          "instances": len(a.instances)} for a in org.accounts},
-        "people": people}, indent=1, sort_keys=True) + "\n")
+        "instance_days": round(sum((min(i.until, org.end) - max(i.since, org.start)) / DAY for a in org.accounts for i in a.instances if i.since < org.end and i.until > org.start)),
+        "cluster_days": org.days * sum(map(cluster.has_cluster, org.accounts)), "people": people}, indent=1, sort_keys=True) + "\n")
 
 
 def main():

@@ -32,6 +32,8 @@ def service_account(space, name):
 
 def event(rng, t, account, who, verb, uri, source, agent, ref=None, code=200, body=None, reason="", stages=("ResponseComplete",)):
     ident, rows = uuid(rng), []
+    if ref and ref.get("subresource") in ("exec", "attach", "portforward", "proxy", "log") and code < 400:  # long-running requests to an API server
+        stages = ("ResponseStarted", "ResponseComplete")
     for stage in stages:
         at = t + (0.02 if stage == "ResponseComplete" else 0.004)
         stamp = lambda when: iso(int(when))[:-1] + f".{int(when * 1e6) % 10**6:06d}Z"
@@ -169,7 +171,7 @@ class AuditDay:
                 self.put(rng, t, account, who, "get", f"/api/v1/namespaces/{space}/pods/{pod}/log?tailLines=100", ip, agent, {"resource": "pods", "namespace": space, "name": pod, "subresource": "log"})
             elif x < 0.82 and space != "kube-system":
                 self.put(rng, t, account, who, "get", f"/api/v1/namespaces/{space}/pods/{pod}/exec?command=sh&stdin=true&tty=true", ip, agent, {"resource": "pods", "namespace": space, "name": pod, "subresource": "exec"},
-                         101 if allowed else 403, stages=("ResponseStarted", "ResponseComplete") if allowed else ("ResponseComplete",))
+                         101 if allowed else 403)
             elif x < 0.87:
                 self.put(rng, t, account, who, "create", f"/api/v1/namespaces/{space}/pods/{pod}/portforward", ip, agent, {"resource": "pods", "namespace": space, "name": pod, "subresource": "portforward"}, 101 if allowed else 403)
             elif x < 0.91:
@@ -210,7 +212,7 @@ def shell(rng, account, who, ip, agent, t):
     for n in range(rng.randrange(1, 4)):
         space, pod = rng.choice(SPACES), pod_name(rng, rng.choice(account.services))
         rows += event(rng, t + 60 * n, account, who, "get", f"/api/v1/namespaces/{space}/pods/{pod}/exec?command=cat&command=%2Fvar%2Frun%2Fsecrets%2Fkubernetes.io%2Fserviceaccount%2Ftoken", ip, agent,
-                      {"resource": "pods", "namespace": space, "name": pod, "subresource": "exec"}, 101, stages=("ResponseStarted", "ResponseComplete"))
+                      {"resource": "pods", "namespace": space, "name": pod, "subresource": "exec"}, 101)
     return rows, ["Execution:Kubernetes/AnomalousBehavior.ExecInPod"]
 
 

@@ -17,10 +17,10 @@ WORDS = ("alpha amber anchor apple arrow atlas autumn bamboo basin beacon berry 
          "marble meadow mint mist moon moss north nova oak ocean olive onyx opal orbit orchid osprey otter pearl pebble pine plum polar prairie quartz rain "
          "raven reef ridge river robin rose rowan sage sand sapphire shadow shore silver sky slate snow solar spark spring spruce star stone storm summit "
          "swift thistle timber topaz trail tulip valley velvet violet walnut wave west willow wind winter wren").split()
-COMMON = ["github.com", "api.github.com", "pypi.org", "files.pythonhosted.org", "registry.npmjs.org", "index.docker.io", "auth.docker.io", "production.cloudflare.docker.com", "repo.maven.apache.org",
-          "archive.ubuntu.com", "security.ubuntu.com", "deb.debian.org", "www.google.com", "accounts.google.com", "api.stripe.com", "hooks.slack.com", "slack.com", "sentry.io", "ocsp.digicert.com",
-          "crl3.digicert.com", "acme-v02.api.letsencrypt.org", "quay.io", "gcr.io", "storage.googleapis.com", "api.pagerduty.com", "intake.datadoghq.eu", "api.segment.io", "login.microsoftonline.com",
-          "graph.microsoft.com", "api.twilio.com", "api.sendgrid.com", "rubygems.org", "proxy.golang.org", "sum.golang.org", "dl.google.com", "www.cloudflare.com", "time.aws.com"]
+COMMON = ["github.com", "api.github.com", "www.wikipedia.org", "fonts.gstatic.com", "cdn.jsdelivr.net", "www.bing.com", "api.notion.com", "zoom.us", "www.linkedin.com",
+          "archive.ubuntu.com", "security.ubuntu.com", "ntp.ubuntu.com", "www.google.com", "accounts.google.com", "api.stripe.com", "hooks.slack.com", "slack.com", "sentry.io", "ocsp.digicert.com",
+          "crl3.digicert.com", "acme-v02.api.letsencrypt.org", "app.launchdarkly.com", "gcr.io", "storage.googleapis.com", "api.pagerduty.com", "intake.datadoghq.eu", "api.segment.io", "login.microsoftonline.com",
+          "graph.microsoft.com", "api.twilio.com", "api.sendgrid.com", "api.openai.com", "api.atlassian.com", "downloads.example.com", "dl.google.com", "www.cloudflare.com", "time.aws.com"]
 
 
 def site(rng):

@@ -172,10 +172,11 @@ def port_scan(rng, org, account, m, t):
 
 
 def sweep(rng, org, account, m, t):
-    port = rng.choice([22, 445, 3389, 6379])
-    rows = []
+    port, rows = rng.choice([22, 445, 3389, 6379]), []
+    outside = places.place(rng, "hosting").address(rng).rsplit(".", 2)[0] if rng.random() < 0.7 else ""
     for n in range(rng.choice([60, 150, 250])):
-        rows.append(_row(m, t + n * 1.5, m.private, f"10.{account.net}.{17 + n // 250}.{4 + n % 250}", rng.randrange(32768, 60999), port, TCP, 1, 44, 0, "REJECT" if rng.random() < 0.8 else "ACCEPT", SYN))
+        rows.append(_row(m, t + n * 1.5, m.private, f"{outside}.{7 + n // 250}.{4 + n % 250}" if outside else f"10.{account.net}.{17 + n // 250}.{4 + n % 250}",
+                         rng.randrange(32768, 60999), port, TCP, 1, 44, 0, "REJECT" if rng.random() < 0.8 else "ACCEPT", SYN))
     return rows, ["Impact:EC2/PortSweep", "Recon:EC2/Portscan"], None
 
 
