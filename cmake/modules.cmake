@@ -54,3 +54,23 @@ function(picket_module name)
     add_test(NAME unit_${name} COMMAND picket_test_${name})
   endif()
 endfunction()
+
+# The module's binary carries these files: `extern const std::string_view picket::NAME` of each.
+#   picket_embed(MODULE NAME=PATH …), paths below data/
+function(picket_embed module)
+  set(out ${CMAKE_CURRENT_BINARY_DIR}/${module}_data.cpp)
+  set(inputs)
+  set(paths)
+  foreach(pair IN LISTS ARGN)
+    string(REGEX MATCH "^([a-z0-9_]+)=(.*)$" matched "${pair}")
+    list(APPEND paths ${PROJECT_SOURCE_DIR}/data/${CMAKE_MATCH_2})
+    list(APPEND inputs "${CMAKE_MATCH_1}=${PROJECT_SOURCE_DIR}/data/${CMAKE_MATCH_2}")
+  endforeach()
+  list(JOIN inputs "|" inputs)
+  add_custom_command(
+    OUTPUT ${out}
+    COMMAND ${CMAKE_COMMAND} -DOUT=${out} "-DINPUTS=${inputs}" -P ${PROJECT_SOURCE_DIR}/cmake/embed_text.cmake
+    DEPENDS ${paths} ${PROJECT_SOURCE_DIR}/cmake/embed_text.cmake
+    VERBATIM)
+  target_sources(picket_${module} PRIVATE ${out})
+endfunction()

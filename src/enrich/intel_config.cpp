@@ -8,7 +8,7 @@
 
 namespace picket {
 
-// Generated from data/intel by cmake/embed_intel.cmake.
+// Generated from data/intel by picket_embed().
 extern const std::string_view intel_aws_test_domains, intel_tor_exit, intel_sinkholes, intel_mining,
     intel_scanners, intel_cdn;
 

@@ -15,7 +15,7 @@ namespace picket {
 
 namespace fs = std::filesystem;
 
-extern const std::string_view intel_feeds;  // data/intel/feeds.toml, see cmake/embed_intel.cmake
+extern const std::string_view intel_feeds;  // data/intel/feeds.toml, embedded by src/CMakeLists.txt
 
 namespace {
 
