@@ -1,7 +1,9 @@
 #include "engine/habits.h"
 
 #include <algorithm>
-#include <bit>
+
+#include "base/fixed_log2.h"
+#include "base/oldest.h"
 
 namespace picket {
 
@@ -31,23 +33,6 @@ const Habits::Thing novelty = Habits::thing("novelty");
 std::uint64_t places_of(std::uint64_t account) { return hash_mix(account, 2); }
 
 }  // namespace
-
-std::int32_t log2_256(std::uint64_t value) {
-  const int whole = static_cast<int>(std::bit_width(value)) - 1;
-  // Mantissa in [1, 2) with 31 bits behind the point; squaring it shows one bit of the logarithm after
-  // another.
-  std::uint64_t mantissa = whole >= 31 ? value >> (whole - 31) : value << (31 - whole);
-  std::int32_t fraction = 0;
-  for (int bit = 0; bit < 8; ++bit) {
-    mantissa = (mantissa * mantissa) >> 31U;
-    fraction <<= 1;
-    if (mantissa >= 1ULL << 32U) {
-      mantissa >>= 1U;
-      fraction |= 1;
-    }
-  }
-  return whole * 256 + fraction;
-}
 
 std::uint32_t Habits::Known::count(Thing thing) const {
   const auto at = std::ranges::lower_bound(things, thing, {}, &std::pair<Thing, std::uint32_t>::first);
@@ -158,13 +143,7 @@ void Habits::forget_today(std::uint64_t identity) {
 }
 
 std::uint64_t Habits::evict() {
-  if (known_.size() <= known_max) return 0;
-  std::vector<std::pair<std::int32_t, std::uint64_t>> by_age;
-  for (const auto& [who, known] : known_) by_age.emplace_back(known.last_day, who);
-  std::sort(by_age.begin(), by_age.end());
-  by_age.resize(known_.size() - known_max);
-  for (const auto& [day, who] : by_age) known_.erase(who);
-  return by_age.size();
+  return erase_oldest(known_, known_max, [](const Known& known) { return known.last_day; });
 }
 
 }  // namespace picket

@@ -15,9 +15,6 @@
 
 namespace picket {
 
-// 256 * log2(value), rounded down; value > 0. The same on every machine.
-std::int32_t log2_256(std::uint64_t value);
-
 class Habits {
  public:
   using Thing = std::uint32_t;

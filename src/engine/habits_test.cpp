@@ -9,15 +9,6 @@ namespace {
 constexpr std::uint64_t ada = 1, bob = 2, account = 9;
 const Habits::Thing list = Habits::thing("iam:ListUsers"), stop = Habits::thing("cloudtrail:StopLogging");
 
-TEST(Habits, LogarithmIsThatOfTheNumber) {
-  EXPECT_EQ(log2_256(1), 0);
-  EXPECT_EQ(log2_256(2), 256);
-  EXPECT_EQ(log2_256(3), 405);  // 1.58496 * 256 = 405.75
-  EXPECT_EQ(log2_256(1000), 2551);
-  EXPECT_EQ(log2_256(1ULL << 40U), 40 * 256);
-  EXPECT_EQ(log2_256((1ULL << 40U) + (1ULL << 39U)), 40 * 256 + 149);  // the same fraction as log2(1.5)
-}
-
 TEST(Habits, WithoutHistoryTheWeightIsTheEvidence) {
   const Habits habits;
   for (const unsigned weight : {1U, 3U, 6U})

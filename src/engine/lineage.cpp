@@ -4,6 +4,7 @@
 #include <tuple>
 #include <vector>
 
+#include "base/oldest.h"
 #include "event/principal.h"
 
 namespace picket {
@@ -117,19 +118,8 @@ Identity Lineage::root_of(const Identity& identity, TimeMs time) const {
 std::uint64_t Lineage::forget(TimeMs watermark) {
   // What is judged next may be older than the watermark by a slot, never by an hour.
   std::erase_if(keys_, [&](const auto& item) { return item.second.until < watermark - hour_ms; });
-  std::uint64_t evicted = 0;
-  const auto shrink = [&](auto& map, auto time_of) {
-    if (map.size() <= keys_max) return;
-    std::vector<std::pair<TimeMs, std::string>> by_age;
-    for (const auto& [key, value] : map) by_age.emplace_back(time_of(value), key);
-    std::sort(by_age.begin(), by_age.end());
-    by_age.resize(map.size() - keys_max);
-    for (const auto& [time, key] : by_age) map.erase(key);
-    evicted += by_age.size();
-  };
-  shrink(keys_, [](const IssuedKey& key) { return key.time; });
-  shrink(names_, [](const Named& named) { return named.since; });
-  return evicted;
+  return erase_oldest(keys_, keys_max, [](const IssuedKey& key) { return key.time; }) +
+         erase_oldest(names_, keys_max, [](const Named& named) { return named.since; });
 }
 
 }  // namespace picket

@@ -4,6 +4,7 @@
 #include <array>
 #include <unordered_set>
 
+#include "base/fixed_log2.h"
 #include "base/text.h"
 #include "models/registered_domain.h"
 
@@ -15,25 +16,9 @@ namespace {
 // and are most of what is asked.
 constexpr std::size_t below_min = 16;
 
-// 256 * log2(n) by repeated squaring, so that no build's libm decides.
-constexpr std::uint32_t log2_q8(std::uint32_t n) {
-  std::uint32_t whole = 0;
-  while (n >> (whole + 1) != 0) ++whole;
-  std::uint64_t x = (std::uint64_t{n} << 32) >> whole;  // 1 <= x < 2 in units of 2^-32
-  std::uint32_t result = whole;
-  for (int bit = 0; bit < 8; ++bit) {
-    x = (x >> 16) * (x >> 16);
-    result <<= 1;
-    if (x >> 33 != 0) {
-      result |= 1;
-      x >>= 1;
-    }
-  }
-  return result;
-}
 constexpr auto make_log2() {
   std::array<std::uint32_t, 256> table{};
-  for (std::uint32_t n = 1; n < table.size(); ++n) table[n] = log2_q8(n);
+  for (std::uint32_t n = 1; n < table.size(); ++n) table[n] = static_cast<std::uint32_t>(log2_256(n));
   return table;
 }
 constexpr auto log2_table = make_log2();
