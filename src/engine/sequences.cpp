@@ -62,12 +62,27 @@ int level_of(Tactic tactic) {
   return 0;
 }
 
-std::string_view short_service(std::string_view event_source) {
-  return event_source.substr(0, event_source.find('.'));
-}
+// How far the signals have led, by time: a tactic that is new and not behind those before it advances.
+class Way {
+ public:
+  bool advances(Tactic tactic, std::int32_t bits) {
+    if (bits < bit) return false;
+    const int level = level_of(tactic);
+    const std::uint32_t mask = 1U << static_cast<unsigned>(tactic);
+    const bool further = (tactics_ & mask) == 0 && level >= reached_;
+    tactics_ |= mask;
+    reached_ = std::max(reached_, level);
+    return further;
+  }
+  std::uint32_t tactics() const { return tactics_; }
 
-std::string call_name(const ApiCall& call) {
-  return std::string(short_service(call.service_name)) + ':' + call.api;
+ private:
+  std::uint32_t tactics_ = 0;  // bit set of Tactic
+  int reached_ = 0;
+};
+
+std::string text_of_bits(std::int32_t bits) {
+  return fmt::format("{}.{} bits", bits / bit, bits % bit * 10 / bit);
 }
 
 bool by_intelligence(const SequenceSignal& signal) {
@@ -76,8 +91,7 @@ bool by_intelligence(const SequenceSignal& signal) {
 
 // A finding about one call tells what the call tells: together they count once.
 std::string group_of(const SequenceSignal& signal) {
-  const bool finding = signal.kind == SignalKind::finding || signal.kind == SignalKind::refused_finding;
-  if (finding && signal.indicators.empty() && signal.severity < 7 && !signal.call.api.empty())
+  if (is_finding(signal.kind) && signal.indicators.empty() && signal.severity < 7 && !signal.call.api.empty())
     return call_name(signal.call);
   return signal.name;
 }
@@ -212,17 +226,12 @@ Weight ActorSignals::weigh() const {
   std::set<std::string> refused, findings;
   bool network = false, client = false, destruction = false;
   std::uint32_t proven = 0, suspected = 0;
-  int reached = 0;
+  Way way;
   for (const SequenceSignal* signal : signals) {
     const auto [at, fresh] = best.try_emplace(group_of(*signal), signal);
     if (!fresh && at->second->bits < signal->bits) at->second = signal;
     const auto tactic = tactic_named(signal->tactic);
-    if (tactic && signal->bits >= bit) {
-      const int level = level_of(*tactic);
-      if (!weight.has(*tactic) && level >= reached) weight.score += advance_bits;
-      weight.tactics |= 1U << static_cast<unsigned>(*tactic);
-      reached = std::max(reached, level);
-    }
+    if (tactic && way.advances(*tactic, signal->bits)) weight.score += advance_bits;
     switch (signal->kind) {
       case SignalKind::finding:
         // One that comes every week proves no more than the calls behind it.
@@ -254,6 +263,7 @@ Weight ActorSignals::weigh() const {
         (tactic == Tactic::impact || tactic == Tactic::exfiltration || tactic == Tactic::defense_evasion) &&
         signal->bits >= 8 * bit;
   }
+  weight.tactics = way.tactics();
   for (const auto& [group, signal] : best) {
     const auto tactic = tactic_named(signal->tactic);
     by_tactic[static_cast<std::size_t>(tactic.value_or(Tactic::execution))] += signal->bits;
@@ -291,17 +301,10 @@ Evidence severe(const Weight& weight) {
 }
 
 void mark_advances(std::span<SequenceSignal> signals) {
-  std::uint32_t seen = 0;
-  int reached = 0;
+  Way way;
   for (SequenceSignal& signal : signals) {
     const auto tactic = tactic_named(signal.tactic);
-    signal.advances = false;
-    if (!tactic || signal.bits < bit) continue;
-    const std::uint32_t mask = 1U << static_cast<unsigned>(*tactic);
-    const int level = level_of(*tactic);
-    signal.advances = (seen & mask) == 0 && level >= reached;
-    seen |= mask;
-    reached = std::max(reached, level);
+    signal.advances = tactic && way.advances(*tactic, signal.bits);
   }
 }
 
@@ -397,7 +400,7 @@ void Sequences::judge(const SignalRow& row, const Identity& root, const Facts& f
   SequenceSignal signal;
   signal.kind = row.kind;
   unsigned weight = 0;
-  const bool call = row.kind == SignalKind::call || row.kind == SignalKind::refused_call;
+  const bool call = is_call(row.kind);
   if (call) {
     const ListedApi& api = listed_apis()[row.index];
     signal.name = call_name(row.call);
@@ -410,7 +413,7 @@ void Sequences::judge(const SignalRow& row, const Identity& root, const Facts& f
     signal.technique = type.mitre.technique;
     weight = weight_of_finding(row.severity, row.kind == SignalKind::refused_finding);
   }
-  const bool refused = row.kind == SignalKind::refused_call || row.kind == SignalKind::refused_finding;
+  const bool refused = is_refused(row.kind);
   const Habits::Thing thing = Habits::thing(refused ? signal.name + '!' : signal.name);
   signal.bits = habits_.bits(identity, account, thing, weight);
   // A page of the console looks up many things that nobody asked for.
@@ -570,18 +573,13 @@ Activity Sequences::activity_of(const std::string& root, const Actor& actor, std
     if (chain.empty() || signal.first < activity.first) activity.first = signal.first;
     if (chain.empty() || activity.last < signal.last) activity.last = signal.last;
     activity.count += signal.count;
-    const bool refused =
-        signal.kind == SignalKind::refused_call || signal.kind == SignalKind::refused_finding;
     const bool context = signal.kind == SignalKind::context;
     chain.push_back(
-        fmt::format("{} {}{} ({}, {}.{} bits{})", format_time(signal.first.time),
+        fmt::format("{} {}{} ({}, {}{})", format_time(signal.first.time),
                     context ? "new " + signal.name + ' ' + *signal.indicators.begin() : signal.name,
-                    refused ? " refused" : "", signal.tactic, signal.bits / bit, signal.bits % bit * 10 / bit,
+                    is_refused(signal.kind) ? " refused" : "", signal.tactic, text_of_bits(signal.bits),
                     signal.advances ? ", new tactic" : ""));
   }
-  const auto text_of = [](std::int32_t bits) {
-    return fmt::format("{}.{} bits", bits / bit, bits % bit * 10 / bit);
-  };
   latest.first = activity.first;
   latest.last = activity.last;
   latest.evidence = {
@@ -591,8 +589,8 @@ Activity Sequences::activity_of(const std::string& root, const Actor& actor, std
       {"signals", std::to_string(sequence.signals.size())},
       {"buckets", fmt::format("{}", fmt::join(buckets, ", "))},
       {"tactics", fmt::format("{}", fmt::join(tactics, ", "))},
-      {"score", text_of(sequence.score)},
-      {"threshold", text_of(sequence_bits_min)},
+      {"score", text_of_bits(sequence.score)},
+      {"threshold", text_of_bits(sequence_bits_min)},
       {"could_not_do_without", pivots(view, detector)},
   };
   // The explanation: every signal, in order of time.
@@ -690,9 +688,8 @@ void Sequences::save(Writer& out) const { out(lineage_, habits_, waiting_, actor
 void Sequences::load(Reader& in) {
   in(lineage_, habits_, waiting_, actors_, judged_, evicted_);
   for (const auto& [key, row] : waiting_) {
-    const bool call = row.kind == SignalKind::call || row.kind == SignalKind::refused_call;
-    if (call ? row.index >= listed_apis().size()
-             : row.index >= detectors_.size() || row.type >= detectors_[row.index]->types.size())
+    if (is_call(row.kind) ? row.index >= listed_apis().size()
+                          : row.index >= detectors_.size() || row.type >= detectors_[row.index]->types.size())
       return in.fail();
   }
   for (const auto& [root, actor] : actors_) {

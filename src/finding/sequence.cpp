@@ -14,11 +14,6 @@ namespace {
 constexpr std::size_t told_max = 10;         // actors and endpoints, as GuardDuty tells them
 constexpr std::size_t indicators_max = 100;  // values of an indicator
 
-// "s3" of "s3.amazonaws.com".
-std::string_view short_service(std::string_view event_source) {
-  return event_source.substr(0, event_source.find('.'));
-}
-
 struct IndicatorKey {
   std::string_view key, title;
 };
@@ -127,9 +122,6 @@ class SequenceWriter {
   }
 
   Told told_of(const SequenceSignal& signal) const {
-    const bool refused =
-        signal.kind == SignalKind::refused_call || signal.kind == SignalKind::refused_finding;
-    const bool finding = signal.kind == SignalKind::finding || signal.kind == SignalKind::refused_finding;
     Told told{.name = signal.name,
               .first = signal.first.time,
               .last = signal.last.time,
@@ -149,7 +141,7 @@ class SequenceWriter {
       for (const std::string& value : signal.indicators) identity += '/' + value;
     }
     told.uid = hash128(identity).hex();
-    if (finding) {
+    if (is_finding(signal.kind)) {
       told.type = "FINDING";
     } else if (signal.call.service_name == "s3.amazonaws.com" && !signal.buckets.empty() &&
                signal.call.api.contains("Object")) {
@@ -159,15 +151,16 @@ class SequenceWriter {
     for (const IpAddress& ip : signal.addresses) {
       if (addresses_.contains(ip)) told.endpoints.insert(ip.to_string());
     }
-    describe(signal, refused, finding, told);
+    describe(signal, told);
     return told;
   }
 
-  static void describe(const SequenceSignal& signal, bool refused, bool finding, Told& told) {
+  static void describe(const SequenceSignal& signal, Told& told) {
+    const bool refused = is_refused(signal.kind);
     Indicators& indicators = told.indicators;
     if (!signal.tactic.empty()) indicators["ATTACK_TACTIC"] = {signal.tactic};
     if (!signal.technique.empty()) indicators["ATTACK_TECHNIQUE"] = {signal.technique};
-    const std::string api = std::string(short_service(signal.call.service_name)) + ':' + signal.call.api;
+    const std::string api = call_name(signal.call);
     if (signal.kind == SignalKind::context) {
       const bool network = signal.name == "network";
       told.name = network ? "UnusualNetwork" : "UnusualUserAgent";
@@ -176,7 +169,7 @@ class SequenceWriter {
       indicators[network ? "UNUSUAL_ASN_FOR_USER" : "SUSPICIOUS_USER_AGENT"] = signal.indicators;
       return;
     }
-    if (finding) {
+    if (is_finding(signal.kind)) {
       told.description = std::string(refused ? "A refused attempt at what would be " : "A finding ") +
                          signal.name + ", by " + api + '.';
       for (const std::string& category : signal.indicators) {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -51,6 +52,24 @@ struct SequenceActor {
 };
 
 enum class SignalKind : std::uint8_t { call, refused_call, finding, refused_finding, context };
+constexpr bool is_refused(SignalKind kind) {
+  return kind == SignalKind::refused_call || kind == SignalKind::refused_finding;
+}
+constexpr bool is_finding(SignalKind kind) {
+  return kind == SignalKind::finding || kind == SignalKind::refused_finding;
+}
+constexpr bool is_call(SignalKind kind) {
+  return kind == SignalKind::call || kind == SignalKind::refused_call;
+}
+
+// "s3" of "s3.amazonaws.com", as sequences name services.
+inline std::string_view short_service(std::string_view event_source) {
+  return event_source.substr(0, event_source.find('.'));
+}
+// "iam:ListUsers"
+inline std::string call_name(const ApiCall& call) {
+  return std::string(short_service(call.service_name)) + ':' + call.api;
+}
 
 // One kind of thing that an actor did: a call that serves a tactic, a finding, or what was new about it.
 struct SequenceSignal {
