@@ -133,6 +133,7 @@ enum class IssueKind : std::uint8_t {
 struct IssueKey {
   IssueKind kind;
   std::string_view name;  // of the evidence
+  bool operator==(const IssueKey&) const = default;
 };
 namespace key {
 constexpr IssueKey principal{IssueKind::principal, {}};

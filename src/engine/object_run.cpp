@@ -16,11 +16,6 @@ constexpr std::size_t sighted_per_batch = 16;
 
 std::size_t index_of(LogKind kind) { return static_cast<std::size_t>(kind); }
 
-bool same(std::span<const IssueKey> one, std::span<const IssueKey> other) {
-  return std::ranges::equal(
-      one, other, [](const IssueKey& a, const IssueKey& b) { return a.kind == b.kind && a.name == b.name; });
-}
-
 }  // namespace
 
 void WorkerOutput::clear() {
@@ -148,7 +143,7 @@ void ObjectRun::group(LogKind log, const RuleHit& hit, HitRecord& record) {
   const std::vector<IssueKey>& keys = tables_.detectors[hit.detector]->issue;
   RuleHits& hits = out_.rule_hits;
   const ProofRecord& proof = hits.records[record.index].proof;
-  if (record.keys == nullptr || !same(*record.keys, keys)) {
+  if (record.keys == nullptr || *record.keys != keys) {
     const Subject& subject = *record.subject;
     std::string issue = fmt::format("{}\x1e{}\x1e{}\x1e{}\x1e{}", subject.account, subject.region,
                                     subject.remote_ip ? subject.remote_ip->to_string() : "",
