@@ -1,5 +1,6 @@
 #include "rules/matcher.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <random>
