@@ -1,6 +1,7 @@
 #include "engine/habits.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "base/fixed_log2.h"
 #include "base/oldest.h"
@@ -9,11 +10,11 @@ namespace picket {
 
 namespace {
 
-// An identity's days are remembered for about two months, an account's for as many days of its identities.
-constexpr std::uint32_t identity_days_max = 60, account_days_max = 20'000;
-// How many days of experience the account's figures count for against the identity's own, and the shipped
-// weight against the account's (science: add-half smoothing, with the tenant as the prior).
-constexpr std::uint64_t account_worth = 5, weight_worth = 20;
+// An identity's days are remembered for about two months, a circle's for as many days of its identities.
+constexpr std::uint32_t identity_days_max = 60, circle_days_max = 20'000;
+// How many days of experience a circle's figures count for against those of the one within, and the shipped
+// weight against the widest's (science: add-half smoothing, with the tenant as the prior).
+constexpr std::uint64_t circle_worth = 5, weight_worth = 20;
 // Somebody who tries something new each day does one of about so many things. (Administrators of
 // tools/attack_chains.py: with 8 none of their 1,848 account-days is taken for an attack.)
 constexpr std::uint64_t novelties = 8;
@@ -22,15 +23,12 @@ constexpr std::uint32_t novelty_days_min = 3;
 // A month without any novelty is worth no more than this.
 constexpr std::int32_t novelty_bits_max = 5;
 // GuardDuty's learning takes 7 to 14 days.
-constexpr std::int32_t settled_days = 7;
+constexpr std::int32_t settled_days = 14;
 constexpr std::size_t things_max = 2048;      // of one identity or account; the APIs of the table are 1,360
 constexpr std::size_t known_max = 1'000'000;  // about 300 MB of typical ones
 constexpr std::uint64_t one = 1ULL << 32U;    // a probability of 1
 
 const Habits::Thing novelty = Habits::thing("novelty");
-
-// Where an account's identities were, beside what they did.
-std::uint64_t places_of(std::uint64_t account) { return hash_mix(account, 2); }
 
 }  // namespace
 
@@ -56,15 +54,12 @@ void Habits::Known::add(Thing thing) {
   things.insert(at, {thing, 1});
 }
 
-void Habits::fold(std::uint64_t who, const Today& today, bool account) {
-  const std::uint32_t days_max = account ? account_days_max : identity_days_max;
+void Habits::fold(std::uint64_t who, const Today& today, std::uint32_t days_max) {
   Known& known = known_[who];
   if (known.days == 0) known.first_day = day_;
   known.last_day = day_;
   ++known.days;
-  for (const Thing thing : today.things) {
-    if (!account || (thing & personal_bit) == 0) known.add(thing);
-  }
+  for (const Thing thing : today.things) known.add(thing);
   if (known.days <= days_max) return;
   known.days /= 2;
   for (auto& [thing, days] : known.things) days /= 2;
@@ -75,47 +70,39 @@ void Habits::begin_day(std::int32_t day) {
   if (day <= day_) return;
   for (const auto& [identity, today] : open_) {
     if (today.poisoned) continue;
-    fold(identity, today, false);
-    fold(today.account, today, true);
-    Known& places = known_[places_of(today.account)];
-    places.last_day = day_;
-    for (const Thing thing : today.things) {
-      if ((thing & personal_bit) != 0) places.add(thing);
-    }
+    fold(identity, today, identity_days_max);
+    for (const std::uint64_t circle : today.wider) fold(circle, today, circle_days_max);
   }
   open_.clear();
   day_ = day;
 }
 
-std::int32_t Habits::bits(std::uint64_t identity, std::uint64_t account, Thing thing, unsigned weight) const {
-  const auto chance = [&](const Known* known, std::uint64_t before, std::uint64_t worth) {
+std::int32_t Habits::bits(const Circles& who, Thing thing, unsigned weight) const {
+  // On every second of an intruder's days; of everybody's as much more rarely as its weight says.
+  std::uint64_t usual = one >> (weight + 1), worth = weight_worth;
+  const auto narrow = [&](const Known* known) {
     const std::uint64_t days = known == nullptr ? 0 : known->days;
     const std::uint64_t did = known == nullptr ? 0 : known->count(thing);
-    return (did * one + worth * before) / (days + worth);
+    usual = (did * one + worth * usual) / (days + worth);
+    worth = circle_worth;
   };
-  // On every second of an intruder's days; of everybody's as much more rarely as its weight says.
-  const std::uint64_t shipped = one >> (weight + 1);
-  std::uint64_t usual = std::max<std::uint64_t>(
-      1, chance(find(identity), chance(find(account), shipped, weight_worth), account_worth));
-  if (const Known* known = find(identity); known != nullptr && known->days >= novelty_days_min)
-    usual = std::max(usual, known->count(novelty) * one / (known->days + account_worth) / novelties);
-  const std::int32_t bits = log2_256(one / 2) - log2_256(usual);
+  for (const std::uint64_t circle : who.wider | std::views::reverse) narrow(find(circle));
+  const Known* self = find(who.identity);
+  narrow(self);
+  if (self != nullptr && self->days >= novelty_days_min)
+    usual = std::max(usual, self->count(novelty) * one / (self->days + circle_worth) / novelties);
+  const std::int32_t bits = log2_256(one / 2) - log2_256(std::max<std::uint64_t>(1, usual));
   return std::clamp(bits, 0, (static_cast<std::int32_t>(weight) + novelty_bits_max) * 256);
 }
 
-std::uint32_t Habits::days(std::uint64_t identity) const {
-  const Known* known = find(identity);
+std::uint32_t Habits::days(std::uint64_t who) const {
+  const Known* known = find(who);
   return known == nullptr ? 0 : known->days;
 }
 
-std::uint32_t Habits::days(std::uint64_t identity, Thing thing) const {
-  const Known* known = find(identity);
+std::uint32_t Habits::days(std::uint64_t who, Thing thing) const {
+  const Known* known = find(who);
   return known == nullptr ? 0 : known->count(thing);
-}
-
-bool Habits::account_knows(std::uint64_t account, Thing personal) const {
-  const Known* known = find(places_of(account));
-  return known != nullptr && known->count(personal) > 0;
 }
 
 bool Habits::today(std::uint64_t identity, Thing thing) const {
@@ -123,19 +110,22 @@ bool Habits::today(std::uint64_t identity, Thing thing) const {
   return at != open_.end() && std::ranges::binary_search(at->second.things, thing);
 }
 
-bool Habits::settled(std::uint64_t account) const {
-  const Known* known = find(account);
+bool Habits::settled(std::uint64_t circle) const {
+  const Known* known = find(circle);
   return known != nullptr && day_ - known->first_day >= settled_days;
 }
 
-void Habits::note(std::uint64_t identity, std::uint64_t account, Thing thing) {
-  Today& today = open_[identity];
-  today.account = account;
-  if (const Known* known = find(identity); known != nullptr && (thing & personal_bit) == 0 &&
-                                           thing != novelty && known->days > 0 && known->count(thing) == 0)
-    note(identity, account, novelty);
-  const auto at = std::ranges::lower_bound(today.things, thing);
-  if (at == today.things.end() || *at != thing) today.things.insert(at, thing);
+void Habits::note(const Circles& who, Thing thing) {
+  Today& today = open_[who.identity];
+  today.wider = who.wider;
+  const auto add = [&](Thing one_more) {
+    const auto at = std::ranges::lower_bound(today.things, one_more);
+    if (at == today.things.end() || *at != one_more) today.things.insert(at, one_more);
+  };
+  if (const Known* known = find(who.identity);
+      known != nullptr && known->days > 0 && known->count(thing) == 0)
+    add(novelty);
+  add(thing);
 }
 
 void Habits::forget_today(std::uint64_t identity) {

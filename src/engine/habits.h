@@ -1,6 +1,6 @@
-// How common a thing is for an identity and its account: on how many of their days they did it. What is done
-// daily is no evidence, whoever calls it risky. A day counts when it is over, so that it is judged by the
-// days before it; days of a sequence are not learned from.
+// How common a thing is for an identity and those like it: on how many of their days they did it. What is
+// done daily is no evidence, whoever calls it risky. A day counts when it is over, so that it is judged by
+// the days before it; days of a sequence are not learned from.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +18,13 @@ namespace picket {
 class Habits {
  public:
   using Thing = std::uint32_t;
-  static Thing thing(std::string_view name) { return static_cast<Thing>(hash64(name)) & ~personal_bit; }
-  // One that says nothing of others: where from, with what client.
-  static Thing personal(std::string_view name) { return static_cast<Thing>(hash64(name)) | personal_bit; }
+  // An identity by hash, and those it is one of, each wider than the one before: what is usual among them is
+  // the likelier for somebody of whom little is known.
+  struct Circles {
+    std::uint64_t identity = 0;
+    std::vector<std::uint64_t> wider;
+  };
+  static Thing thing(std::string_view name) { return static_cast<Thing>(hash64(name)); }
 
   // Closes days before `day` (days since 1970). Days come in order.
   void begin_day(std::int32_t day);
@@ -28,17 +32,15 @@ class Habits {
   // intruder) is not the identity's everyday: log2 of its chance on an intruder's day over its chance on
   // one of theirs. None when it is usual; at most `weight` + 5 bits, and less for those who often do
   // something that they never did before.
-  std::int32_t bits(std::uint64_t identity, std::uint64_t account, Thing thing, unsigned weight) const;
-  // Days of the identity so far, and those on which it did this.
-  std::uint32_t days(std::uint64_t identity) const;
-  std::uint32_t days(std::uint64_t identity, Thing thing) const;
+  std::int32_t bits(const Circles& who, Thing thing, unsigned weight) const;
+  // Days of an identity so far, and those on which it did this; of a circle, its identities' days.
+  std::uint32_t days(std::uint64_t who) const;
+  std::uint32_t days(std::uint64_t who, Thing thing) const;
   bool today(std::uint64_t identity, Thing thing) const;
-  // Whether anybody of the account was in this network before.
-  bool account_knows(std::uint64_t account, Thing personal) const;
-  // Whether the account was watched for a week: before that nothing is usual.
-  bool settled(std::uint64_t account) const;
+  // Whether the circle was watched for a week: before that nothing is usual.
+  bool settled(std::uint64_t circle) const;
 
-  void note(std::uint64_t identity, std::uint64_t account, Thing thing);
+  void note(const Circles& who, Thing thing);
   // Nothing of this day is to be learned.
   void forget_today(std::uint64_t identity);
   // Beyond the budget those go whose last day is longest past; how many.
@@ -50,10 +52,9 @@ class Habits {
   }
 
  private:
-  static constexpr Thing personal_bit = 1U << 31U;
   struct Known {
     std::int32_t first_day = 0, last_day = 0;
-    std::uint32_t days = 0;  // of identities; days of its identities, of accounts
+    std::uint32_t days = 0;  // of an identity; of a circle, all its identities' days
     std::vector<std::pair<Thing, std::uint32_t>> things;  // sorted; on how many of them
     std::uint32_t count(Thing thing) const;
     void add(Thing thing);
@@ -63,22 +64,22 @@ class Habits {
     }
   };
   struct Today {
-    std::uint64_t account = 0;
+    std::vector<std::uint64_t> wider;
     std::vector<Thing> things;  // sorted
     bool poisoned = false;
     template <class Ar>
     void io(Ar& ar) {
-      ar(account, things, poisoned);
+      ar(wider, things, poisoned);
     }
   };
   const Known* find(std::uint64_t who) const {
     const auto at = known_.find(who);
     return at == known_.end() ? nullptr : &at->second;
   }
-  void fold(std::uint64_t who, const Today& today, bool account);
+  void fold(std::uint64_t who, const Today& today, std::uint32_t days_max);
 
   std::int32_t day_ = 0;
-  std::map<std::uint64_t, Known> known_;  // identities and accounts, by hash
+  std::map<std::uint64_t, Known> known_;  // identities and circles, by hash
   std::map<std::uint64_t, Today> open_;   // identities of this day
 };
 

@@ -6,13 +6,14 @@
 namespace picket {
 namespace {
 
-constexpr std::uint64_t ada = 1, bob = 2, account = 9;
+constexpr std::uint64_t account = 9;
+const Habits::Circles ada{1, {account}}, bob{2, {account}};
 const Habits::Thing list = Habits::thing("iam:ListUsers"), stop = Habits::thing("cloudtrail:StopLogging");
 
 TEST(Habits, WithoutHistoryTheWeightIsTheEvidence) {
   const Habits habits;
   for (const unsigned weight : {1U, 3U, 6U})
-    EXPECT_EQ(habits.bits(ada, account, list, weight), static_cast<std::int32_t>(weight) * 256);
+    EXPECT_EQ(habits.bits(ada, list, weight), static_cast<std::int32_t>(weight) * 256);
   EXPECT_FALSE(habits.settled(account));
 }
 
@@ -20,38 +21,37 @@ TEST(Habits, DailyIsNoEvidenceAndNeverIsMore) {
   Habits habits;
   for (std::int32_t day = 100; day < 130; ++day) {
     habits.begin_day(day);
-    habits.note(ada, account, list);
-    EXPECT_TRUE(habits.today(ada, list));
-    if (day % 10 == 0) habits.note(ada, account, stop);
+    habits.note(ada, list);
+    EXPECT_TRUE(habits.today(ada.identity, list));
+    if (day % 10 == 0) habits.note(ada, stop);
   }
   habits.begin_day(130);
-  EXPECT_FALSE(habits.today(ada, list));
-  EXPECT_EQ(habits.days(ada), 30U);
-  EXPECT_EQ(habits.days(ada, stop), 3U);
+  EXPECT_FALSE(habits.today(ada.identity, list));
+  EXPECT_EQ(habits.days(ada.identity), 30U);
+  EXPECT_EQ(habits.days(ada.identity, stop), 3U);
   EXPECT_TRUE(habits.settled(account));
-  EXPECT_EQ(habits.bits(ada, account, list, 6), 0);
+  EXPECT_EQ(habits.bits(ada, list, 6), 0);
   const Habits::Thing other = Habits::thing("iam:CreateUser");
-  EXPECT_GT(habits.bits(ada, account, other, 5), 7 * 256);
-  EXPECT_LE(habits.bits(ada, account, other, 5), 10 * 256);
+  EXPECT_GT(habits.bits(ada, other, 5), 7 * 256);
+  EXPECT_LE(habits.bits(ada, other, 5), 10 * 256);
   // Three days of thirty are in between.
-  EXPECT_LT(habits.bits(ada, account, stop, 6), habits.bits(ada, account, Habits::thing("x"), 6));
-  EXPECT_GT(habits.bits(ada, account, stop, 6), 0);
+  EXPECT_LT(habits.bits(ada, stop, 6), habits.bits(ada, Habits::thing("x"), 6));
+  EXPECT_GT(habits.bits(ada, stop, 6), 0);
   // Somebody new is judged by what is usual in the account.
-  EXPECT_EQ(habits.bits(bob, account, list, 2), 0);
-  EXPECT_GT(habits.bits(bob, account, other, 2), 2 * 256);
+  EXPECT_EQ(habits.bits(bob, list, 2), 0);
+  EXPECT_GT(habits.bits(bob, other, 2), 2 * 256);
 }
 
-TEST(Habits, DoNotLearnFromADayOfHarmNorAcrossIdentitiesWhatIsPersonal) {
+TEST(Habits, DoNotLearnFromADayOfHarm) {
   Habits habits;
-  const Habits::Thing network = Habits::personal("AS64500");
   habits.begin_day(10);
-  habits.note(ada, account, network);
-  habits.note(bob, account, stop);
-  habits.forget_today(bob);
+  habits.note(ada, list);
+  habits.note(bob, stop);
+  habits.forget_today(bob.identity);
   habits.begin_day(11);
-  EXPECT_EQ(habits.days(ada, network), 1U);
-  EXPECT_EQ(habits.days(account, network), 0U);
-  EXPECT_EQ(habits.days(bob), 0U);
+  EXPECT_EQ(habits.days(ada.identity, list), 1U);
+  EXPECT_EQ(habits.days(account, list), 1U);
+  EXPECT_EQ(habits.days(bob.identity), 0U);
   EXPECT_EQ(habits.days(account, stop), 0U);
 }
 

@@ -17,19 +17,24 @@ namespace picket {
 namespace {
 
 constexpr std::int32_t bit = 256;
-constexpr TimeMs window_ms = 24 * hour_ms;             // GuardDuty's
-constexpr std::size_t signals_max = 100;               // of an actor: as many as GuardDuty's JSON holds
-constexpr std::size_t values_max = 10;                 // addresses, buckets, identities told of a signal
-constexpr std::size_t all_signals_max = 200'000;       // about 150 MB
-constexpr std::size_t rows_max = 500'000;              // about 300 MB
-constexpr std::int32_t advance_bits = 4 * bit;         // a new tactic on the way to the goal (science)
-constexpr std::int32_t tactic_bits_max = 16 * bit;     // many steps of one tactic are one habit (science)
+constexpr TimeMs window_ms = 24 * hour_ms;          // GuardDuty's
+constexpr std::size_t signals_max = 100;            // of an actor: as many as GuardDuty's JSON holds
+constexpr std::size_t values_max = 10;              // addresses, buckets, identities told of a signal
+constexpr std::size_t all_signals_max = 200'000;    // about 150 MB
+constexpr std::size_t rows_max = 500'000;           // about 300 MB
+constexpr std::int32_t advance_bits = 4 * bit;      // at most, a new tactic on the way to the goal (science)
+constexpr std::int32_t tactic_bits_max = 16 * bit;  // many steps of one tactic are one habit (science)
 constexpr std::int32_t discovery_bits_max = 10 * bit;  // looking around alone proves little
 
 // What is new about where somebody is or what they call with: weights between those of initial access calls.
+// What colleagues use is no news of a thief: they go home, to each other's offices, out by one VPN.
 constexpr unsigned network_weight = 4, client_weight = 3;
-// Before so many days everything about an identity is new.
-constexpr std::uint32_t days_min = 3;
+constexpr std::int32_t shared_bits = 2 * bit;
+// Before so many days everything about a person is new; on so many days of its people an organisation knows
+// a network.
+constexpr std::uint32_t days_min = 3, shared_days_min = 3, settled_days_min = 7;
+// Of Sequences::places_: who is where.
+constexpr std::uint64_t people = 0, machines = 1;
 
 // Weights of findings: as calls, by how sure GuardDuty's severities are.
 unsigned weight_of_finding(double severity, bool refused) {
@@ -85,6 +90,14 @@ std::string text_of_bits(std::int32_t bits) {
   return fmt::format("{}.{} bits", bits / bit, bits % bit * 10 / bit);
 }
 
+// Names of signals of context: a place or client that nobody was at before, or only colleagues.
+constexpr std::string_view new_network = "network", new_client = "client";
+// Noted of those who change them.
+Habits::Thing moved_by(std::string_view name) { return Habits::thing(fmt::format("moved {}", name)); }
+bool is_new_network(const SequenceSignal& signal) {
+  return signal.kind == SignalKind::context && signal.name.ends_with(new_network);
+}
+
 bool by_intelligence(const SequenceSignal& signal) {
   return signal.kind == SignalKind::finding && !signal.indicators.empty();
 }
@@ -129,6 +142,41 @@ Identity identity_of(const AccessKeySubject& who) {
   Identity identity{who, who.user_type == "AssumedRole" ? principal_of(event).workload : std::string()};
   if (who.principal_key.ends_with('/' + identity.workload)) identity.workload.clear();
   return identity;
+}
+
+// Who somebody is and whom they are like, by hash.
+struct Kin {
+  std::uint64_t identity = 0;
+  std::uint64_t person = 0;  // who signs in to many accounts by Identity Center, under one name
+  std::uint64_t peers = 0;   // those with this permission set or role, in any account; 0 for none
+  std::uint64_t circle = 0;  // people, or machines, who are elsewhere
+};
+Kin kin_of(const Identity& identity) {
+  const std::string_view key = identity.who.principal_key;
+  Kin kin{.identity = hash64(key), .person = hash64(key, 1), .circle = people};
+  if (identity.who.user_type != "AssumedRole") return kin;
+  constexpr std::string_view permission_set = "/AWSReservedSSO_";
+  if (const auto at = key.find(permission_set); at != key.npos) {
+    const std::size_t session = key.rfind('/');
+    kin.person = hash64(key.substr(session + 1), 1);
+    // "AWSReservedSSO_NAME_" and 16 digits that differ by account
+    const std::string_view set = key.substr(at, session - at);
+    kin.peers = hash64(set.substr(0, set.rfind('_')), 2);
+  } else {
+    kin.peers = hash64(key.substr(key.rfind('/') + 1), 2);
+    kin.circle = machines;
+  }
+  return kin;
+}
+
+std::uint64_t account_of(std::string_view account) { return hash64(account, 3); }
+
+// Of Sequences::habits_: a person is a circle of the identities of their accounts.
+Habits::Circles circles_of(const Kin& kin, std::string_view account) {
+  Habits::Circles circles{kin.identity, {kin.person}};
+  if (kin.peers != 0) circles.wider.push_back(kin.peers);
+  circles.wider.push_back(account_of(account));
+  return circles;
 }
 
 std::uint64_t window_of(const std::string& root, std::uint16_t detector, const std::string& anchor) {
@@ -211,7 +259,23 @@ ActorSignals ActorSignals::only(const std::function<bool(const SequenceSignal&)>
   room.clear();
   std::ranges::copy_if(signals, std::back_inserter(room),
                        [&](const SequenceSignal* signal) { return wanted(*signal); });
-  return {room, settled};
+  ActorSignals chosen = *this;
+  chosen.signals = room;
+  return chosen;
+}
+
+ActorSignals ActorSignals::from_elsewhere(std::vector<const SequenceSignal*>& room) const {
+  std::set<std::string_view> networks;
+  for (const SequenceSignal* signal : signals) {
+    if (is_new_network(*signal)) networks.insert(signal->network);
+  }
+  ActorSignals moved = only(
+      [&](const SequenceSignal& signal) {
+        return signal.network.empty() || networks.contains(signal.network);
+      },
+      room);
+  moved.elsewhere = !networks.empty();
+  return moved;
 }
 
 // Score: the best evidence of each kind, summed and capped by tactic, and the way the tactics lead on.
@@ -231,7 +295,8 @@ Weight ActorSignals::weigh() const {
     const auto [at, fresh] = best.try_emplace(group_of(*signal), signal);
     if (!fresh && at->second->bits < signal->bits) at->second = signal;
     const auto tactic = tactic_named(signal->tactic);
-    if (tactic && way.advances(*tactic, signal->bits)) weight.score += advance_bits;
+    if (tactic && way.advances(*tactic, signal->bits))
+      weight.score += std::min(advance_bits, signal->bits / 2);
     switch (signal->kind) {
       case SignalKind::finding:
         // One that comes every week proves no more than the calls behind it.
@@ -249,7 +314,8 @@ Weight ActorSignals::weigh() const {
         refused.insert(call_name(signal->call));
         break;
       case SignalKind::context:
-        (signal->name == "network" ? network : client) |= signal->bits >= 4 * bit;
+        network |= elsewhere && signal->name == new_network && signal->bits >= 4 * bit;
+        client |= signal->name == new_client && signal->bits >= 4 * bit;
         break;
       case SignalKind::call:
         break;
@@ -283,13 +349,24 @@ Weight ActorSignals::weigh() const {
   return weight;
 }
 
-bool is_sequence(const Weight& weight, bool settled) {
-  constexpr std::uint32_t grounds_min = 2;
-  const int tactics = weight.tactic_count();
-  const bool harmful =
-      weight.has(Tactic::exfiltration) || weight.has(Tactic::impact) || weight.has(Tactic::defense_evasion);
-  return weight.score >= sequence_bits_min && tactics >= (harmful ? 2 : 3) &&
-         weight.grounds >= grounds_min + (settled ? 0 : 1);
+std::optional<Weight> sequence_in(const ActorSignals& actor) {
+  const std::uint32_t grounds_min = 2 + (actor.roams ? 1 : 0) + (actor.settled ? 0 : 2);
+  std::vector<const SequenceSignal*> room;
+  std::optional<Weight> found;
+  for (const Weight& weight : {actor.weigh(), actor.from_elsewhere(room).weigh()}) {
+    const int tactics = weight.tactic_count();
+    const bool harmful =
+        weight.has(Tactic::exfiltration) || weight.has(Tactic::impact) || weight.has(Tactic::defense_evasion);
+    if (weight.score >= sequence_bits_min && tactics >= (harmful ? 2 : 3) && weight.grounds >= grounds_min &&
+        (!found || found->score < weight.score))
+      found = weight;
+  }
+  return found;
+}
+
+std::int32_t score_of(const ActorSignals& actor) {
+  const auto weight = sequence_in(actor);
+  return weight ? weight->score : actor.weigh().score;
 }
 
 Evidence severe(const Weight& weight) {
@@ -393,9 +470,9 @@ void Sequences::expire(Actor& actor, TimeMs now) {
 
 void Sequences::judge(const SignalRow& row, const Identity& root, const Facts& facts) {
   const TimeMs now = row.first.time;
-  habits_.begin_day(static_cast<std::int32_t>(now / day_ms));
-  const std::uint64_t identity = hash64(row.by.who.principal_key);
-  const std::uint64_t account = hash64(row.account, 1);
+  for (Habits* habits : {&habits_, &places_}) habits->begin_day(static_cast<std::int32_t>(now / day_ms));
+  const Kin kin = kin_of(row.by);
+  const Habits::Circles self = circles_of(kin, row.account), person{kin.person, {kin.circle}};
 
   SequenceSignal signal;
   signal.kind = row.kind;
@@ -415,49 +492,60 @@ void Sequences::judge(const SignalRow& row, const Identity& root, const Facts& f
   }
   const bool refused = is_refused(row.kind);
   const Habits::Thing thing = Habits::thing(refused ? signal.name + '!' : signal.name);
-  signal.bits = habits_.bits(identity, account, thing, weight);
+  signal.bits = habits_.bits(self, thing, weight);
   // A page of the console looks up many things that nobody asked for.
   if (call && row.console && signal.tactic == name_of(Tactic::discovery)) signal.bits /= 2;
 
   std::vector<SequenceSignal> context;
   const auto note_new = [&](std::string_view name, const std::string& value, unsigned of_weight) {
-    const Habits::Thing seen = Habits::personal(value);
-    const bool fresh = habits_.days(identity, seen) == 0;
-    // Of somebody new it matters whether anybody of the account was there.
-    const bool known_elsewhere = habits_.days(identity) < days_min &&
-                                 (!habits_.settled(account) || habits_.account_knows(account, seen));
-    if (fresh && !known_elsewhere && !habits_.today(identity, seen)) {
-      const Habits::Thing novelty = Habits::thing(name);
+    const Habits::Thing seen = Habits::thing(value), moved = moved_by(name);
+    const std::uint32_t days = places_.days(kin.person);
+    if (places_.days(kin.person, seen) == 0 && !places_.today(kin.person, seen)) {
+      const bool known = places_.days(kin.circle, seen) >= shared_days_min;
+      // A machine that always was in one place does not go where its colleagues are.
+      const bool shared = known && (places_.days(kin.person, moved) > 0 || days < settled_days_min);
+      // Of somebody new it matters whether anybody was there before.
+      const bool too_early = days < days_min && (known || !places_.settled(kin.circle));
+      const Habits::Thing novelty =
+          Habits::thing(fmt::format("{}{}", shared ? "colleagues' " : "new ", name));
       SequenceSignal made;
       made.kind = SignalKind::context;
-      made.name = name;
+      made.name = fmt::format("{}{}", shared ? "colleagues' " : "", name);
       made.tactic = name_of(Tactic::initial_access);
       made.technique = "T1078.004";  // Valid Accounts: Cloud Accounts
-      made.bits = habits_.bits(identity, account, novelty, of_weight);
+      made.bits = places_.bits(person, novelty, shared ? 0 : of_weight) - (shared ? shared_bits : 0);
       made.indicators = {value};
-      if (made.bits > 0) context.push_back(std::move(made));
-      habits_.note(identity, account, novelty);
+      if (made.bits > 0 && !too_early) context.push_back(std::move(made));
+      if (!too_early) places_.note(person, novelty);
+      if (days > 0) places_.note(person, moved);
     }
-    habits_.note(identity, account, seen);
+    places_.note(person, seen);
   };
-  if (call && row.remote_ip && !row.call.user_agent.empty()) {
+  const bool roams = places_.days(kin.person, moved_by(new_network)) > 0;
+  if (row.remote_ip) {
     const auto place = facts.place(*row.remote_ip);
     // Without geography the network is the address's neighbourhood.
     const std::string text = row.remote_ip->to_string();
-    const std::string network = place && place->asn != 0
-                                    ? fmt::format("AS{}", place->asn)
-                                    : text.substr(0, text.find_last_of(row.remote_ip->is_v4() ? '.' : ':'));
-    note_new("network", network, network_weight);
-    note_new("client", std::string(client_family(row.call.user_agent)), client_weight);
+    signal.network = place && place->asn != 0
+                         ? fmt::format("AS{}", place->asn)
+                         : text.substr(0, text.find_last_of(row.remote_ip->is_v4() ? '.' : ':'));
+    if (call && !row.call.user_agent.empty()) {
+      note_new(new_network, signal.network, network_weight);
+      note_new(new_client, std::string(client_family(row.call.user_agent)), client_weight);
+    }
   }
   // What is usual in the account may still be a step of an intruder who never did it before.
-  const bool first_time = habits_.days(identity, thing) == 0;
-  habits_.note(identity, account, thing);
+  const bool first_time = habits_.days(kin.identity, thing) == 0;
+  habits_.note(self, thing);
   if (signal.bits == 0 && !first_time && context.empty()) return;
 
   Actor& actor = actors_[root.id()];
   if (actor.open.empty()) expire(actor, now);
-  if (actor.signals.empty()) actor.who = root.who;
+  if (actor.signals.empty()) {
+    actor.who = root.who;
+    actor.roams = false;
+  }
+  actor.roams |= roams;
   const std::string id = row.by.id();
   if (actor.identities.size() < values_max || actor.identities.contains(id))
     actor.identities.try_emplace(id, SequenceActor{row.by.who, row.account});
@@ -472,8 +560,8 @@ void Sequences::judge(const SignalRow& row, const Identity& root, const Facts& f
   if (!row.bucket.empty()) signal.buckets = {row.bucket};
   if (row.remote_ip) signal.addresses = {*row.remote_ip};
   const auto key_of = [&](const SequenceSignal& one, std::string_view more) {
-    return fmt::format("{}\x1f{}\x1f{}\x1f{}\x1f{}", static_cast<int>(one.kind), one.name, id, row.account,
-                       more);
+    return fmt::format("{}\x1f{}\x1f{}\x1f{}\x1f{}\x1f{}", static_cast<int>(one.kind), one.name, id,
+                       row.account, one.network, more);
   };
   for (SequenceSignal& one : context) {
     one.count = 1;
@@ -483,6 +571,7 @@ void Sequences::judge(const SignalRow& row, const Identity& root, const Facts& f
     one.actors = signal.actors;
     one.accounts = signal.accounts;
     one.addresses = signal.addresses;
+    one.network = signal.network;
     const std::string key = key_of(one, *one.indicators.begin());
     keep(actor, std::move(one), key);
   }
@@ -492,12 +581,17 @@ void Sequences::judge(const SignalRow& row, const Identity& root, const Facts& f
     keep(actor, std::move(signal), key);
   }
   consider(actor, now);
-  if (!actor.open.empty()) habits_.forget_today(identity);
+  if (actor.open.empty()) return;
+  habits_.forget_today(kin.identity);
+  places_.forget_today(kin.person);
 }
 
-ActorSignals Sequences::view_of(const Actor& actor, std::vector<const SequenceSignal*>& room) const {
+ActorSignals Sequences::view_of(const Actor& actor, TimeMs since,
+                                std::vector<const SequenceSignal*>& room) const {
   std::vector<std::pair<const std::string*, const SequenceSignal*>> ordered;
-  for (const auto& [key, signal] : actor.signals) ordered.emplace_back(&key, &signal);
+  for (const auto& [key, signal] : actor.signals) {
+    if (signal.last.time >= since) ordered.emplace_back(&key, &signal);
+  }
   std::ranges::sort(ordered, [](const auto& a, const auto& b) {
     return std::tie(a.second->first, *a.first) < std::tie(b.second->first, *b.first);
   });
@@ -506,14 +600,20 @@ ActorSignals Sequences::view_of(const Actor& actor, std::vector<const SequenceSi
   for (const auto& [key, signal] : ordered) {
     room.push_back(signal);
     for (const std::string& account : signal->accounts)
-      settled = settled && habits_.settled(hash64(account, 1));
+      settled = settled && habits_.settled(account_of(account));
   }
-  return {room, settled};
+  return {room, settled, false, actor.roams};
+}
+
+TimeMs Sequences::held(const Actor& actor) {
+  TimeMs last = 0;
+  for (const auto& [detector, open] : actor.open) last = std::max(last, open.held);
+  return last;
 }
 
 void Sequences::consider(Actor& actor, TimeMs now) {
   std::vector<const SequenceSignal*> room;
-  const ActorSignals view = view_of(actor, room);
+  const ActorSignals view = view_of(actor, now - window_ms, room);
   for (const std::uint16_t detector : judges_) {
     const std::optional<Evidence> evidence = detectors_[detector]->logic.sequence(view);
     if (!evidence) continue;
@@ -521,6 +621,7 @@ void Sequences::consider(Actor& actor, TimeMs now) {
         evidence->severity_of(number_of(detectors_[detector]->types[evidence->type].severity)) * 10 + 0.5);
     const auto [at, fresh] = actor.open.try_emplace(detector);
     Open& open = at->second;
+    open.held = now;
     open.severity = std::max(open.severity, tenths);
     if (!fresh) continue;
     const SequenceSignal& anchor = *view.signals.front();
@@ -549,8 +650,8 @@ std::string Sequences::pivots(const ActorSignals& view, std::uint16_t detector) 
 Activity Sequences::activity_of(const std::string& root, const Actor& actor, std::uint16_t detector,
                                 const Open& open) const {
   std::vector<const SequenceSignal*> room;
-  const ActorSignals view = view_of(actor, room);
-  Sequence sequence{.root = root, .raised = open.raised, .score = view.weigh().score};
+  const ActorSignals view = view_of(actor, 0, room);
+  Sequence sequence{.root = root, .raised = open.raised, .score = score_of(view)};
   for (const SequenceSignal* signal : view.signals) sequence.signals.push_back(*signal);
   sequence.actors = actor.identities;
   mark_advances(sequence.signals);
@@ -629,10 +730,10 @@ Sequences::Output Sequences::turn(TimeMs watermark, const Facts& facts) {
       return std::tie(a.second.first, a.first) < std::tie(b.second.first, b.first);
     });
     for (const auto& [hash, row] : rows) {
-      // A sequence ends with a day of silence; what comes then is another.
+      // A sequence ends when nothing of the last day makes one; what comes then is another.
       const Identity root = lineage_.root_of(row.by, row.first.time);
       if (const auto at = actors_.find(root.id());
-          at != actors_.end() && !at->second.open.empty() && row.first.time - at->second.last > window_ms) {
+          at != actors_.end() && !at->second.open.empty() && row.first.time - held(at->second) > window_ms) {
         if (at->second.changed) emit_changed(at->first, at->second);
         close(at->first, at->second, out);
       }
@@ -657,7 +758,7 @@ Sequences::Output Sequences::turn(TimeMs watermark, const Facts& facts) {
 
 void Sequences::forget(TimeMs watermark, Output& out) {
   evicted_.keys += lineage_.forget(watermark);
-  evicted_.habits += habits_.evict();
+  evicted_.habits += habits_.evict() + places_.evict();
   std::size_t signals = 0;
   for (auto at = actors_.begin(); at != actors_.end();) {
     // Of a day that may still go on nothing is forgotten: what is judged next is at most a slot older.
@@ -683,10 +784,12 @@ void Sequences::forget(TimeMs watermark, Output& out) {
   }
 }
 
-void Sequences::save(Writer& out) const { out(lineage_, habits_, waiting_, actors_, judged_, evicted_); }
+void Sequences::save(Writer& out) const {
+  out(lineage_, habits_, places_, waiting_, actors_, judged_, evicted_);
+}
 
 void Sequences::load(Reader& in) {
-  in(lineage_, habits_, waiting_, actors_, judged_, evicted_);
+  in(lineage_, habits_, places_, waiting_, actors_, judged_, evicted_);
   for (const auto& [key, row] : waiting_) {
     if (is_call(row.kind) ? row.index >= listed_apis().size()
                           : row.index >= detectors_.size() || row.type >= detectors_[row.index]->types.size())

@@ -83,23 +83,28 @@ struct Weight {
   int tactic_count() const;
 };
 
-// Evidence that makes a sequence. Measured with tools/attack_chains.py: grounds keep honest days out, and a
-// thief of a quiet key who goes straight for the data comes to little more.
-constexpr std::int32_t sequence_bits_min = 28 * 256;
+// Evidence that makes a sequence. Measured with tools/attack_chains.py and tools/simulate (seeds 1 and dev):
+// after two weeks 95 % of honest persons' days come to less, and those above lack grounds.
+constexpr std::int32_t sequence_bits_min = 32 * 256;
 
 // What a detector of sequences judges: an actor's signals of a day, by time.
 struct ActorSignals {
   std::span<const SequenceSignal* const> signals;
-  bool settled = false;  // the accounts' habits are known
+  bool settled = false;    // the accounts' habits are known
+  bool elsewhere = false;  // only what was done from new networks
+  bool roams = false;      // the actor was seen to change networks before
 
   ActorSignals only(const std::function<bool(const SequenceSignal&)>& wanted,
                     std::vector<const SequenceSignal*>& room) const;
   Weight weigh() const;
+  // What was done from networks that are new about the actor: a thief is elsewhere than who was robbed.
+  ActorSignals from_elsewhere(std::vector<const SequenceSignal*>& room) const;
 };
 
-// Whether an actor's day is no honest one: enough evidence, a way that leads somewhere, and grounds for
-// malice; one ground more while nobody knows what is usual.
-bool is_sequence(const Weight& weight, bool settled);
+// What an actor's day comes to when it is no honest one: enough evidence, a way that leads somewhere, and
+// grounds for malice: more of those who roam, and while nobody knows what is usual.
+std::optional<Weight> sequence_in(const ActorSignals& actor);
+std::int32_t score_of(const ActorSignals& actor);
 // Critical: 9.0, and up to 1.0 more with the evidence.
 Evidence severe(const Weight& weight);
 
@@ -146,11 +151,11 @@ class Sequences {
   struct Open {          // a sequence that was raised
     std::string anchor;  // its first signal's record: part of its identity
     std::string account, region;
-    TimeMs raised = 0;
-    std::int32_t severity = 0;  // in tenths, the highest so far
+    TimeMs raised = 0, held = 0;  // when it was first and last one, by the day before
+    std::int32_t severity = 0;    // in tenths, the highest so far
     template <class Ar>
     void io(Ar& ar) {
-      ar(anchor, account, region, raised, severity);
+      ar(anchor, account, region, raised, held, severity);
     }
   };
   struct Actor {
@@ -159,10 +164,10 @@ class Sequences {
     std::map<std::string, SequenceSignal> signals;
     std::map<std::string, SequenceActor> identities;
     std::map<std::uint16_t, Open> open;  // by detector
-    bool changed = false;
+    bool changed = false, roams = false;
     template <class Ar>
     void io(Ar& ar) {
-      ar(who, last, signals, identities, open, changed);
+      ar(who, last, signals, identities, open, changed, roams);
     }
   };
 
@@ -172,7 +177,9 @@ class Sequences {
   void keep(Actor& actor, SequenceSignal signal, const std::string& key);
   void consider(Actor& actor, TimeMs now);
   void close(const std::string& root, Actor& actor, Output& out);
-  ActorSignals view_of(const Actor& actor, std::vector<const SequenceSignal*>& room) const;
+  static TimeMs held(const Actor& actor);
+  // What was last done at or after `since`, by time.
+  ActorSignals view_of(const Actor& actor, TimeMs since, std::vector<const SequenceSignal*>& room) const;
   std::string pivots(const ActorSignals& view, std::uint16_t detector) const;
   Activity activity_of(const std::string& root, const Actor& actor, std::uint16_t detector,
                        const Open& open) const;
@@ -181,7 +188,8 @@ class Sequences {
   std::span<const Detector* const> detectors_;
   std::vector<std::uint16_t> judges_;  // detectors of sequences
   Lineage lineage_;
-  Habits habits_;
+  Habits habits_;  // what identities do, by account
+  Habits places_;  // where persons are and with which client, in the whole organisation
   std::map<std::pair<TimeMs, std::uint64_t>, SignalRow> waiting_;  // by slot and kind
   std::map<std::string, Actor> actors_;                            // by root
   TimeMs judged_ = 0;                                              // slots before

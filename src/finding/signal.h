@@ -85,10 +85,11 @@ struct SequenceSignal {
   std::string region;
   std::set<std::string> actors, accounts, buckets, indicators;  // indicators: categories of intelligence
   std::set<IpAddress> addresses;
+  std::string network;  // of the addresses: "AS64500"
   template <class Ar>
   void io(Ar& ar) {
     ar(kind, name, tactic, technique, bits, advances, severity, count, first, last, call, region, actors,
-       accounts, buckets, indicators, addresses);
+       accounts, buckets, indicators, addresses, network);
   }
 };
 

@@ -21,10 +21,10 @@ extern const Detector compromised_credentials_sequence = {
     .when = {signals()},
     .logic = sequence(judge),
     .blind_spots =
-        "An intruder who only does what the identity does every day. In the first week of an account nothing "
-        "is known to be unusual, so more has to come together. A role's session whose AssumeRole is in no "
-        "log "
-        "read stands for itself.",
+        "An intruder who only does what the identity does every day, or who works from where its owner works "
+        "and meets no refusal. In the first two weeks of an account nothing is known to be unusual, so more "
+        "has to come together; so it has of those who often change networks. A role's session whose "
+        "AssumeRole is in no log read stands for itself.",
 };
 
 // Reads and writes of objects are for AttackSequence:S3/CompromisedData.
@@ -34,9 +34,9 @@ static bool of_credentials(const SequenceSignal& signal) {
 
 static std::optional<Evidence> judge(const ActorSignals& actor) {
   std::vector<const SequenceSignal*> room;
-  const Weight weight = actor.only(of_credentials, room).weigh();
-  if (!is_sequence(weight, actor.settled)) return std::nullopt;
-  return severe(weight);
+  const auto weight = sequence_in(actor.only(of_credentials, room));
+  if (!weight) return std::nullopt;
+  return severe(*weight);
 }
 
 }  // namespace picket::detectors

@@ -29,7 +29,7 @@ extern const Detector compromised_data_sequence = {
     .blind_spots =
         "Without S3 data events only changes of buckets are seen. An intruder who only does what the "
         "identity "
-        "does every day. In the first week of an account more has to come together.",
+        "does every day. In the first two weeks of an account more has to come together.",
 };
 
 namespace {
@@ -79,9 +79,9 @@ bool smash_and_grab(const ActorSignals& actor) {
 static std::optional<Evidence> judge(const ActorSignals& actor) {
   if (std::ranges::none_of(actor.signals, [](const SequenceSignal* signal) { return harms(*signal); }))
     return std::nullopt;
-  const Weight weight = actor.weigh();
-  if (!is_sequence(weight, actor.settled) && !smash_and_grab(actor)) return std::nullopt;
-  return severe(weight);
+  if (const auto weight = sequence_in(actor)) return severe(*weight);
+  if (!smash_and_grab(actor)) return std::nullopt;
+  return severe(actor.weigh());
 }
 
 }  // namespace picket::detectors
