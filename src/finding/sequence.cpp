@@ -137,6 +137,7 @@ class SequenceWriter {
       told.resources.insert(uid_of(at->second.who));
     }
     for (const std::string& account : signal.accounts) identity += '/' + account;
+    identity += '/' + signal.network;
     if (signal.kind == SignalKind::context) {
       for (const std::string& value : signal.indicators) identity += '/' + value;
     }
@@ -162,7 +163,7 @@ class SequenceWriter {
     if (!signal.technique.empty()) indicators["ATTACK_TECHNIQUE"] = {signal.technique};
     const std::string api = call_name(signal.call);
     if (signal.kind == SignalKind::context) {
-      const bool network = signal.name == "network";
+      const bool network = signal.name.ends_with("network");
       told.name = network ? "UnusualNetwork" : "UnusualUserAgent";
       told.description = std::string(network ? "Called from a network" : "Called with a client") +
                          " that the identity never used before: " + *signal.indicators.begin() + '.';
