@@ -148,7 +148,8 @@ std::optional<Candidate> StolenSessions::step(const Candidate& row, const Facts&
   if (!row.subject.remote_ip) return std::nullopt;
   const IpAddress& address = *row.subject.remote_ip;
   const std::optional<IpAddress> elsewhere = other_address(row, address, now);
-  const std::optional<std::string> owner = facts.owner_of_public_ip(address, now);
+  const auto holder = facts.public_address(address, now);
+  const std::optional<std::string> owner = holder ? std::optional(holder->account) : std::nullopt;
   if (owner == account) return std::nullopt;
   const std::vector<IpAddress> own = facts.public_addresses_of_instance(*workload, now);
   if (std::find(own.begin(), own.end(), address) != own.end()) return std::nullopt;
