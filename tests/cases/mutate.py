@@ -25,7 +25,7 @@ NAMES = re.compile(r'"(userName|bucketName|roleSessionName|functionName|sessionN
                    r'dBSnapshotIdentifier|dBClusterSnapshotIdentifier)":"([A-Za-z0-9_+=,.@-]{3,64})"')
 TRAIL = re.compile(r'"requestParameters":\{"(?:name|trailName)":"([A-Za-z0-9_.-]{3,128})"')
 USER = re.compile(r'"user":\{"username":"([A-Za-z0-9_.-]{3,64})"')
-AGENT = re.compile(r'"userAgent":"[^"]*"')
+AGENT = re.compile(r'"userAgent":"([^"]*)"')
 KEPT = re.compile(r"^(system:|eks:|kube|aws-auth|default$|admin$|root$|HIDDEN_DUE|i-[0-9a-f]{8}|[0-9a-f]{32}$|eks-)")
 
 
@@ -45,7 +45,7 @@ def mutated(text, keep_agents):
         if not KEPT.match(name):
             text = re.sub(rf"(?<![A-Za-z0-9_-]){re.escape(name)}(?![A-Za-z0-9_-])", other(name, "name"), text)
     if not keep_agents:
-        text = AGENT.sub('"userAgent":"vv/9 (quux)"', text)
+        text = AGENT.sub(lambda agent: f'"userAgent":"vv/9 ({other(agent[1], "name")})"', text)
     return text
 
 
