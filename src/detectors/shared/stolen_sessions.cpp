@@ -16,8 +16,8 @@ namespace dom = simdjson::dom;
 // An address that so many of an account's workloads call from is its egress (NAT, proxy, line to the
 // office)...
 constexpr std::size_t egress_workloads = 3;
-// ...but one that already raised a finding only after it was in use on so many days: a thief can hold the
-// credentials of three workloads too.
+// ...but one that already raised a finding only after so many used it on each of so many days: a thief can
+// hold the credentials of three workloads too.
 constexpr std::size_t egress_days = 3;
 // Where so many people of the account work is the company's own line.
 constexpr std::size_t office_people = 3;
@@ -27,6 +27,8 @@ constexpr TimeMs person_memory = day_ms;
 constexpr TimeMs key_life = 6 * hour_ms;
 // ...and twice that is forgotten.
 constexpr TimeMs session_memory = 2 * key_life;
+// A workload whose place is known was there within a week, if it calls at all.
+constexpr TimeMs own_memory = 7 * day_ms;
 // Instances report to Systems Manager within a minute or two of their launch; a thief needs longer.
 constexpr TimeMs launch_span = 3 * minute_ms;
 // What is true of an address becomes true a little before or after the call that tells it, and connections
@@ -257,13 +259,15 @@ std::optional<Candidate> StolenSessions::from_internet(const Call& call, const F
   };
   if (workload.outer.see(address, now, [&] { return own_at(address, now); })) return std::nullopt;
   if (workload.home == address || own_at(address, now - grace)) return std::nullopt;
-  // Whether the key is in use at the workload's own place as well, which still is its own.
+  // The workload's place, if the inventory knows it to be its own still, and whether the key is in use there.
   const auto still_own = [&](const IpAddress& ip) {
     const auto holder = facts.public_address(ip, now);
     return holder ? holder->nat_gateway || holder->instance_id == call.workload : own_at(ip, now);
   };
-  const bool split = workload.outer.address && now - workload.outer.last <= key_life &&
-                     workload.outer.address->is_v4() == address.is_v4() && still_own(*workload.outer.address);
+  const Own& own = workload.outer;
+  const bool settled = own.address && now - own.last <= own_memory &&
+                       own.address->is_v4() == address.is_v4() && still_own(*own.address);
+  const bool split = settled && now - own.last <= key_life;
   const auto holder = facts.public_address(address, now);
 
   if (holder && holder->account == call.account) {
@@ -291,7 +295,7 @@ std::optional<Candidate> StolenSessions::from_internet(const Call& call, const F
     if (holder->nat_gateway && !split) return std::nullopt;
     return call.from_account(place, "the address belongs to another account", holder->account, true);
   }
-  if (!aws) return without_ranges(call, place, split ? workload.outer.address : elsewhere, facts);
+  if (!aws) return without_ranges(call, place, split ? own.address : elsewhere, facts);
 
   const bool reached = place.people_first && place.reached.contains(call.workload);
   if (*aws) {
@@ -300,8 +304,11 @@ std::optional<Candidate> StolenSessions::from_internet(const Call& call, const F
       workload.pool_last = now;
     } else if (reached) {
       return call.from_account(place, "a person who had reached the instance is at the address", {}, false);
-    } else if (split) {
-      return call.from_account(place, "the key is in use at the workload's own place too", {}, false);
+    } else if (settled) {
+      return call.from_account(place,
+                               split ? "the key is in use at the workload's own place too"
+                                     : "the workload calls from a place of its own, which is known",
+                               {}, false);
     }
     return std::nullopt;
   }
@@ -382,7 +389,15 @@ StolenSessions::Place& StolenSessions::use(const std::string& name, const Call& 
     place.people_first = !place.person.empty() && call.now - place.person_last <= person_memory;
   }
   if (place.workloads.size() < egress_workloads) place.workloads.insert(call.workload);
-  if (place.raised && place.days_since.size() < egress_days) place.days_since.insert(call.now / day_ms);
+  if (place.raised && place.days_since.size() < egress_days) {
+    const std::int64_t today = call.now / day_ms;
+    if (std::exchange(place.today, today) != today) place.workloads_today.clear();
+    place.workloads_today.insert(call.workload);
+    if (place.workloads_today.size() >= egress_workloads) {
+      place.days_since.insert(today);
+      place.workloads_today.clear();
+    }
+  }
   return place;
 }
 

@@ -59,8 +59,8 @@ std::optional<Evidence> person_row_of(const CloudTrailEvent& call);
 //   - another account, by its address or its VPC endpoint: InsideAWS;
 //   - AWS's ranges, but whose address is not known: InsideAWS only if something else tells, see below;
 //   - outside AWS's ranges: OutsideAWS.
-// What else tells: the workload's place is known and it called from there during the key's life, so that the
-// key is at two places; or a person who had reached the instance is at the address.
+// What else tells: the workload's place is known and it called from there, best of all during the key's life,
+// so that the key is at two places; or a person who had reached the instance is at the address.
 //
 // Often neither inventory nor ranges are there: an archive begins after the instances were launched, and
 // ranges must be loaded. A single unknown address is then the usual place of a healthy instance, so something
@@ -81,7 +81,10 @@ class StolenSessions {
     TimeMs last = 0;
     std::set<std::string> workloads;  // at most three
     bool raised = false;
-    std::set<std::int64_t> days_since;  // on which workloads used it after it was raised
+    // Days after it was raised on which three workloads used it; those of the last such day so far.
+    std::set<std::int64_t> days_since;
+    std::int64_t today = 0;
+    std::set<std::string> workloads_today;
     TimeMs person_last = 0;
     std::string person;             // the last one
     std::set<std::string> people;   // at most three
@@ -90,7 +93,8 @@ class StolenSessions {
     bool is_egress() const;
     template <class Ar>
     void io(Ar& ar) {
-      ar(last, workloads, raised, days_since, person_last, person, people, reached, people_first);
+      ar(last, workloads, raised, days_since, today, workloads_today, person_last, person, people, reached,
+         people_first);
     }
   };
   struct Session {  // a temporary key

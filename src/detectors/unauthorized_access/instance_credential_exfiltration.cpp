@@ -56,12 +56,11 @@ extern const Detector instance_credential_exfiltration = {
     .logic = ordered<InstanceSessions>(select),
     .blind_spots =
         "Use from a NAT gateway of the same account or from an instance that forwards others' traffic; from "
-        "addresses inside AWS's ranges whose owner is not known, unless the key is in use at the instance's "
-        "known place within six hours; without loaded ranges, a stolen session that is only ever seen at one "
+        "addresses inside AWS's ranges whose owner is not known, unless the instance called from its own "
+        "known place within a week; without loaded ranges, a stolen session that is only ever seen at one "
         "address where nobody else was. Instances that leave through a company's line look stolen until "
-        "three "
-        "were seen there, unless they were seen there from their launch or it is beside a known customer "
-        "gateway.",
+        "three were seen there each day for three days, unless they were seen there from their launch, "
+        "three people work there, or it is beside a known customer gateway.",
 };
 
 }  // namespace picket::detectors
