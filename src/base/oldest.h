@@ -25,4 +25,10 @@ std::uint64_t erase_oldest(Map& map, std::size_t most, AgeOf age_of) {
   return by_age.size();
 }
 
+// Once there are more than `most`, erases the oldest down to three quarters of it, so that it is seldom done.
+template <class Map, class AgeOf>
+std::uint64_t erase_oldest_quarter(Map& map, std::size_t most, AgeOf age_of) {
+  return map.size() <= most ? 0 : erase_oldest(map, most - most / 4, age_of);
+}
+
 }  // namespace picket

@@ -21,5 +21,15 @@ TEST(Oldest, goes_and_of_equal_ones_the_smaller_key) {
   EXPECT_THAT(ages, ElementsAre(Pair("a", 3)));
 }
 
+TEST(Oldest, a_quarter_goes_at_once) {
+  std::map<int, int> ages;
+  for (int i = 0; i < 8; ++i) ages[i] = i;
+  const auto age_of = [](int age) { return age; };
+  EXPECT_EQ(erase_oldest_quarter(ages, 8, age_of), 0U);
+  ages[8] = 8;
+  EXPECT_EQ(erase_oldest_quarter(ages, 8, age_of), 3U);
+  EXPECT_EQ(ages.begin()->first, 3);
+}
+
 }  // namespace
 }  // namespace picket

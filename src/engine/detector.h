@@ -167,6 +167,8 @@ class OrderedState {
   virtual std::optional<Candidate> step(const Candidate& row, const Facts& facts) = 0;
   // Nothing before `watermark` matters any more: the engine forgets the state.
   virtual bool is_spent(TimeMs /*watermark*/) const { return false; }
+  // What it forgot for want of room since it was last asked.
+  virtual std::uint64_t take_evicted() { return 0; }
   virtual void save(Writer& out) = 0;
   virtual void load(Reader& in) = 0;
 };
@@ -224,6 +226,10 @@ struct OrderedHolder final : OrderedState {
   State state;
   std::optional<Candidate> step(const Candidate& row, const Facts& facts) override {
     return state.step(row, facts);
+  }
+  std::uint64_t take_evicted() override {
+    if constexpr (requires { state.take_evicted(); }) return state.take_evicted();
+    return 0;
   }
   void save(Writer& out) override { out(state); }
   void load(Reader& in) override { in(state); }

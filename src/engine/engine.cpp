@@ -13,7 +13,7 @@ namespace picket {
 namespace {
 
 constexpr std::size_t recent_keys_max = 100'000;
-constexpr std::uint32_t snapshot_version = 4;
+constexpr std::uint32_t snapshot_version = 5;
 constexpr std::string_view snapshot_magic = "picketS1";
 
 // Which build of detectors wrote a snapshot: state of other detectors or in another order cannot be read.

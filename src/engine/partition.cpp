@@ -239,6 +239,7 @@ void Partition::judge_rows(std::span<const Detector* const> detectors, const Fac
     if (std::optional<Candidate> raised = state->step(row.candidate(detector), facts)) {
       out.detections.push_back(row.raised(std::move(*raised), detector));
     }
+    if (const std::uint64_t evicted = state->take_evicted()) out.evicted[row.detector()] += evicted;
   }
   rows_.erase(rows_.begin(), rows_.begin() + static_cast<std::ptrdiff_t>(judged));
   rows_sorted_ = rows_.size();

@@ -93,7 +93,13 @@ enum class Attribute : std::uint8_t {
   trail_delivery,
   // trail
   trail_bucket,
-  last = trail_bucket
+  // instance or interface that passes others' packets on, by what said so
+  forwards,
+  // VPC: `transit_gateway` is keyed by attachment id and names the gateway
+  transit_gateway,
+  // customer gateway
+  customer_address,
+  last = customer_address
 };
 
 // Values of one attribute that one resource may have: more than AWS lets exist at once (50 tags, 50
@@ -107,6 +113,7 @@ constexpr std::size_t claims_max(Attribute attribute) {
     case Attribute::attachment:
     case Attribute::association:
     case Attribute::ingress:
+    case Attribute::forwards:
       return 256;
     case Attribute::policy:
       return 8;  // up to 20 KB each
@@ -363,6 +370,11 @@ std::string current_state(std::string state) {
   return state;
 }
 
+// The network that a company's line is taken to have: the smallest that the Internet routes.
+IpPrefix network_of(const IpAddress& ip) {
+  return *IpPrefix::parse(ip.to_string() + (ip.is_v4() ? "/24" : "/48"));
+}
+
 bool runs(std::string_view state) { return state != "stopped" && state != "terminated"; }
 
 constexpr std::string_view everyone_group = "http://acs.amazonaws.com/groups/global/AllUsers";
@@ -386,6 +398,8 @@ struct Facts::Impl {
   std::map<std::string, std::set<std::string>, std::less<>> interfaces_by_instance;
   std::map<std::string, std::set<std::string>, std::less<>> allocations_by_target;
   std::map<std::string, std::set<std::string>, std::less<>> nats_by_vpc;
+  std::map<std::string, std::set<std::string>, std::less<>> nats_by_allocation;
+  std::map<IpPrefix, std::set<std::string>> customer_gateways_by_network;
 
   // ---- claims ----
   std::strong_ordering compare(const Claim& a, const Claim& b) const {
@@ -457,6 +471,12 @@ struct Facts::Impl {
       case Attribute::association:
         allocations_by_target[std::string(value)].insert(id);
         break;
+      case Attribute::allocation:
+        nats_by_allocation[std::string(key)].insert(id);
+        break;
+      case Attribute::customer_address:
+        if (const auto ip = IpAddress::parse(value)) customer_gateways_by_network[network_of(*ip)].insert(id);
+        break;
       case Attribute::vpc:
         if (id.starts_with("nat-")) nats_by_vpc[std::string(value)].insert(id);
         break;
@@ -484,6 +504,8 @@ struct Facts::Impl {
     interfaces_by_instance.clear();
     allocations_by_target.clear();
     nats_by_vpc.clear();
+    nats_by_allocation.clear();
+    customer_gateways_by_network.clear();
     for (const auto& [id, entity] : entities) {
       for (const Claim& claim : entity.claims) index(id, claim);
     }
@@ -698,6 +720,16 @@ struct Facts::Impl {
     return found;
   }
 
+  std::string nat_of_allocation(std::string_view allocation, TimeMs at) const {
+    const auto nats = nats_by_allocation.find(allocation);
+    if (nats == nats_by_allocation.end()) return {};
+    for (const std::string& id : nats->second) {
+      const Entity* nat = find(id);
+      if (known(nat, at) && !deleted(nat, at)) return id;
+    }
+    return {};
+  }
+
   std::vector<std::string> interfaces_of(std::string_view instance_id, TimeMs at) const {
     std::vector<std::string> found;
     const auto candidates = interfaces_by_instance.find(instance_id);
@@ -725,6 +757,8 @@ class Facts::Impl::Teller {
 
   void run_instances(const Element& request, const Element& response);
   void change_state(const Element& request, const Element& response);
+  void evict_instances(const Element& request, const Element& details);
+  void modify_instance(const Element& request, const Element& response);
   void change_profile(const Element& request, const Element& response);
   void create_interface(const Element& request, const Element& response);
   void delete_interface(const Element& request, const Element& response);
@@ -744,6 +778,12 @@ class Facts::Impl::Teller {
   void release_address(const Element& request, const Element& response);
   void create_nat(const Element& request, const Element& response);
   void delete_nat(const Element& request, const Element& response);
+  void associate_nat_address(const Element& request, const Element& response);
+  void create_route(const Element& request, const Element& response);
+  void attach_transit_gateway(const Element& request, const Element& response);
+  void detach_transit_gateway(const Element& request, const Element& response);
+  void create_customer_gateway(const Element& request, const Element& response);
+  void delete_customer_gateway(const Element& request, const Element& response);
   void create_endpoint(const Element& request, const Element& response);
   void delete_endpoints(const Element& request, const Element& response);
   void create_tags(const Element& request, const Element& response);
@@ -771,6 +811,8 @@ class Facts::Impl::Teller {
   void described_nat(const Element&, const Element& response) { nat(response); }
   void described_group(const Element&, const Element& response);
   void described_endpoint(const Element&, const Element& response) { endpoint(response); }
+  void described_transit(const Element&, const Element& response) { transit(response); }
+  void described_customer_gateway(const Element&, const Element& response) { customer_gateway(response); }
 
  private:
   void claim(const std::string& id, Attribute attribute, std::string_view key,
@@ -796,6 +838,9 @@ class Facts::Impl::Teller {
   void interface(const Element& described, const std::string& description);
   void nat(const Element& described);
   void endpoint(const Element& described);
+  void transit(const Element& described);
+  void customer_gateway(const Element& described);
+  void checks_packets(const std::string& id, const Element& flag);
   void ecs_cluster(const Element& described);
   void groups(const std::string& interface_id, const Element& list);
   template <class Visit>
@@ -845,6 +890,7 @@ void Facts::Impl::Teller::instance(const Element& described) {
   say(id, Attribute::profile_id, text_at(described, "iamInstanceProfile", "id"));
   say(id, Attribute::vpc, text_at(described, "vpcId"));
   say(id, Attribute::subnet, text_at(described, "subnetId"));
+  checks_packets(id, member(described, "sourceDestCheck"));
   for_each_item(member(described, {"tagSet", "tags"}), [&](const Element& tag) {
     claim(id, Attribute::tag, text_at(tag, "key"), '=' + text_at(tag, "value"));
   });
@@ -863,6 +909,27 @@ void Facts::Impl::Teller::change_state(const Element&, const Element& response) 
     place(id);
     say(id, Attribute::state, text_at(item, "currentState", "name"));
   });
+}
+
+// A Spot instance that EC2 took back: the event's details name it.
+void Facts::Impl::Teller::evict_instances(const Element&, const Element& details) {
+  for_each_string(member(details, "instanceIdSet"), [this](std::string_view, std::string_view id) {
+    if (!id.starts_with("i-")) return;
+    place(std::string(id));
+    say(std::string(id), Attribute::state, "terminated");
+  });
+}
+
+void Facts::Impl::Teller::modify_instance(const Element& request, const Element&) {
+  const std::string id = text_at(request, "instanceId");
+  if (id.starts_with("i-")) checks_packets(id, member(member(request, "sourceDestCheck"), "value"));
+}
+
+// The source/destination check, which whatever forwards packets must not have.
+void Facts::Impl::Teller::checks_packets(const std::string& id, const Element& flag) {
+  const std::string checks = text_of(flag);
+  if (checks == "false") claim(id, Attribute::forwards, "check", "");
+  if (checks == "true") claim(id, Attribute::forwards, "check", std::nullopt);
 }
 
 void Facts::Impl::Teller::change_profile(const Element& request, const Element& response) {
@@ -1032,7 +1099,9 @@ void Facts::Impl::Teller::unassign_addresses(const Element& request, const Eleme
 
 void Facts::Impl::Teller::modify_interface(const Element& request, const Element&) {
   const std::string id = text_at(request, "networkInterfaceId");
-  if (id.starts_with("eni-")) groups(id, member(request, "groupSet"));
+  if (!id.starts_with("eni-")) return;
+  groups(id, member(request, "groupSet"));
+  checks_packets(id, member(member(request, "sourceDestCheck"), "value"));
 }
 
 void Facts::Impl::Teller::create_group(const Element& request, const Element& response) {
@@ -1199,6 +1268,55 @@ void Facts::Impl::Teller::nat(const Element& described) {
 void Facts::Impl::Teller::delete_nat(const Element& request, const Element&) {
   const std::string id = first_with_prefix(request, "nat-");
   if (!id.empty()) mark(id, Attribute::deleted);
+}
+
+void Facts::Impl::Teller::associate_nat_address(const Element&, const Element& response) {
+  const Element inner = member(response, "AssociateNatGatewayAddressResponse");
+  nat(inner ? inner : response);
+}
+
+// A route that leads to an instance makes it a NAT instance, proxy or firewall. What it once was it stays
+// here: to be taken for one wrongly is the lesser error.
+void Facts::Impl::Teller::create_route(const Element& request, const Element&) {
+  const std::string key = text_at(request, "routeTableId") + ' ' + text_at(request, "destinationCidrBlock") +
+                          text_at(request, "destinationIpv6CidrBlock");
+  for (const std::string& target : {text_at(request, "instanceId"), text_at(request, "networkInterfaceId")}) {
+    if (target.starts_with("i-") || target.starts_with("eni-")) claim(target, Attribute::forwards, key, "");
+  }
+}
+
+void Facts::Impl::Teller::attach_transit_gateway(const Element&, const Element& response) {
+  const Element inner = member(response, "CreateTransitGatewayVpcAttachmentResponse");
+  transit(member(inner ? inner : response, "transitGatewayVpcAttachment"));
+}
+
+void Facts::Impl::Teller::transit(const Element& described) {
+  const std::string vpc = text_at(described, "vpcId"), gateway = text_at(described, "transitGatewayId");
+  if (!vpc.starts_with("vpc-") || gateway.empty()) return;
+  place(vpc, text_at(described, "vpcOwnerId"));
+  claim(vpc, Attribute::transit_gateway, text_at(described, "transitGatewayAttachmentId"), gateway);
+}
+
+void Facts::Impl::Teller::detach_transit_gateway(const Element& request, const Element&) {
+  const std::string id = first_with_prefix(request, "tgw-attach-");
+  if (!id.empty()) mark(id, Attribute::ended);
+}
+
+void Facts::Impl::Teller::create_customer_gateway(const Element&, const Element& response) {
+  customer_gateway(member(response, "customerGateway"));
+}
+
+void Facts::Impl::Teller::customer_gateway(const Element& described) {
+  const std::string id = text_at(described, "customerGatewayId");
+  const auto ip = IpAddress::parse(text_at(described, "ipAddress"));
+  if (!id.starts_with("cgw-") || !ip || !ip->is_public()) return;
+  place(id);
+  say(id, Attribute::customer_address, ip->to_string());
+}
+
+void Facts::Impl::Teller::delete_customer_gateway(const Element& request, const Element&) {
+  const std::string id = text_at(request, "customerGatewayId");
+  if (id.starts_with("cgw-")) mark(id, Attribute::deleted);
 }
 
 void Facts::Impl::Teller::create_endpoint(const Element&, const Element& response) {
@@ -1429,6 +1547,8 @@ std::span<const Facts::Impl::Lesson> Facts::Impl::lessons() {
       {ec2, "StartInstances", &Teller::change_state},
       {ec2, "StopInstances", &Teller::change_state},
       {ec2, "TerminateInstances", &Teller::change_state},
+      {ec2, "BidEvictedEvent", &Teller::evict_instances},
+      {ec2, "ModifyInstanceAttribute", &Teller::modify_instance},
       {ec2, "AssociateIamInstanceProfile", &Teller::change_profile},
       {ec2, "ReplaceIamInstanceProfileAssociation", &Teller::change_profile},
       {ec2, "DisassociateIamInstanceProfile", &Teller::change_profile},
@@ -1448,6 +1568,13 @@ std::span<const Facts::Impl::Lesson> Facts::Impl::lessons() {
       {ec2, "ReleaseAddress", &Teller::release_address},
       {ec2, "CreateNatGateway", &Teller::create_nat},
       {ec2, "DeleteNatGateway", &Teller::delete_nat},
+      {ec2, "AssociateNatGatewayAddress", &Teller::associate_nat_address},
+      {ec2, "CreateRoute", &Teller::create_route},
+      {ec2, "ReplaceRoute", &Teller::create_route},
+      {ec2, "CreateTransitGatewayVpcAttachment", &Teller::attach_transit_gateway},
+      {ec2, "DeleteTransitGatewayVpcAttachment", &Teller::detach_transit_gateway},
+      {ec2, "CreateCustomerGateway", &Teller::create_customer_gateway},
+      {ec2, "DeleteCustomerGateway", &Teller::delete_customer_gateway},
       {ec2, "CreateVpcEndpoint", &Teller::create_endpoint},
       {ec2, "DeleteVpcEndpoints", &Teller::delete_endpoints},
       {ec2, "CreateTags", &Teller::create_tags},
@@ -1488,6 +1615,8 @@ std::span<const Facts::Impl::Lesson> Facts::Impl::lessons() {
       {imported, "describe:security_groups", &Teller::described_group},
       {imported, "describe:functions", &Teller::create_function},
       {imported, "describe:vpc_endpoints", &Teller::described_endpoint},
+      {imported, "describe:transit_gateway_vpc_attachments", &Teller::described_transit},
+      {imported, "describe:customer_gateways", &Teller::described_customer_gateway},
       {imported, "describe:cluster", &Teller::create_cluster},
       {imported, "describe:ecs_clusters", &Teller::described_ecs_cluster},
   };
@@ -1520,14 +1649,17 @@ std::optional<FactRow> Facts::row_of(const CloudTrailEvent& event) {
   // Of the looks at access control lists only CloudTrail's own, before it delivers.
   if (name == "GetBucketAcl" && event.user_identity.invoked_by != "cloudtrail.amazonaws.com")
     return std::nullopt;
-  if (event.request_parameters.absent() && event.response_elements.absent()) return std::nullopt;
+  // An event of AWS's own has details instead of an answer.
+  const RawJson& answer =
+      event.event_type == "AwsServiceEvent" ? event.service_event_details : event.response_elements;
+  if (event.request_parameters.absent() && answer.absent()) return std::nullopt;
   return FactRow{.time = event.event_time,
                  .id = std::string(event.event_id),
                  .account = std::string(event.recipient_account_id),
                  .region = std::string(event.aws_region),
                  .name = std::string(name),
                  .request = std::string(event.request_parameters.text()),
-                 .response = std::string(event.response_elements.text())};
+                 .response = std::string(answer.text())};
 }
 
 void Facts::learn(const FactRow& row) {
@@ -1722,14 +1854,30 @@ std::vector<IpAddress> Facts::public_addresses_of_instance(std::string_view inst
   return {found.begin(), found.end()};
 }
 
-std::optional<std::string> Facts::owner_of_public_ip(const IpAddress& ip, TimeMs at) const {
+std::vector<IpAddress> Facts::inner_addresses_of_instance(std::string_view instance_id, TimeMs at) const {
+  std::vector<IpAddress> found;
+  for (const std::string& id : impl_->interfaces_of(instance_id, at)) {
+    const Entity* entity = impl_->find(id);
+    for (const Impl::OwnIp& own : impl_->private_ips(entity, at)) found.push_back(own.ip);
+    const auto v6 = impl_->addresses(entity, Attribute::ipv6, at);
+    found.insert(found.end(), v6.begin(), v6.end());
+    if (entity == nullptr) {
+      if (const auto seen = local_address(id, at)) found.push_back(*seen);
+    }
+  }
+  return found;
+}
+
+std::optional<PublicAddressFact> Facts::public_address(const IpAddress& ip, TimeMs at) const {
   const auto holders = impl_->holders_by_ip.find(ip);
   if (holders == impl_->holders_by_ip.end()) return std::nullopt;
   const Claim* newest = nullptr;
+  std::string target;  // what uses it
   for (const std::string& id : holders->second) {
     const Entity* entity = impl_->find(id);
     if (!impl_->known(entity, at)) continue;
     bool holds = false;
+    std::string user = id;
     if (id.starts_with("eni-")) {
       if (!impl_->interface_alive(id, at)) continue;
       const auto automatic = impl_->automatic_ips(id, entity, at),
@@ -1740,12 +1888,57 @@ std::optional<std::string> Facts::owner_of_public_ip(const IpAddress& ip, TimeMs
       holds = std::ranges::find(own, ip) != own.end();
     } else {
       holds = impl_->allocation_alive(entity, at) && impl_->allocated_ip(entity, at) == ip;
+      user = impl_->allocation_target(id, at);
+      if (user.empty()) user = impl_->nat_of_allocation(id, at);
     }
     const Claim* account = holds ? impl_->last(entity, Attribute::account, at) : nullptr;
-    if (account && (!newest || Impl::later(*account, *newest))) newest = account;
+    if (!account) continue;
+    if (!user.empty()) target = user;
+    if (!newest || Impl::later(*account, *newest)) newest = account;
   }
   if (!newest) return std::nullopt;
-  return std::string(impl_->pool.text(newest->value));
+  PublicAddressFact fact{.account = std::string(impl_->pool.text(newest->value))};
+  const Entity* entity = impl_->find(target);
+  fact.nat_gateway =
+      target.starts_with("nat-") ||
+      (target.starts_with("eni-") && impl_->text(entity, Attribute::interface_type, at) == "nat_gateway");
+  fact.vpc_id = impl_->text(entity, Attribute::vpc, at);
+  fact.instance_id = target.starts_with("i-") ? target : impl_->instance_of(target, at);
+  return fact;
+}
+
+bool Facts::forwards_traffic(std::string_view instance_id, TimeMs at) const {
+  const auto forwards = [&](std::string_view id) {
+    bool found = false;
+    impl_->for_each_key(
+        impl_->find(id), Attribute::forwards, at,
+        [&](std::string_view, std::span<const Claim> claims) { found |= claims.back().value != no_value; });
+    return found;
+  };
+  return forwards(instance_id) || std::ranges::any_of(impl_->interfaces_of(instance_id, at), forwards);
+}
+
+bool Facts::share_transit_gateway(std::string_view vpc_id, std::string_view other_vpc_id, TimeMs at) const {
+  const auto gateways = [&](std::string_view vpc) {
+    std::set<std::string_view> found;
+    impl_->for_each_key(impl_->find(vpc), Attribute::transit_gateway, at,
+                        [&](std::string_view attachment, std::span<const Claim> claims) {
+                          if (!impl_->ended(attachment, claims.back(), at))
+                            found.insert(impl_->pool.text(claims.back().value));
+                        });
+    return found;
+  };
+  const auto own = gateways(vpc_id), others = gateways(other_vpc_id);
+  return std::ranges::any_of(own, [&](std::string_view gateway) { return others.contains(gateway); });
+}
+
+bool Facts::beside_customer_gateway(const IpAddress& ip, TimeMs at) const {
+  const auto found = impl_->customer_gateways_by_network.find(network_of(ip));
+  return found != impl_->customer_gateways_by_network.end() &&
+         std::ranges::any_of(found->second, [&](const std::string& id) {
+           const Entity* gateway = impl_->find(id);
+           return impl_->known(gateway, at) && !impl_->deleted(gateway, at);
+         });
 }
 
 std::optional<bool> Facts::aws_address(const IpAddress& ip) const {

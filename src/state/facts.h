@@ -95,6 +95,14 @@ struct FunctionFact {
   std::optional<TimeMs> last_modified;
 };
 
+// Who holds a public address.
+struct PublicAddressFact {
+  std::string account;
+  std::string instance_id;  // empty: not known to be an instance's
+  std::string vpc_id;       // of the instance or NAT gateway
+  bool nat_gateway = false;
+};
+
 // A rule of a security group that lets traffic in.
 struct IngressFact {
   std::string group_id;
@@ -152,9 +160,17 @@ class Facts {
                                             const IpAddress& ip, TimeMs at) const;
   // Public addresses the instance may appear from: its own, elastic ones, its subnet's or VPC's NAT gateways.
   std::vector<IpAddress> public_addresses_of_instance(std::string_view instance_id, TimeMs at) const;
-  // Whose public address it was: account id when an account seen in the logs owned it (instance, elastic,
-  // NAT).
-  std::optional<std::string> owner_of_public_ip(const IpAddress& ip, TimeMs at) const;
+  // The instance's own addresses within its VPC, IPv6 included.
+  std::vector<IpAddress> inner_addresses_of_instance(std::string_view instance_id, TimeMs at) const;
+  // Whose public address it was, when an account seen in the logs owned it (instance, elastic, NAT).
+  std::optional<PublicAddressFact> public_address(const IpAddress& ip, TimeMs at) const;
+  // Whether others' traffic leaves through the instance: a route led to it, or nobody checks whose packets it
+  // sends.
+  bool forwards_traffic(std::string_view instance_id, TimeMs at) const;
+  // Whether both VPCs are attached to one transit gateway, so that one may leave through the other.
+  bool share_transit_gateway(std::string_view vpc_id, std::string_view other_vpc_id, TimeMs at) const;
+  // Whether the address is in the network (/24, /48) of a customer gateway: the far end of a VPN into a VPC.
+  bool beside_customer_gateway(const IpAddress& ip, TimeMs at) const;
   // Whether AWS's published ranges hold the address; nullopt when no ranges were loaded.
   std::optional<bool> aws_address(const IpAddress& ip) const;
   void use_aws_ranges(std::function<bool(const IpAddress&)> holds);

@@ -130,9 +130,12 @@ TEST(FactsTest, an_elastic_address_moves_with_its_association) {
   EXPECT_THAT(facts.interface("eni-0a", launch + 4000)->public_ips, ElementsAre(ip("198.51.100.9")));
   EXPECT_THAT(facts.public_addresses_of_instance("i-0a", launch + 5000), IsEmpty());
 
-  EXPECT_FALSE(facts.owner_of_public_ip(ip("198.51.100.9"), launch + 999));
-  EXPECT_EQ(facts.owner_of_public_ip(ip("198.51.100.9"), launch + 1000), account);
-  EXPECT_FALSE(facts.owner_of_public_ip(ip("198.51.100.9"), launch + 5000));
+  EXPECT_FALSE(facts.public_address(ip("198.51.100.9"), launch + 999));
+  EXPECT_EQ(facts.public_address(ip("198.51.100.9"), launch + 1000)->account, account);
+  EXPECT_EQ(facts.public_address(ip("198.51.100.9"), launch + 1000)->instance_id, "");
+  EXPECT_EQ(facts.public_address(ip("198.51.100.9"), launch + 2000)->instance_id, "i-0a");
+  EXPECT_EQ(facts.public_address(ip("198.51.100.9"), launch + 4000)->instance_id, "i-0a");
+  EXPECT_FALSE(facts.public_address(ip("198.51.100.9"), launch + 5000));
 }
 
 TEST(FactsTest, an_instance_may_appear_from_its_vpcs_nat_gateway) {
@@ -150,6 +153,85 @@ TEST(FactsTest, an_instance_may_appear_from_its_vpcs_nat_gateway) {
   EXPECT_THAT(facts.public_addresses_of_instance("i-0a", launch + 999), IsEmpty());
   EXPECT_THAT(facts.public_addresses_of_instance("i-0a", launch + 1000), ElementsAre(ip("203.0.113.5")));
   EXPECT_THAT(facts.public_addresses_of_instance("i-0a", launch + 2000), IsEmpty());
+  const auto holder = facts.public_address(ip("203.0.113.5"), launch + 1000);
+  ASSERT_TRUE(holder);
+  EXPECT_TRUE(holder->nat_gateway);
+  EXPECT_EQ(holder->vpc_id, "vpc-01");
+  EXPECT_EQ(holder->instance_id, "");
+  EXPECT_FALSE(facts.public_address(ip("203.0.113.5"), launch + 2000)->nat_gateway);
+}
+
+TEST(FactsTest, a_second_address_of_a_nat_gateway_is_its_own) {
+  Facts facts;
+  facts.learn(row(launch, "AssociateNatGatewayAddress", "{}",
+                  R"({"AssociateNatGatewayAddressResponse":{"natGatewayId":"nat-1",
+      "natGatewayAddressSet":{"item":{"publicIp":"203.0.113.6","status":"associating"}}}})"));
+  EXPECT_TRUE(facts.public_address(ip("203.0.113.6"), launch)->nat_gateway);
+}
+
+TEST(FactsTest, an_instance_forwards_when_a_route_leads_to_it_or_nobody_checks_its_packets) {
+  Facts facts;
+  facts.learn(run_instances());
+  facts.learn(row(launch + 1000, "ModifyInstanceAttribute",
+                  R"({"instanceId":"i-0a","sourceDestCheck":{"value":false}})", R"({"_return":true})"));
+  facts.learn(row(launch + 2000, "ModifyInstanceAttribute",
+                  R"({"instanceId":"i-0a","sourceDestCheck":{"value":true}})", R"({"_return":true})"));
+  facts.learn(
+      row(launch + 3000, "ReplaceRoute",
+          R"({"routeTableId":"rtb-1","destinationCidrBlock":"0.0.0.0/0","networkInterfaceId":"eni-0a"})",
+          R"({"_return":true})"));
+  EXPECT_FALSE(facts.forwards_traffic("i-0a", launch));
+  EXPECT_TRUE(facts.forwards_traffic("i-0a", launch + 1000));
+  EXPECT_FALSE(facts.forwards_traffic("i-0a", launch + 2000));
+  EXPECT_TRUE(facts.forwards_traffic("i-0a", launch + 3000));
+}
+
+TEST(FactsTest, vpcs_share_a_transit_gateway_while_both_are_attached) {
+  Facts facts;
+  const auto attach = [&](TimeMs time, const std::string& attachment, const std::string& vpc) {
+    facts.learn(row(time, "CreateTransitGatewayVpcAttachment", "{}",
+                    R"({"CreateTransitGatewayVpcAttachmentResponse":{"transitGatewayVpcAttachment":{
+        "transitGatewayAttachmentId":")" +
+                        attachment + R"(","transitGatewayId":"tgw-1","vpcId":")" + vpc + R"("}}})"));
+  };
+  attach(1000, "tgw-attach-1", "vpc-01");
+  attach(2000, "tgw-attach-2", "vpc-02");
+  facts.learn(
+      row(3000, "DeleteTransitGatewayVpcAttachment",
+          R"({"DeleteTransitGatewayVpcAttachmentRequest":{"TransitGatewayAttachmentId":"tgw-attach-1"}})"));
+  EXPECT_FALSE(facts.share_transit_gateway("vpc-01", "vpc-02", 1999));
+  EXPECT_TRUE(facts.share_transit_gateway("vpc-01", "vpc-02", 2000));
+  EXPECT_FALSE(facts.share_transit_gateway("vpc-01", "vpc-03", 2000));
+  EXPECT_FALSE(facts.share_transit_gateway("vpc-01", "vpc-02", 3000));
+}
+
+TEST(FactsTest, a_customer_gateway_speaks_for_its_network) {
+  Facts facts;
+  facts.learn(row(1000, "CreateCustomerGateway", R"({"type":"ipsec.1","ipAddress":"203.0.113.1"})",
+                  R"({"customerGateway":{"customerGatewayId":"cgw-1","ipAddress":"203.0.113.1"}})"));
+  facts.learn(row(2000, "DeleteCustomerGateway", R"({"customerGatewayId":"cgw-1"})"));
+  EXPECT_FALSE(facts.beside_customer_gateway(ip("203.0.113.9"), 999));
+  EXPECT_TRUE(facts.beside_customer_gateway(ip("203.0.113.255"), 1000));
+  EXPECT_FALSE(facts.beside_customer_gateway(ip("203.0.114.0"), 1000));
+  EXPECT_FALSE(facts.beside_customer_gateway(ip("203.0.113.9"), 2000));
+}
+
+TEST(FactsTest, a_spot_instance_that_was_taken_back_has_no_address) {
+  Facts facts;
+  facts.learn(run_instances());
+  CloudTrailEvent event;
+  event.event_source = "ec2.amazonaws.com";
+  event.event_name = "BidEvictedEvent";
+  event.event_type = "AwsServiceEvent";
+  event.event_time = launch + 1000;
+  event.recipient_account_id = account;
+  event.service_event_details = RawJson(R"({"instanceIdSet":["i-0a"]})");
+  const auto evicted = Facts::row_of(event);
+  ASSERT_TRUE(evicted);
+  facts.learn(*evicted);
+  EXPECT_EQ(facts.instance_by_ip(account, "", ip("10.0.0.4"), launch), "i-0a");
+  EXPECT_FALSE(facts.instance_by_ip(account, "", ip("10.0.0.4"), launch + 1000));
+  EXPECT_THAT(facts.inner_addresses_of_instance("i-0a", launch), ElementsAre(ip("10.0.0.4")));
 }
 
 TEST(FactsTest, an_automatic_address_goes_when_the_instance_stops) {
@@ -162,9 +244,9 @@ TEST(FactsTest, an_automatic_address_goes_when_the_instance_stops) {
   facts.learn(
       row(launch, "StopInstances", "{}",
           R"({"instancesSet":{"items":[{"instanceId":"i-0a","currentState":{"name":"stopping"}}]}})"));
-  EXPECT_EQ(facts.owner_of_public_ip(ip("203.0.113.77"), launch - 1), account);
+  EXPECT_EQ(facts.public_address(ip("203.0.113.77"), launch - 1)->account, account);
   EXPECT_EQ(facts.interface("eni-0a", launch - 1)->public_dns_name, "ec2-203-0-113-77.example");
-  EXPECT_FALSE(facts.owner_of_public_ip(ip("203.0.113.77"), launch));
+  EXPECT_FALSE(facts.public_address(ip("203.0.113.77"), launch));
   EXPECT_EQ(facts.instance("i-0a", launch)->state, "stopped");
 }
 
@@ -473,8 +555,8 @@ TEST(FactsTest, over_budget_the_noisy_account_forgets_its_own) {
   EXPECT_EQ(facts.evicted(), forgotten);
   EXPECT_LE(facts.bytes(), before / 2);
   EXPECT_TRUE(facts.instance("i-0a", launch));
-  EXPECT_FALSE(facts.owner_of_public_ip(ip("198.51.0.0"), launch + 1000));
-  EXPECT_TRUE(facts.owner_of_public_ip(ip("198.51.1.249"), launch + 1000));
+  EXPECT_FALSE(facts.public_address(ip("198.51.0.0"), launch + 1000));
+  EXPECT_TRUE(facts.public_address(ip("198.51.1.249"), launch + 1000));
 }
 
 TEST(FactsTest, only_successful_calls_of_interest_make_a_row) {

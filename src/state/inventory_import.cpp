@@ -159,6 +159,11 @@ Result<std::vector<FactRow>> import_inventory(std::string_view json, std::string
       read = importer.list(*document.root(), name, "describe:nat_gateways", "NatGatewayId");
     } else if (name == "VpcEndpoints") {
       read = importer.list(*document.root(), name, "describe:vpc_endpoints", "VpcEndpointId");
+    } else if (name == "TransitGatewayVpcAttachments") {
+      read = importer.list(*document.root(), name, "describe:transit_gateway_vpc_attachments",
+                           "TransitGatewayAttachmentId");
+    } else if (name == "CustomerGateways") {
+      read = importer.list(*document.root(), name, "describe:customer_gateways", "CustomerGatewayId");
     } else if (name == "SecurityGroups") {
       read = importer.list(*document.root(), name, "describe:security_groups", "GroupId");
     } else if (name == "Functions") {
@@ -182,7 +187,8 @@ Result<std::vector<FactRow>> import_inventory(std::string_view json, std::string
         (unknown.empty() ? "the inventory is empty" : "\"" + unknown + "\" is not an inventory known here") +
             ": use describe-instances, describe-network-interfaces, describe-addresses, "
             "describe-nat-gateways, "
-            "describe-vpc-endpoints, describe-security-groups, lambda list-functions, eks describe-cluster "
+            "describe-vpc-endpoints, describe-transit-gateway-vpc-attachments, describe-customer-gateways, "
+            "describe-security-groups, lambda list-functions, eks describe-cluster "
             "or "
             "ecs describe-clusters");
   }

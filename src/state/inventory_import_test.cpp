@@ -52,7 +52,7 @@ TEST(InventoryImportTest, instances_are_known_since_forever) {
   EXPECT_EQ(interface->instance_id, "i-0a");
   EXPECT_THAT(facts.public_addresses_of_instance("i-0a", 0),
               ElementsAre(ip("203.0.113.50"), ip("2600:1f00::4")));
-  EXPECT_EQ(facts.owner_of_public_ip(ip("203.0.113.50"), 0), "111122223333");
+  EXPECT_EQ(facts.public_address(ip("203.0.113.50"), 0)->account, "111122223333");
 }
 
 TEST(InventoryImportTest, the_allocations_own_word_beats_an_elastic_address_seen_at_an_instance) {
@@ -89,7 +89,7 @@ TEST(InventoryImportTest, interfaces_gateways_endpoints_and_clusters_are_read) {
   EXPECT_EQ(facts.interface("eni-l", 0)->type, "lambda");
   EXPECT_EQ(facts.instance_by_ip("111122223333", "vpc-1", ip("10.0.0.8"), 0), "i-0b");
   EXPECT_EQ(facts.interface("eni-n", 0)->type, "nat_gateway");
-  EXPECT_EQ(facts.owner_of_public_ip(ip("203.0.113.9"), 0), "111122223333");
+  EXPECT_EQ(facts.public_address(ip("203.0.113.9"), 0)->account, "111122223333");
   EXPECT_THAT(facts.public_addresses_of_instance("i-0b", 0), ElementsAre(ip("203.0.113.9")));
   EXPECT_EQ(facts.vpc_endpoint_owner("vpce-1", 0), "999988887777");
   EXPECT_EQ(facts.cluster("444455556666", "eu-west-1", "prod", 0)->created_at, 1'712'076'384'500);

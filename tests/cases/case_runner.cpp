@@ -1,7 +1,8 @@
 // Runs every detector case: a folder src/detectors/PURPOSE/DETECTOR holds fires_NAME.* files (or folders of
 // files) with fires_NAME.findings.json beside them, and quiet_NAME.* files that must raise nothing. All
 // detectors are on in every case. CASE.intel.csv (indicator,category,list,kind) replaces the built-in lists;
-// CASE.geo.csv (prefix,country,latitude,longitude,as_org) is the geography, which there is none of otherwise.
+// CASE.geo.csv (prefix,country,latitude,longitude,as_org) is the geography and CASE.aws.json (AWS's
+// ip-ranges.json) are AWS's ranges, which there are none of otherwise.
 //   picket_cases ROOT [--only SUBSTRING] [--update]
 // With --custom-rules the folders below ROOT are those of AWS's custom detection rules, all of them LIVE and
 // no detector besides.
@@ -21,6 +22,7 @@
 
 #include "detectors/catalog.h"
 #include "engine/subject.h"
+#include "enrich/aws_ranges.h"
 #include "enrich/intel_config.h"
 #include "pipeline/render.h"
 #include "pipeline/scan.h"
@@ -103,6 +105,16 @@ void load_places(const fs::path& file, Facts& facts) {
   });
 }
 
+// The case's own ranges of AWS; none without the file.
+void load_ranges(const fs::path& file, Facts& facts) {
+  if (!fs::exists(file)) return;
+  auto ranges = AwsRanges::load(file.string());
+  if (!ranges) throw std::runtime_error(ranges.error().message());
+  facts.use_aws_ranges([ranges = std::make_shared<const AwsRanges>(std::move(*ranges))](const IpAddress& ip) {
+    return ranges->find(ip) != nullptr;
+  });
+}
+
 struct Raised {
   std::string type;
   json view;      // the members an expectation may name directly
@@ -119,6 +131,7 @@ std::vector<Raised> run(const fs::path& input, const fs::path& beside, const rul
   live.set_default("*", RuleMode::live);
   engine.use_rule_modes(std::make_shared<const RuleModes>(live));
   load_places(beside.string() + ".geo.csv", engine.facts());
+  load_ranges(beside.string() + ".aws.json", engine.facts());
   Workers workers(1);
   std::map<std::string, AggregatedFinding> findings;
   const auto sink = [&](std::uint64_t, const EpochResult& result) -> Result<void> {
@@ -227,7 +240,8 @@ int main(int argc, char** argv) {
   for (const auto& item : fs::recursive_directory_iterator(root)) {
     const std::string name = item.path().filename().string();
     if (!name.starts_with("fires_") && !name.starts_with("quiet_")) continue;
-    if (name.ends_with(".findings.json") || name.ends_with(".intel.csv") || name.ends_with(".geo.csv"))
+    const auto beside = [&](std::string_view suffix) { return name.ends_with(suffix); };
+    if (beside(".findings.json") || beside(".intel.csv") || beside(".geo.csv") || beside(".aws.json"))
       continue;
     if (item.path().string().find(only) != std::string::npos) cases.insert(item.path());
   }

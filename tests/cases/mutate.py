@@ -18,13 +18,14 @@ import tempfile
 
 # Their subject is the client's own word on the system it runs on.
 JUDGED_BY_USER_AGENT = re.compile(r"penetration_test_linux|on_macos")
+BESIDE = (".intel.csv", ".geo.csv", ".aws.json")
 ACCOUNT = re.compile(r"(?<![\w.-])(\d{12})(?![\w.-]|\.\d)|(?<=:)(\d{12})(?=[:\"])|(?<=/)(\d{12})(?=/)")
 # Members whose value somebody chose.
 NAMES = re.compile(r'"(userName|bucketName|roleSessionName|functionName|sessionName|logGroupName|dBInstanceIdentifier|'
                    r'dBSnapshotIdentifier|dBClusterSnapshotIdentifier)":"([A-Za-z0-9_+=,.@-]{3,64})"')
 TRAIL = re.compile(r'"requestParameters":\{"(?:name|trailName)":"([A-Za-z0-9_.-]{3,128})"')
 USER = re.compile(r'"user":\{"username":"([A-Za-z0-9_.-]{3,64})"')
-AGENT = re.compile(r'"userAgent":"[^"]*"')
+AGENT = re.compile(r'"userAgent":"([^"]*)"')
 KEPT = re.compile(r"^(system:|eks:|kube|aws-auth|default$|admin$|root$|HIDDEN_DUE|i-[0-9a-f]{8}|[0-9a-f]{32}$|eks-)")
 
 
@@ -44,7 +45,7 @@ def mutated(text, keep_agents):
         if not KEPT.match(name):
             text = re.sub(rf"(?<![A-Za-z0-9_-]){re.escape(name)}(?![A-Za-z0-9_-])", other(name, "name"), text)
     if not keep_agents:
-        text = AGENT.sub('"userAgent":"vv/9 (quux)"', text)
+        text = AGENT.sub(lambda agent: f'"userAgent":"vv/9 ({other(agent[1], "name")})"', text)
     return text
 
 
@@ -70,12 +71,12 @@ def main():
             name = expected.name.removesuffix(".findings.json")
             folder = pathlib.Path(scratch) / expected.parent.relative_to(root)
             inputs = [entry for entry in expected.parent.iterdir()
-                      if entry.name.split(".")[0] == name and not entry.name.endswith((".findings.json", ".intel.csv", ".geo.csv"))]
+                      if entry.name.split(".")[0] == name and not entry.name.endswith((".findings.json", *BESIDE))]
             renamed = "fires_" + other(name, "name")
             keep_agents = JUDGED_BY_USER_AGENT.search(f"{expected.parent.name}/{name}") is not None
             for entry in inputs:
                 copy_case(entry, folder / (renamed + entry.name[len(name):]), keep_agents)
-            for suffix in (".intel.csv", ".geo.csv"):
+            for suffix in BESIDE:
                 beside = expected.parent / (name + suffix)
                 if beside.exists():
                     shutil.copy(beside, folder / (renamed + suffix))

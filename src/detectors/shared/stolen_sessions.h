@@ -8,65 +8,93 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "engine/detector.h"
 
 namespace picket::detectors {
 
 // Type indexes of the literals that use this.
-constexpr std::uint8_t inside_aws = 0, outside_aws = 1;
+constexpr std::uint8_t inside_aws = 0, outside_aws = 1, inside_account = 2;
 
-// What a row carries for the state; the finding shows it too. `workload_name` is the detector's own word:
-// "instance", "resource".
+// The words for a workload in evidence.
+constexpr std::string_view instance_name = "instance", resource_name = "resource";
+
+// What a row carries for the state; the finding shows it too.
 namespace session_row {
 constexpr std::string_view account = "workload_account", person = "person", reached = "reached_instances",
-                           endpoint_account = "vpc_endpoint_account";
+                           endpoint = "vpc_endpoint", endpoint_account = "vpc_endpoint_account",
+                           inner_address = "address_in_vpc";
 }
 
-struct SessionKind {
-  std::string_view workload_name;
-  // Whether a key stays at one address as long as it lives, so that a second one tells. A function's calls
-  // leave through AWS's pool.
-  bool key_stays;
+// What holds the credentials decides what its addresses say.
+enum class WorkloadKind : std::uint8_t {
+  instance,
+  // Runs on nobody's machine: outside VPCs its calls leave through AWS's pool of addresses, each from
+  // another.
+  function,
+  // Runs on an instance or on none, and shares the addresses of what it runs on.
+  container,
 };
 
-// The row of a call with a workload's credentials, when its address can say anything; `workload` names it.
-std::optional<Evidence> session_row_of(const CloudTrailEvent& call, const SessionKind& kind,
+// What the names of a detector's workloads say they are: functions have ARNs.
+WorkloadKind kind_of(std::string_view name, std::string_view workload);
+
+// The row of a call with a workload's credentials, when its address can say anything; `name` is the word for
+// what `workload` is.
+std::optional<Evidence> session_row_of(const CloudTrailEvent& call, std::string_view name,
                                        std::string_view workload);
 
 // A row of a person at work marks an address; it is never raised itself.
 std::optional<Evidence> person_row_of(const CloudTrailEvent& call);
 
-// Where the sessions of an account's workloads call from, and who else is there.
+// Where the sessions of an account's workloads call from, and who else is there. A call is judged by the
+// first of these that knows its address:
+//   - the workload's own place (its instance's addresses, its VPC's NAT gateways, others of its account that
+//     no instance has): nothing;
+//   - where it called from when it had just been launched, the network of the company's VPN gateway, what
+//     three workloads of the account call from (a NAT, proxy or line nobody told of), the NAT gateway of a
+//     VPC that shares a transit gateway with the workload's: egress, nothing;
+//   - another instance of the account: InsideAccount;
+//   - another account, by its address or its VPC endpoint: InsideAWS;
+//   - AWS's ranges, but whose address is not known: InsideAWS only if something else tells, see below;
+//   - outside AWS's ranges: OutsideAWS.
+// What else tells: the workload's place is known and it called from there, best of all during the key's life,
+// so that the key is at two places; or a person who had reached the instance is at the address.
 //
-// An instance's own addresses, those of its account's other instances and of its NAT gateways are known from
-// the inventory, and AWS's published ranges tell the rest apart: outside them, and outside learned egress,
-// nobody's instance calls. Often neither is there: an archive begins after the instances were launched, and
+// Often neither inventory nor ranges are there: an archive begins after the instances were launched, and
 // ranges must be loaded. A single unknown address is then the usual place of a healthy instance, so something
 // else must say that the session is used elsewhere: the same key at two addresses, a person at work at that
 // address before any instance was seen there, or a client that runs on macOS.
 class StolenSessions {
  public:
-  explicit StolenSessions(const SessionKind& kind) : kind_(kind) {}
+  explicit StolenSessions(std::string_view name) : name_(name) {}
   std::optional<Candidate> step(const Candidate& row, const Facts& facts);
+  std::uint64_t take_evicted() { return std::exchange(evicted_, 0); }
   template <class Ar>
   void io(Ar& ar) {
-    ar(places_, sessions_, swept_);
+    ar(places_, sessions_, workloads_, swept_);
   }
 
  private:
-  struct Place {  // an address, or the account of a VPC endpoint
+  struct Place {  // an address, an instance of the account, or the account of a VPC endpoint
     TimeMs last = 0;
     std::set<std::string> workloads;  // at most three
     bool raised = false;
-    std::set<std::int64_t> days_since;  // on which workloads used it after it was raised
+    // Days after it was raised on which three workloads used it; those of the last such day so far.
+    std::set<std::int64_t> days_since;
+    std::int64_t today = 0;
+    std::set<std::string> workloads_today;
     TimeMs person_last = 0;
-    std::string person;
+    std::string person;             // the last one
+    std::set<std::string> people;   // at most three
     std::set<std::string> reached;  // instances that people reached from here
-    bool people_first = false;      // a person was here, not long before the first instance
+    bool people_first = false;      // a person was here, not long before the first workload
+    bool is_egress() const;
     template <class Ar>
     void io(Ar& ar) {
-      ar(last, workloads, raised, days_since, person_last, person, reached, people_first);
+      ar(last, workloads, raised, days_since, today, workloads_today, person_last, person, people, reached,
+         people_first);
     }
   };
   struct Session {  // a temporary key
@@ -77,18 +105,47 @@ class StolenSessions {
       ar(last, v4, v6);
     }
   };
+  // Its own place, as the inventory knows it, that the workload was last seen at.
+  struct Own {
+    std::optional<IpAddress> address;
+    TimeMs last = 0, checked = 0;
+    // Whether the workload is there now; `is_own` asks the inventory, which holds for a while.
+    template <class IsOwn>
+    bool see(const IpAddress& seen, TimeMs now, IsOwn is_own);
+    template <class Ar>
+    void io(Ar& ar) {
+      ar(address, last, checked);
+    }
+  };
+  struct Workload {
+    TimeMs last = 0;
+    Own outer, inner;               // on the Internet; in the VPC, through an endpoint
+    std::optional<IpAddress> home;  // where it called from right after its launch
+    TimeMs pool_last = 0;           // of functions: when it last called from AWS's pool
+    template <class Ar>
+    void io(Ar& ar) {
+      ar(last, outer, inner, home, pool_last);
+    }
+  };
+  struct Call;
 
-  Place& use(const std::string& name, const std::string& workload, TimeMs now);
+  std::optional<Candidate> through_endpoint(const Call& call, const Facts& facts);
+  std::optional<Candidate> from_internet(const Call& call, const Facts& facts);
+  std::optional<Candidate> without_ranges(const Call& call, Place& place,
+                                          const std::optional<IpAddress>& elsewhere, const Facts& facts);
+  Workload& workload_of(const Call& call, const Facts& facts);
+  Place& place_of(const std::string& name, TimeMs now);
+  Place& use(const std::string& name, const Call& call);
   void see_person(const Candidate& row);
   // The address of the same family that the row's key was first seen at, when it is another.
-  std::optional<IpAddress> other_address(const Candidate& row, const IpAddress& address, TimeMs now);
-  std::optional<Candidate> raise(const Candidate& row, Place& place, std::uint8_t type, std::string_view why,
-                                 const std::string& other, bool affiliated) const;
+  std::optional<IpAddress> other_address(const Call& call);
 
-  const SessionKind& kind_;
+  std::string_view name_;
   std::map<std::string, Place> places_;
   std::map<std::string, Session> sessions_;
+  std::map<std::string, Workload> workloads_;
   TimeMs swept_ = 0;
+  std::uint64_t evicted_ = 0;  // since it was last asked; not saved
 };
 
 }  // namespace picket::detectors

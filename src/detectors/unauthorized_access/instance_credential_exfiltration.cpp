@@ -4,8 +4,6 @@ namespace picket::detectors {
 
 namespace {
 
-constexpr SessionKind instances = {.workload_name = "instance", .key_stays = true};
-
 // The instance whose credentials made the call, empty for all others; the first test is cheap, for it runs on
 // every call.
 std::string_view instance_of(const UserIdentity& identity) {
@@ -21,39 +19,48 @@ std::string_view instance_of(const UserIdentity& identity) {
 
 std::optional<Evidence> select(const CloudTrailEvent& call, const Context&) {
   const std::string_view instance = instance_of(call.user_identity);
-  return instance.empty() ? person_row_of(call) : session_row_of(call, instances, instance);
+  return instance.empty() ? person_row_of(call) : session_row_of(call, instance_name, instance);
 }
 
 struct InstanceSessions : StolenSessions {
-  InstanceSessions() : StolenSessions(instances) {}
+  InstanceSessions() : StolenSessions(instance_name) {}
 };
 
 }  // namespace
 
 extern const Detector instance_credential_exfiltration = {
-    .types = {{.name = "UnauthorizedAccess:IAMUser/InstanceCredentialExfiltration.InsideAWS",
-               .severity = Severity::high,
-               .mitre = {"TA0006", "T1552.005"},  // Credential Access: Cloud Instance Metadata API
-               .title = "Credentials of instance {instance} were used from elsewhere in AWS.",
-               .description =
-                   "Credentials that only instance {instance} should hold were used to call {api} from "
-                   "{remote_ip}, inside AWS but not where the instance is: {why}."},
-              {.name = "UnauthorizedAccess:IAMUser/InstanceCredentialExfiltration.OutsideAWS",
-               .severity = Severity::high,
-               .mitre = {"TA0006", "T1552.005"},
-               .title = "Credentials of instance {instance} were used from outside AWS.",
-               .description =
-                   "Credentials that only instance {instance} should hold were used to call {api} from "
-                   "{remote_ip}, which is not where the instance is: {why}."}},
+    .types =
+        {{.name = "UnauthorizedAccess:IAMUser/InstanceCredentialExfiltration.InsideAWS",
+          .severity = Severity::high,
+          .mitre = {"TA0006", "T1552.005"},  // Credential Access: Cloud Instance Metadata API
+          .title = "Credentials of instance {instance} were used from elsewhere in AWS.",
+          .description = "Credentials that only instance {instance} should hold were used to call {api} from "
+                         "{remote_ip}, inside AWS but not where the instance is: {why}."},
+         {.name = "UnauthorizedAccess:IAMUser/InstanceCredentialExfiltration.OutsideAWS",
+          .severity = Severity::high,
+          .mitre = {"TA0006", "T1552.005"},
+          .title = "Credentials of instance {instance} were used from outside AWS.",
+          .description = "Credentials that only instance {instance} should hold were used to call {api} from "
+                         "{remote_ip}, which is not where the instance is: {why}."},
+         {.name = "UnauthorizedAccess:IAMUser/InstanceCredentialExfiltration.InsideAccount",
+          .severity = Severity::medium,
+          .mitre = {"TA0006", "T1552.005"},
+          .origin = Origin::picket,
+          .title = "Credentials of instance {instance} were used on instance {used_on}.",
+          .description = "Credentials that only instance {instance} should hold were used to call {api} from "
+                         "{used_from}, the address of instance {used_on} of the same account: {why}."}},
     .summary = "An instance role's session was used from where the instance is not.",
     .when = {any_call()},
     .issue = {key::principal, key::evidence("instance")},
     .entity = key::evidence(session_row::account),
     .logic = ordered<InstanceSessions>(select),
     .blind_spots =
-        "Use from other instances and NAT gateways of the same account; from unknown addresses inside AWS's "
-        "ranges; without loaded ranges, a stolen session that is only ever seen at one address where nobody "
-        "else was. Instances that leave through an office line look stolen until three were seen there.",
+        "Use from a NAT gateway of the same account or from an instance that forwards others' traffic; from "
+        "addresses inside AWS's ranges whose owner is not known, unless the instance called from its own "
+        "known place within a week; without loaded ranges, a stolen session that is only ever seen at one "
+        "address where nobody else was. Instances that leave through a company's line look stolen until "
+        "three were seen there each day for three days, unless they were seen there from their launch, "
+        "three people work there, or it is beside a known customer gateway.",
 };
 
 }  // namespace picket::detectors

@@ -8,8 +8,6 @@ namespace picket::detectors {
 
 namespace {
 
-constexpr SessionKind resources = {.workload_name = "resource", .key_stays = false};
-
 bool hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
 
 // CloudTrail names what temporary credentials were issued to, since 2025, as the last member of userIdentity.
@@ -44,16 +42,18 @@ std::optional<std::string> resource_of(const CloudTrailEvent& call) {
       session[session.size() - 13] == '-') {
     return "pod " + std::string(session.substr(4, session.size() - uuid - 5));
   }
-  return has_outside_address(call) || !call.vpc_endpoint_account_id.empty() ? issued_to(call) : std::nullopt;
+  const bool somewhere = has_outside_address(call) || !call.vpc_endpoint_account_id.empty() ||
+                         (!call.vpc_endpoint_id.empty() && call.source_ip);
+  return somewhere ? issued_to(call) : std::nullopt;
 }
 
 std::optional<Evidence> select(const CloudTrailEvent& call, const Context&) {
   const auto resource = resource_of(call);
-  return resource ? session_row_of(call, resources, *resource) : std::nullopt;
+  return resource ? session_row_of(call, resource_name, *resource) : std::nullopt;
 }
 
 struct ResourceSessions : StolenSessions {
-  ResourceSessions() : StolenSessions(resources) {}
+  ResourceSessions() : StolenSessions(resource_name) {}
 };
 
 }  // namespace
@@ -73,7 +73,15 @@ extern const Detector resource_credential_exfiltration = {
           .title = "Credentials of {resource} were used from outside AWS.",
           .description = "Credentials that only {resource} should hold were used to call {api} from "
                          "{remote_ip}, which is "
-                         "outside AWS: {why}."}},
+                         "outside AWS: {why}."},
+         {.name = "UnauthorizedAccess:IAMUser/ResourceCredentialExfiltration.InsideAccount",
+          .severity = Severity::medium,
+          .mitre = {"TA0006", "T1528"},
+          .origin = Origin::picket,
+          .title = "Credentials of {resource} were used on instance {used_on}.",
+          .description =
+              "Credentials that only {resource} should hold were used to call {api} from {used_from}, the "
+              "address of instance {used_on} of the same account: {why}."}},
     .summary =
         "A session of a Lambda function, an ECS task or an EKS pod was used from where the workload is not.",
     .when = {any_call()},
@@ -81,9 +89,10 @@ extern const Detector resource_credential_exfiltration = {
     .entity = key::evidence(session_row::account),
     .logic = ordered<ResourceSessions>(select),
     .blind_spots =
-        "Use from AWS's own addresses whose owner is not known; functions whose records do not name them "
-        "(userIdentity.inScopeOf); without AWS's loaded ranges all but addresses of known accounts, foreign "
-        "endpoints and clients on macOS.",
+        "Use from AWS's own addresses whose owner is not known, but of a container whose place is known and "
+        "that is there too; containers' credentials on instances of the same account, which may run them; "
+        "functions whose records do not name them (userIdentity.inScopeOf); without AWS's loaded ranges all "
+        "but addresses of known accounts, foreign endpoints and clients on macOS.",
 };
 
 }  // namespace picket::detectors
