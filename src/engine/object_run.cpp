@@ -24,6 +24,7 @@ void WorkerOutput::clear() {
   rows.clear();
   activities.clear();
   for (WindowTable& table : windows) table.clear();
+  host_days.clear();
   signals.clear();
   issued_keys.clear();
   fact_rows.clear();
@@ -422,6 +423,10 @@ void ObjectRun::take_flows(std::span<const FlowRecord> records) {
   for (const auto& window : tables_.triggers->windows(LogKind::vpcflow)) {
     current_detector_ = window.detector;
     window.logic->add_flows({records, object_, records_before_, this, &window_state, &window_touched});
+  }
+  if (tables_.learns_hosts) {
+    out_.host_days.add(records, {object_, records_before_, info_.account, info_.region},
+                       [this](const FlowRecord& flow) { sight(flow); });
   }
   for (const std::uint16_t index : tables_.triggers->every(LogKind::vpcflow)) {
     for (const FlowRecord& flow : records) {
