@@ -32,7 +32,9 @@ enum class HostTrait : std::uint8_t {
   resolver,       // asked this public resolver
   bulk,           // sent a lot to this network; most a day, in bulk_unit
   began_service,  // talked on a port that was new for it
+  taken_up,       // some host began to talk on this port
   many,           // several hosts did it: `thing` is another trait
+  suspected,      // new on a day with a finding, not learned: `thing` is another trait
 };
 
 // The records of one kind between the host and one remote port or address.

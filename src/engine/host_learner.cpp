@@ -52,6 +52,9 @@ Talk talk_of(const FlowRecord& flow, bool client, TalkKind kind, const FlowStamp
   return talk;
 }
 
+// What is told of a host day after day becomes its habit in the end: somebody knows by then.
+constexpr unsigned suspected_days_max = 7;
+
 std::int32_t day_of(TimeMs time) {
   return static_cast<std::int32_t>(time / day_ms - (time % day_ms < 0 ? 1 : 0));
 }
@@ -98,8 +101,7 @@ bool HostDayTable::take(const FlowRecord& flow, const Source& source) {
   const TimeMs time = flow.start_ms();
   const std::uint64_t host = hash_mix(hash64(flow.interface_id), HostDay::address_hash(local));
   std::unique_ptr<HostDay>& slot = days_[{host, day_of(time)}];
-  const bool fresh = !slot;
-  if (fresh) {
+  if (!slot) {
     slot = std::make_unique<HostDay>();
     slot->host = host;
     slot->day = day_of(time);
@@ -112,30 +114,28 @@ bool HostDayTable::take(const FlowRecord& flow, const Source& source) {
   }
   const FlowStamp stamp{time, source.object, source.records_before + flow.position};
   if (bulk) slot->bulk.add(HostDay::address_hash(remote), talk_of(flow, client, TalkKind::presence, stamp));
-  if (!client) return fresh;
+  if (!client) return true;
   const TalkKind kind = kind_of(flow);
   switch (kind) {
     case TalkKind::presence:
-      break;
+      return bulk;
     case TalkKind::service:
-      if (exchanged(flow)) {
-        slot->services.add(HostDay::service_hash(flow.protocol, flow.dstport),
-                           talk_of(flow, client, kind, stamp));
-      }
-      break;
+      if (!exchanged(flow)) return bulk;
+      slot->services.add(HostDay::service_hash(flow.protocol, flow.dstport),
+                         talk_of(flow, client, kind, stamp));
+      return true;
     case TalkKind::mail:
       slot->mail.add(HostDay::address_hash(remote), talk_of(flow, client, kind, stamp));
-      break;
+      return true;
     case TalkKind::dns:
     case TalkKind::dns_over_tls:
     case TalkKind::dns_over_https:
-      if (kind == TalkKind::dns || exchanged(flow)) {
-        slot->resolvers.add(hash_mix(HostDay::address_hash(remote), static_cast<std::uint64_t>(kind)),
-                            talk_of(flow, client, kind, stamp));
-      }
-      break;
+      if (kind != TalkKind::dns && !exchanged(flow)) return bulk;
+      slot->resolvers.add(hash_mix(HostDay::address_hash(remote), static_cast<std::uint64_t>(kind)),
+                          talk_of(flow, client, kind, stamp));
+      return true;
   }
-  return fresh;
+  return bulk;
 }
 
 HostLearner::HostLearner(std::span<const Detector* const> detectors) : detectors_(detectors) {
@@ -177,7 +177,7 @@ PartitionOutput HostLearner::turn(TimeMs watermark, const Facts& facts) {
       ++at;
       continue;
     }
-    learn(hosts, facts);
+    learn(day, hosts, facts);
     norms_.close(day);
     for (const auto& [host, open] : hosts) {
       for (const std::uint64_t window : open.told) out.settled.emplace_back(window, end);
@@ -225,45 +225,57 @@ void HostLearner::judge(Open& open, const Facts& facts, PartitionOutput& out) co
   open.told = std::move(told);
 }
 
-void HostLearner::learn(const OpenDays& hosts, const Facts& facts) {
+void HostLearner::learn(std::int32_t number, const OpenDays& hosts, const Facts& facts) {
   // What began on this day shows only before any of it is learned.
-  std::vector<std::pair<HostNorms::Trait, std::int32_t>> began;
+  std::vector<HostNorms::Trait> began;
   for (const auto& [host, open] : hosts) {
+    if (!open.told.empty()) continue;
     const HostDay& day = *open.day;
-    for (const std::uint64_t scope : {day.host, day.neighbours}) {
-      const bool any = std::ranges::any_of(day.services.entries(), [&](const auto& entry) {
-        return norms_.days(host_trait(scope, HostTrait::service, entry.first), day.day) == 0;
-      });
-      if (any) began.emplace_back(host_trait(scope, HostTrait::began_service, 0), day.day);
+    for (const std::uint64_t scope : {day.host, day.neighbours, day.everyone}) {
+      bool any = false;
+      for (const auto& [service, talk] : day.services.entries()) {
+        if (norms_.days(host_trait(scope, HostTrait::service, service), day.day) > 0) continue;
+        any = true;
+        if (scope == day.host) began.push_back(host_trait(day.everyone, HostTrait::taken_up, service));
+      }
+      if (any) began.push_back(host_trait(scope, HostTrait::began_service, 0));
     }
   }
-  for (const auto& [trait, day] : began) norms_.learn(trait, day);
+  for (const HostNorms::Trait trait : began) norms_.learn(trait, number);
+  for (const auto& [host, open] : hosts) learn(*open.day, !open.told.empty(), facts);
+}
 
-  for (const auto& [host, open] : hosts) {
-    const HostDay& day = *open.day;
-    const auto learn = [&](HostTrait kind, std::uint64_t thing, std::uint64_t amount = 0) {
-      for (const std::uint64_t scope : {day.host, day.neighbours, day.everyone})
-        norms_.learn(host_trait(scope, kind, thing), day.day, amount);
-      const HostNorms::Trait shared = host_trait(day.everyone, kind, thing);
-      if (norms_.hosts_today(shared, day.day) >= many_hosts)
-        norms_.learn(host_trait(day.everyone, HostTrait::many, shared), day.day);
-    };
-    learn(HostTrait::present, 0);
-    for (const auto& [hash, talk] : day.services.entries()) {
-      learn(HostTrait::service, hash);
+// On a day with a finding nothing new is learned, nor how much: an intruder's first use shall not make the
+// second one usual.
+void HostLearner::learn(const HostDay& day, bool suspect, const Facts& facts) {
+  const auto learn = [&](HostTrait kind, std::uint64_t thing, std::uint64_t amount = 0) {
+    const HostNorms::Trait own = host_trait(day.host, kind, thing);
+    if (suspect && (amount > 0 || norms_.days(own, day.day) == 0)) {
+      const HostNorms::Trait suspected = host_trait(day.host, HostTrait::suspected, own);
+      norms_.learn(suspected, day.day);
+      if (norms_.days(suspected, day.day) < suspected_days_max) return false;
+    }
+    for (const std::uint64_t scope : {day.host, day.neighbours, day.everyone})
+      norms_.learn(host_trait(scope, kind, thing), day.day, amount);
+    const HostNorms::Trait shared = host_trait(day.everyone, kind, thing);
+    if (norms_.hosts_today(shared, day.day) >= many_hosts)
+      norms_.learn(host_trait(day.everyone, HostTrait::many, shared), day.day);
+    return true;
+  };
+  learn(HostTrait::present, 0);
+  for (const auto& [hash, talk] : day.services.entries()) {
+    if (learn(HostTrait::service, hash))
       norms_.learn(host_trait(day.everyone, HostTrait::service_peer, service_peer_thing(talk)), day.day);
-    }
-    if (const std::uint64_t servers = most_mail_servers_in_an_hour(day); servers > 0)
-      learn(HostTrait::mail, 0, servers);
-    for (const auto& [hash, talk] : day.resolvers.entries()) learn(HostTrait::resolver, resolver_thing(talk));
-    std::uint64_t most = 0;
-    for (const auto& [hash, talk] : day.bulk.entries()) {
-      learn(HostTrait::bulk, bulk_network(talk.remote, facts), talk.bytes_out / bulk_unit);
-      most = std::max(most, talk.bytes_out);
-    }
-    // A day on which something was told shall not raise what counts as much.
-    if (open.told.empty()) norms_.learn_volume(day.host, day.day, most);
   }
+  if (const std::uint64_t servers = most_mail_servers_in_an_hour(day); servers > 0)
+    learn(HostTrait::mail, 0, servers);
+  for (const auto& [hash, talk] : day.resolvers.entries()) learn(HostTrait::resolver, resolver_thing(talk));
+  std::uint64_t most = 0;
+  for (const auto& [hash, talk] : day.bulk.entries()) {
+    learn(HostTrait::bulk, bulk_network(talk.remote, facts), talk.bytes_out / bulk_unit);
+    most = std::max(most, talk.bytes_out);
+  }
+  if (!suspect) norms_.learn_volume(day.host, day.day, most);
 }
 
 // Of the account that takes most the oldest days go first.

@@ -32,12 +32,12 @@ class HostDayTable {
     std::uint64_t records_before = 0;
     std::string_view account, region;  // where the record names none
   };
-  // Calls `met(flow)` for the first record of each host in the epoch.
-  template <class Met>
-  void add(std::span<const FlowRecord> records, const Source& source, Met met) {
+  // Calls `kept(flow)` for each record of which more than its presence is kept.
+  template <class Kept>
+  void add(std::span<const FlowRecord> records, const Source& source, Kept kept) {
     for (const FlowRecord& flow : records) {
       if (passes_by(flow)) continue;
-      if (take(flow, source)) met(flow);
+      if (take(flow, source)) kept(flow);
     }
   }
   void clear() { days_.clear(); }
@@ -60,7 +60,7 @@ class HostDayTable {
   static constexpr std::uint64_t bulk_record_bytes_min = 256U << 10;
   // Most records are small talk on HTTP and HTTPS. That a host is there shows in one in sixteen of them.
   static bool passes_by(const FlowRecord& flow);
-  // Whether the host is new to the table.
+  // Whether more than its presence is kept.
   bool take(const FlowRecord& flow, const Source& source);
 
   boost::unordered_flat_map<Key, std::unique_ptr<HostDay>, KeyHash> days_;
@@ -113,7 +113,8 @@ class HostLearner {
 
   void note(const HostDay& day, const Facts& facts);
   void judge(Open& open, const Facts& facts, PartitionOutput& out) const;
-  void learn(const OpenDays& hosts, const Facts& facts);
+  void learn(std::int32_t number, const OpenDays& hosts, const Facts& facts);
+  void learn(const HostDay& day, bool suspect, const Facts& facts);
   void evict(PartitionOutput& out);
 
   std::span<const Detector* const> detectors_;

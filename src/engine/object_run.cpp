@@ -338,9 +338,13 @@ void ObjectRun::sight(const FlowRecord& flow) {
   sighting.first = std::min(sighting.first, flow.start_ms());
   sighting.last = std::max(sighting.last, flow.end_ms());
   if (flow.more != nullptr) {
-    if (!flow.more->instance_id.empty()) sighting.instance_id = flow.more->instance_id;
-    if (!flow.more->vpc_id.empty()) sighting.vpc_id = flow.more->vpc_id;
-    if (!flow.more->subnet_id.empty()) sighting.subnet_id = flow.more->subnet_id;
+    // Should records disagree, which of them came last must not show.
+    const auto name = [](std::string& known, std::string_view told) {
+      if (known < told) known = told;
+    };
+    name(sighting.instance_id, flow.more->instance_id);
+    name(sighting.vpc_id, flow.more->vpc_id);
+    name(sighting.subnet_id, flow.more->subnet_id);
   }
 }
 
