@@ -11,6 +11,9 @@ namespace picket::detectors::threshold {
 constexpr unsigned host_days_min = 7;
 // A host without a week of its own is judged by its subnet, when that was there for two.
 constexpr unsigned neighbours_days_min = 14;
+// Neither: then by its account of two weeks, if it is no longer new itself. What is new in the account then
+// is new indeed.
+constexpr unsigned account_days_min = 14, settled_days_min = 2;
 // What several hosts did on this many days is the account's habit.
 constexpr unsigned many_days_min = 2;
 // A roll-out: half of the subnet's hosts of the day, at least three, take a thing up together.
@@ -19,6 +22,8 @@ constexpr std::uint64_t rollout_hosts_min = 3;
 // ---- unusual port -------------------------------------------------------------------------------
 // Who begins something new every week (of four in the norms' memory) is a workbench, not a server.
 constexpr unsigned explorer_days_min = 4;
+// A port that hosts of the account took up on so many days is one that hosts there take up.
+constexpr unsigned taken_up_days_min = 2;
 // More new ports than that on one day are a peer-to-peer program's, or a scan, which Portscan tells.
 constexpr std::size_t new_ports_max = 5;
 // LDAP, and the port that log4j exploit kits serve it on (GuardDuty's user guide names both).
@@ -41,8 +46,8 @@ constexpr unsigned volume_days_min = 2;
 constexpr std::uint64_t mail_servers_min = 10;
 // Of a host that sent mail before: times its busiest hour.
 constexpr std::uint64_t mail_factor = 8;
-// Of a host that nothing is known of, in an account that never sent mail.
-constexpr std::uint64_t mail_servers_of_new_host_min = 40;
+// Of a host that little is known of, in an account that never sent mail.
+constexpr std::uint64_t mail_servers_of_new_host_min = 20;
 
 // ---- other resolvers ----------------------------------------------------------------------------
 // Queries to a listed resolver; fewer are somebody's look at it (dig @8.8.8.8).

@@ -19,7 +19,7 @@ void judge_mail(const HostDay& day, const HostNorms& norms, const Judging&, Emit
   if (days > 0 && servers < mail_factor * before) return;
   if (!habits.host_is_known()) {
     // A new host may be the account's next mail server, if it has any.
-    if (!habits.known_by() || habits.account_days(HostTrait::mail, 0) > 0) return;
+    if (habits.known() == HostHabits::Known::nobody || habits.account_days(HostTrait::mail, 0) > 0) return;
     if (servers < mail_servers_of_new_host_min) return;
   }
   const Talk* first = nullptr;
@@ -57,8 +57,9 @@ extern const Detector spambot = {
     .logic = learned(judge_mail),
     .blind_spots =
         "Mail through a relay, on ports 465 and 587, or to fewer than ten servers an hour; hosts that send "
-        "mail anyway, up to eight times their busiest hour; new hosts of accounts that send mail, and hosts "
-        "known for less than a week in subnets known for less than two.",
+        "mail anyway, up to eight times their busiest hour; new hosts of accounts that send mail, and the "
+        "first "
+        "two days of a host in a subnet of less than two weeks.",
 };
 
 }  // namespace picket::detectors

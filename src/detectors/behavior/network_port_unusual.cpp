@@ -14,18 +14,16 @@ void judge_ports(const HostDay& day, const HostNorms& norms, const Judging&, Emi
   // A sample only: a host of so many ports has no port that is unusual for it.
   if (day.services.entries().empty() || day.services.counted() < day.services.entries().size()) return;
   const HostHabits habits(day, norms);
-  if (!habits.known_by()) return;
-  if (habits.host_days(HostTrait::began_service, 0) >= explorer_days_min) return;
-  if (!habits.host_is_known() && habits.neighbours_days(HostTrait::began_service, 0) >= explorer_days_min)
-    return;
+  if (habits.known() == HostHabits::Known::nobody) return;
+  if (habits.usual_days(HostTrait::began_service, 0) >= explorer_days_min) return;
   std::vector<std::pair<std::uint64_t, const Talk*>> fresh;
   for (const auto& [service, talk] : day.services.entries()) {
-    if (habits.host_days(HostTrait::service, service) == 0) fresh.emplace_back(service, &talk);
+    if (habits.usual_days(HostTrait::service, service) == 0) fresh.emplace_back(service, &talk);
   }
   if (fresh.size() > new_ports_max) return;
   for (const auto& [service, talk] : fresh) {
     if (habits.is_habit_of_account(HostTrait::service, service)) continue;
-    if (!habits.host_is_known() && habits.neighbours_days(HostTrait::service, service) > 0) continue;
+    if (habits.account_days(HostTrait::taken_up, service) >= taken_up_days_min) continue;
     if (habits.account_days(HostTrait::service_peer, service_peer_thing(*talk)) > 0) continue;
     if (habits.is_rolled_out(HostTrait::service, service)) continue;
     const bool ldap = talk->remote_port == ldap_port || talk->remote_port == ldap_exploit_port;
@@ -59,7 +57,7 @@ extern const Detector network_port_unusual = {
     .issue = {key::host, key::remote_port},
     .logic = learned(judge_ports),
     .blind_spots =
-        "Hosts known for less than a week in subnets known for less than two, ports 25, 53, 80, 123, 443 and "
+        "The first two days of a host in a subnet of less than two weeks, ports 25, 53, 80, 123, 443 and "
         "853 (mail and name resolution have types of their own), remote ports from 32768 on without TCP "
         "flags in the log, private and IPv6-only peers, hosts that begin something new every week, and what "
         "half of a subnet takes up on the same day.",

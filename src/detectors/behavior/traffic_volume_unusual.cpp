@@ -16,7 +16,7 @@ void judge_volume(const HostDay& day, const HostNorms& norms, const Judging& jud
   const HostHabits habits(day, norms);
   for (const auto& [hash, talk] : day.bulk.entries()) {
     if (talk.bytes_out < volume_bytes_min || talk.bytes_out < volume_one_way_factor * talk.bytes_in) continue;
-    if (!habits.known_by()) return;
+    if (habits.known() == HostHabits::Known::nobody) return;
     const std::uint64_t usual = norms.usual_volume(day.host);
     if (talk.bytes_out < volume_factor * usual) continue;
     const std::uint64_t network = bulk_network(talk.remote, judging.facts);
@@ -56,7 +56,7 @@ extern const Detector traffic_volume_unusual = {
     .blind_spots =
         "Less than a gigabyte a day and remote host, records of less than 256 KiB, what clients fetch from "
         "the instance, uploads to a network that already receives much (Amazon's own counts as one when its "
-        "ranges are known), hosts known for less than a week in subnets known for less than two, and what "
+        "ranges are known), the first two days of a host in a subnet of less than two weeks, and what "
         "grows by less than ten times every two days.",
 };
 

@@ -26,7 +26,7 @@ bool resolves_itself(const HostDay& day) {
 void judge_resolvers(const HostDay& day, const HostNorms& norms, const Judging&, Emit& emit) {
   if (day.resolvers.entries().empty()) return;
   const HostHabits habits(day, norms);
-  if (!habits.known_by()) return;
+  if (habits.known() == HostHabits::Known::nobody) return;
   const bool recursive = resolves_itself(day);
   for (const auto& [hash, talk] : day.resolvers.entries()) {
     const PublicResolver* listed = public_resolver(talk.remote);
@@ -35,9 +35,8 @@ void judge_resolvers(const HostDay& day, const HostNorms& norms, const Judging&,
         continue;
     }
     const std::uint64_t thing = resolver_thing(talk);
-    if (habits.host_days(HostTrait::resolver, thing) > 0) continue;
+    if (habits.usual_days(HostTrait::resolver, thing) > 0) continue;
     if (habits.is_habit_of_account(HostTrait::resolver, thing)) continue;
-    if (!habits.host_is_known() && habits.neighbours_days(HostTrait::resolver, thing) > 0) continue;
     if (habits.is_rolled_out(HostTrait::resolver, thing)) continue;
     const std::string address = talk.remote.to_string();
     Evidence evidence{{"unusual", address},
@@ -94,9 +93,8 @@ extern const Detector unusual_resolver = {
     .blind_spots =
         "DNS over HTTPS to servers that are not listed, and web traffic to addresses that are; fewer than "
         "five packets to a listed resolver, fewer than 20 to another; hosts that ask eight or more servers a "
-        "day (forwarders and recursive resolvers); hosts known for less than a week in subnets known for "
-        "less "
-        "than two.",
+        "day (forwarders and recursive resolvers); the first two days of a host in a subnet of less "
+        "than two weeks.",
 };
 
 }  // namespace picket::detectors

@@ -1,17 +1,34 @@
 #include "detectors/shared/host_habits.h"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 namespace picket::detectors {
 
 using namespace threshold;
 
-bool HostHabits::host_is_known() const { return host_days(HostTrait::present, 0) >= host_days_min; }
+HostHabits::HostHabits(const HostDay& day, const HostNorms& norms) : day_(day), norms_(norms) {
+  const auto present = [&](std::uint64_t scope) { return days(scope, HostTrait::present, 0); };
+  if (present(day.host) >= host_days_min) {
+    known_ = Known::host;
+  } else if (present(day.neighbours) >= neighbours_days_min) {
+    known_ = Known::neighbours;
+  } else if (present(day.everyone) >= account_days_min && present(day.host) >= settled_days_min) {
+    known_ = Known::account;
+  }
+}
 
-std::optional<std::string_view> HostHabits::known_by() const {
-  if (host_is_known()) return "host";
-  if (neighbours_days(HostTrait::present, 0) >= neighbours_days_min) return "neighbours";
-  return std::nullopt;
+unsigned HostHabits::usual_days(HostTrait kind, std::uint64_t thing) const {
+  const unsigned own = host_days(kind, thing);
+  switch (known_) {
+    case Known::host:
+      return own;
+    case Known::neighbours:
+      return std::max(own, days(day_.neighbours, kind, thing));
+    default:
+      return std::max(own, account_days(kind, thing));
+  }
 }
 
 bool HostHabits::is_habit_of_account(HostTrait kind, std::uint64_t thing) const {
@@ -43,9 +60,9 @@ Subject HostHabits::subject(const Talk& talk) const {
 }
 
 void HostHabits::tell_history(Evidence& evidence) const {
-  evidence.add("known_by", std::string(known_by().value_or("nobody")));
+  constexpr std::array<std::string_view, 4> names = {"nobody", "account", "neighbours", "host"};
+  evidence.add("known_by", std::string(names[static_cast<std::size_t>(known_)]));
   evidence.add("host_days_of_last_30", std::to_string(host_days(HostTrait::present, 0)));
-  evidence.add("neighbours_days_of_last_30", std::to_string(neighbours_days(HostTrait::present, 0)));
 }
 
 }  // namespace picket::detectors

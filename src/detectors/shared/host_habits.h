@@ -1,8 +1,7 @@
 // What the detectors of learned network behaviour ask of a host's day and its norms.
 #pragma once
 
-#include <optional>
-#include <string_view>
+#include <cstdint>
 
 #include "detectors/learned_thresholds.h"
 #include "engine/detector.h"
@@ -12,15 +11,15 @@ namespace picket::detectors {
 
 class HostHabits {
  public:
-  HostHabits(const HostDay& day, const HostNorms& norms) : day_(day), norms_(norms) {}
+  HostHabits(const HostDay& day, const HostNorms& norms);
 
-  // Whose history is long enough to call something unusual: "host", "neighbours", or nobody's.
-  std::optional<std::string_view> known_by() const;
-  bool host_is_known() const;
+  // Whose history is long enough to call something unusual.
+  enum class Known : std::uint8_t { nobody, account, neighbours, host };
+  Known known() const { return known_; }
+  bool host_is_known() const { return known_ == Known::host; }
+  // On how many days those did it whose history counts: the host's own, else that of the hosts around it.
+  unsigned usual_days(HostTrait kind, std::uint64_t thing) const;
   unsigned host_days(HostTrait kind, std::uint64_t thing) const { return days(day_.host, kind, thing); }
-  unsigned neighbours_days(HostTrait kind, std::uint64_t thing) const {
-    return days(day_.neighbours, kind, thing);
-  }
   unsigned account_days(HostTrait kind, std::uint64_t thing) const {
     return days(day_.everyone, kind, thing);
   }
@@ -40,6 +39,7 @@ class HostHabits {
   }
   const HostDay& day_;
   const HostNorms& norms_;
+  Known known_ = Known::nobody;
 };
 
 }  // namespace picket::detectors
