@@ -61,8 +61,4 @@ constexpr std::uint64_t fresh_packets_max = 3;
 // lowest bit does not choose.
 constexpr std::uint64_t fresh_share = 16;
 
-// ---- listed addresses ----------------------------------------------------------------------------
-// Handshake and close take three packets; with a fourth, and packets longer than headers, data went across.
-constexpr std::uint64_t exchange_packets_min = 4;
-
 }  // namespace picket::detectors::threshold

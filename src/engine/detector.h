@@ -174,6 +174,8 @@ class OrderedState {
 };
 
 struct ActorSignals;  // engine/sequences.h
+struct HostDay;       // engine/host_day.h
+class HostNorms;      // state/host_norms.h
 
 struct Logic {
   // each: one record decides. Exactly one of these is set for an each or ordered detector.
@@ -184,6 +186,8 @@ struct Logic {
   std::optional<Evidence> (*object)(const ObjectSeen&, const Context&) = nullptr;
   // window and bucket
   std::shared_ptr<const WindowLogic> window;
+  // learned: what in a host's day is unlike the days before, its own, its neighbours' and its account's.
+  void (*host_day)(const HostDay&, const HostNorms&, const Judging&, Emit&) = nullptr;
   // attack sequence: whether an actor's signals are one.
   std::optional<Evidence> (*sequence)(const ActorSignals&) = nullptr;
   // ordered: the function above selects, this makes the state that judges.
@@ -204,6 +208,11 @@ inline Logic each(std::optional<Evidence> (*judge)(const AuditEvent&, const Cont
 }
 inline Logic each(std::optional<Evidence> (*judge)(const ObjectSeen&, const Context&)) {
   return {.object = judge};
+}
+
+// Flow records only (engine/host_learner.h). May tell several detections, of different issues.
+inline Logic learned(void (*judge)(const HostDay&, const HostNorms&, const Judging&, Emit&)) {
+  return {.host_day = judge};
 }
 
 inline Logic sequence(std::optional<Evidence> (*judge)(const ActorSignals&)) { return {.sequence = judge}; }

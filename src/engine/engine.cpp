@@ -27,7 +27,7 @@ std::uint64_t detectors_hash(std::span<const Detector* const> detectors) {
 
 std::uint64_t EvictionCounts::total() const {
   std::uint64_t sum = identities + ordered_rows + facts + sequences.signals + sequences.keys +
-                      sequences.habits + sequences.early;
+                      sequences.habits + sequences.early + hosts.days + hosts.norms;
   for (const auto& [detector, count] : windows) sum += count;
   return sum;
 }
@@ -46,7 +46,8 @@ Engine::Engine(std::span<const Detector* const> detectors, std::shared_ptr<const
       partitions_(partition_count),
       spill_folder_(std::getenv("TMPDIR") == nullptr ? "/var/tmp" : std::getenv("TMPDIR")),
       aggregator_(detectors),
-      sequences_(detectors) {
+      sequences_(detectors),
+      hosts_(detectors) {
   watermark_.fill(std::numeric_limits<TimeMs>::min() / 2);
 }
 
@@ -97,8 +98,8 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
   ++epoch_;
   remember_keys(objects);
   claim_minutes(objects);
-  const EpochTables tables{detectors_,     &triggers_, intel_.get(), watermark_,
-                           limits_.filter, &claims_,   rules_.get(), modes_.get()};
+  const EpochTables tables{detectors_, &triggers_,   intel_.get(), watermark_,     limits_.filter,
+                           &claims_,   rules_.get(), modes_.get(), hosts_.wanted()};
   std::vector<ObjectOutput> object_outputs(objects.size());
   for (WorkerOutput& output : outputs_) output.clear();
 
@@ -197,6 +198,9 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
     }
     turns[number] = partition.turn(detectors_, facts_, time);
   });
+  for (WorkerOutput& output : outputs_) hosts_.add(output.host_days);
+  turns.push_back(hosts_.turn(watermark_[static_cast<std::size_t>(LogKind::vpcflow)], facts_));
+  evictions_.hosts = hosts_.evicted();
   for (PartitionOutput& turn : turns) {
     for (auto& [window, detection] : turn.windows) {
       if (!admit(detection)) {
@@ -493,6 +497,7 @@ std::string Engine::save() const {
   aggregator_.save(out);
   claims_.save(out);
   sequences_.save(out);
+  hosts_.save(out);
   facts_.save(out);
 
   std::string packed(ZSTD_compressBound(state.size()), '\0');
@@ -529,6 +534,7 @@ Result<void> Engine::load(std::string_view bytes) {
   aggregator_.load(in);
   claims_.load(in);
   sequences_.load(in);
+  hosts_.load(in);
   facts_.load(in);
   if (in.failed() || !in.at_end()) return fail(ErrorKind::invalid, "the snapshot is damaged");
   return {};

@@ -84,10 +84,11 @@ struct EvictionCounts {
   std::uint64_t identities = 0, ordered_rows = 0, facts = 0;
   std::map<std::string, std::uint64_t> windows;  // by detector
   Sequences::Counts sequences;
+  HostLearner::Evicted hosts;
   std::uint64_t total() const;
   template <class Ar>
   void io(Ar& ar) {
-    ar(identities, ordered_rows, facts, windows, sequences);
+    ar(identities, ordered_rows, facts, windows, sequences, hosts);
   }
 };
 
@@ -189,6 +190,7 @@ class Engine {
   bool spill_failed_ = false;  // rows that should wait on disk are judged early
   Aggregator aggregator_;
   Sequences sequences_;
+  HostLearner hosts_;
   FlowClaims claims_;
   mutable std::mutex facts_mutex_;  // held to change the facts, and by resources()
   Facts facts_;

@@ -24,6 +24,7 @@ void WorkerOutput::clear() {
   rows.clear();
   activities.clear();
   for (WindowTable& table : windows) table.clear();
+  host_days.clear();
   signals.clear();
   issued_keys.clear();
   fact_rows.clear();
@@ -337,9 +338,13 @@ void ObjectRun::sight(const FlowRecord& flow) {
   sighting.first = std::min(sighting.first, flow.start_ms());
   sighting.last = std::max(sighting.last, flow.end_ms());
   if (flow.more != nullptr) {
-    if (!flow.more->instance_id.empty()) sighting.instance_id = flow.more->instance_id;
-    if (!flow.more->vpc_id.empty()) sighting.vpc_id = flow.more->vpc_id;
-    if (!flow.more->subnet_id.empty()) sighting.subnet_id = flow.more->subnet_id;
+    // Should records disagree, which of them came last must not show.
+    const auto name = [](std::string& known, std::string_view told) {
+      if (known < told) known = told;
+    };
+    name(sighting.instance_id, flow.more->instance_id);
+    name(sighting.vpc_id, flow.more->vpc_id);
+    name(sighting.subnet_id, flow.more->subnet_id);
   }
 }
 
@@ -422,6 +427,10 @@ void ObjectRun::take_flows(std::span<const FlowRecord> records) {
   for (const auto& window : tables_.triggers->windows(LogKind::vpcflow)) {
     current_detector_ = window.detector;
     window.logic->add_flows({records, object_, records_before_, this, &window_state, &window_touched});
+  }
+  if (tables_.learns_hosts) {
+    out_.host_days.add(records, {object_, records_before_, info_.account, info_.region},
+                       [this](const FlowRecord& flow) { sight(flow); });
   }
   for (const std::uint16_t index : tables_.triggers->every(LogKind::vpcflow)) {
     for (const FlowRecord& flow : records) {

@@ -15,6 +15,7 @@
 #include "engine/aggregate.h"
 #include "engine/detector.h"
 #include "engine/flow_claims.h"
+#include "engine/host_learner.h"
 #include "engine/ordered_row.h"
 #include "engine/record_matcher.h"
 #include "engine/rule_modes.h"
@@ -117,6 +118,7 @@ struct WorkerOutput {
   std::vector<PendingRow> rows;
   std::unordered_map<std::string, Activity> activities;  // of flow and DNS records, merged by issue and day
   std::array<WindowTable, partition_count> windows;
+  HostDayTable host_days;
   std::vector<PendingSignal> signals;
   std::vector<IssuedKey> issued_keys;
   std::vector<FactRow> fact_rows;
@@ -147,6 +149,7 @@ struct EpochTables {
   const FlowClaims* claims = nullptr;
   const RecordMatcher* rules = nullptr;  // may be absent
   const RuleModes* modes = nullptr;
+  bool learns_hosts = false;  // some detector judges host-days
 };
 
 Detection detection_of(std::span<const Detector* const> detectors, std::uint16_t detector, Evidence evidence,

@@ -95,6 +95,8 @@ constexpr KnownMember known_members[] = {
     {"user_agent_category", "userAgentCategory", Kind::text},
     {"authentication_method", "authenticationMethod", Kind::text},
     {"vpc_endpoint", "vpcEndpointId", Kind::text},
+    {"unusual", "unusual", Kind::text},
+    {"context", "context", Kind::text},
 };
 // Evidence "profiled.asn" goes to additionalInfo.profiledBehavior.asn.
 struct KnownGroup {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "detectors/network_thresholds.h"
 #include "detectors/shared/intel_hits.h"
 #include "detectors/shared/listed_types.h"
 #include "engine/subject.h"
@@ -14,8 +13,6 @@ extern const Detector ec2_listed_peer;
 
 namespace {
 
-using namespace threshold;
-
 constexpr std::uint8_t tcp = 6, udp = 17;
 
 // Where relays listen: ORPort and DirPort of Tor's manual. A relay visiting a web server is somebody
@@ -23,20 +20,6 @@ constexpr std::uint8_t tcp = 6, udp = 17;
 constexpr std::array<std::uint16_t, 2> relay_ports = {9001, 9030};
 
 }  // namespace
-
-std::optional<bool> opened_by_source(const FlowRecord& flow) {
-  if (const auto initiator = initiator_of(flow)) return *initiator == 0;
-  const bool source_client = flow.srcport >= client_port_min,
-             destination_client = flow.dstport >= client_port_min;
-  if (source_client == destination_client) return std::nullopt;
-  return source_client;
-}
-
-bool exchanged(const FlowRecord& flow) {
-  if (flow.action != FlowAction::accept) return false;
-  if (flow.protocol == udp) return flow.packets > 1;
-  return flow.packets >= exchange_packets_min && flow.bytes > flow.packets * probe_packet_bytes_max;
-}
 
 void place_on_lambda(Detection& detection, const Facts& facts, const Detector& detector) {
   Subject& subject = detection.subject;

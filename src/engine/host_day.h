@@ -1,0 +1,126 @@
+// What one host said to public addresses in one day (UTC), as far as it takes to learn what is usual for it.
+// Order-free: adding and merging commute, so that neither threads nor the order of records can show.
+// About 0.6 kB for a host that talks on a handful of ports, 14 kB when all samples are full.
+//
+// Which of two ends began is inferred (engine/flow_sides.h): of what cannot be told, nothing is learned.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+
+#include "base/archive.h"
+#include "base/hash.h"
+#include "event/flow_record.h"
+#include "state/distinct_sample.h"
+#include "state/flow_stamp.h"
+#include "state/host_norms.h"
+
+namespace picket {
+
+class Facts;
+
+// What of a record is kept. Services everyone uses (HTTP, HTTPS, NTP) count as presence only.
+enum class TalkKind : std::uint8_t { presence, service, mail, dns, dns_over_tls, dns_over_https };
+
+// Kinds of traits that the norms hold (state/host_norms.h), and of which thing.
+enum class HostTrait : std::uint8_t {
+  present,        // it sent something
+  service,        // talked on this port
+  service_peer,   // ... to this address
+  mail,           // sent mail; most distinct servers in an hour
+  resolver,       // asked this public resolver
+  bulk,           // sent a lot to this network; most a day, in bulk_unit
+  began_service,  // talked on a port that was new for it
+  taken_up,       // some host began to talk on this port
+  many,           // several hosts did it: `thing` is another trait
+  suspected,      // new on a day with a finding, not learned: `thing` is another trait
+};
+
+// The records of one kind between the host and one remote port or address.
+struct Talk {
+  IpAddress remote;  // of the earliest record
+  std::uint16_t local_port = 0, remote_port = 0;
+  std::uint8_t protocol = 0;
+  TalkKind kind = TalkKind::presence;
+  std::uint32_t hours = 0;  // bit per hour of the day
+  std::uint64_t records = 0, packets = 0, bytes_out = 0, bytes_in = 0;
+  FlowStamp first, last;
+
+  void merge(const Talk& other) {
+    if (other.records == 0) return;
+    if (records == 0 || other.first < first) {
+      remote = other.remote;
+      local_port = other.local_port;
+      remote_port = other.remote_port;
+      protocol = other.protocol;
+      kind = other.kind;
+    }
+    first = records == 0 ? other.first : std::min(first, other.first);
+    last = std::max(last, other.last);
+    hours |= other.hours;
+    records += other.records;
+    packets += other.packets;
+    bytes_out += other.bytes_out;
+    bytes_in += other.bytes_in;
+  }
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(remote, local_port, remote_port, protocol, kind, hours, records, packets, bytes_out, bytes_in, first,
+       last);
+  }
+};
+
+struct HostDay {
+  // Whose norms apply, as hashes: the host's, its neighbours' and its account's.
+  std::uint64_t host = 0, neighbours = 0, everyone = 0;
+  std::int32_t day = 0;  // since 1970
+  std::string account, region;
+  ShortText interface;
+  IpAddress local;
+  DistinctSample<Talk, 24> services;   // by protocol and remote port; only what carried data
+  DistinctSample<Talk, 64> mail;       // by remote address
+  DistinctSample<Talk, 24> resolvers;  // by kind and remote address
+  DistinctSample<Talk, 32> bulk;       // by remote address: records of 256 KiB and more
+
+  static std::uint64_t service_hash(std::uint8_t protocol, std::uint16_t port) {
+    return hash_mix(hash_mix(0x5e81ceU, protocol), port);
+  }
+  static std::uint64_t address_hash(const IpAddress& ip) {
+    return hash_mix(hash_mix(1, ip.high()), ip.low());
+  }
+
+  void merge(const HostDay& other) {
+    services.merge(other.services);
+    mail.merge(other.mail);
+    resolvers.merge(other.resolvers);
+    bulk.merge(other.bulk);
+  }
+  std::size_t bytes() const {
+    return sizeof *this + services.bytes() + mail.bytes() + resolvers.bytes() + bulk.bytes();
+  }
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(host, neighbours, everyone, day, account, region, interface, local, services, mail, resolvers, bulk);
+  }
+};
+
+// So many hosts of an account make a thing the account's habit, not one host's.
+constexpr std::uint64_t many_hosts = 3;
+
+// Of HostTrait::bulk, so that an amount reaches 4 TB.
+constexpr std::uint64_t bulk_unit = 1024;
+
+// A trait of a host, its neighbours or everyone (HostDay), for the norms.
+inline std::uint64_t host_trait(std::uint64_t scope, HostTrait kind, std::uint64_t thing) {
+  return HostNorms::trait(scope, static_cast<std::uint8_t>(kind), thing);
+}
+// Of HostTrait::service_peer: the port and the remote address.
+std::uint64_t service_peer_thing(const Talk& talk);
+// Of HostTrait::resolver: a provider's addresses are one resolver, however it is asked is told apart.
+std::uint64_t resolver_thing(const Talk& talk);
+// Of HostTrait::bulk: the network that the address is of.
+std::uint64_t bulk_network(const IpAddress& ip, const Facts& facts);
+std::uint64_t most_mail_servers_in_an_hour(const HostDay& day);
+
+}  // namespace picket
