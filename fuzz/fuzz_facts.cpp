@@ -41,7 +41,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static_cast<void>(facts.instance("i-0a", 1000));
   static_cast<void>(facts.interface("eni-0a", 1000));
   static_cast<void>(facts.public_addresses_of_instance("i-0a", 1000));
-  static_cast<void>(facts.owner_of_public_ip(IpAddress::v4(0xcb007132), 1000));
+  static_cast<void>(facts.public_address(IpAddress::v4(0xcb007132), 1000));
+  static_cast<void>(facts.inner_addresses_of_instance("i-0a", 1000));
+  static_cast<void>(facts.forwards_traffic("i-0a", 1000));
+  static_cast<void>(facts.share_transit_gateway("vpc-0a", "vpc-0b", 1000));
+  static_cast<void>(facts.beside_customer_gateway(IpAddress::v4(0xcb007132), 1000));
   static_cast<void>(facts.bucket("b", 1000));
   static_cast<void>(facts.opened_by("eni-0a", 6, 22, IpAddress::v4(0xcb007132), 1000));
   static_cast<void>(facts.function("111122223333", "us-east-1", "orders", 1000));
