@@ -7,7 +7,7 @@ SOURCES = $(shell git ls-files '*.cpp' '*.h')
 .PHONY: help build run test test-build bench quality format format-check fuzz clean install-deps install
 help:
 	@echo "make build         build/release/picket"
-	@echo "make run           picket on the sample archive, API on 127.0.0.1:7788; Ctrl-C stops it"
+	@echo "make run           picket on the sample archive, API and console on 127.0.0.1:7788; Ctrl-C stops it"
 	@echo "make test          everything CI does"
 	@echo "make bench         speed against the limit of the machine, into build/bench"
 	@echo "make quality       recall and false alarms: a simulated organisation and the public sets in DATA=, into bench/QUALITY.md"
@@ -30,7 +30,7 @@ run: build
 	@build/release/picket serve --config samples/picket.toml --data-dir $(RUN_DATA)
 
 # The sanitizers' build has only what reads foreign bytes; the test "sanitizers" runs it.
-test-build: build/.packages-build build/.packages-optional build/.packages-test
+test-build: build/.packages-build build/.packages-optional build/.packages-test build/.packages-browser
 	@cmake --preset release -DPICKET_TESTS=ON -DPICKET_BENCH=ON
 	@cmake --build build/release -j $(JOBS)
 	@cmake --preset asan
@@ -58,7 +58,7 @@ fuzz: build/.packages-build build/.packages-optional build/.packages-fuzz
 	@cmake --build build/fuzz -j $(JOBS)
 	@scripts/fuzz.sh build/fuzz/fuzz $(FUZZ_SECONDS)
 
-install-deps: build/.packages-build build/.packages-optional build/.packages-test build/.packages-format build/.packages-fuzz
+install-deps: build/.packages-build build/.packages-optional build/.packages-test build/.packages-browser build/.packages-format build/.packages-fuzz
 
 install: build
 	@cmake --install build/release --prefix $(or $(PREFIX),/usr/local) --strip

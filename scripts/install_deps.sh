@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# usage: install_deps.sh GROUP… (build, test, optional, format, fuzz; see packages.txt)
+# usage: install_deps.sh GROUP… (build, test, optional, browser, format, fuzz; see packages.txt)
 # Installs what is missing with apt; does nothing and needs no network when all is there.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -67,7 +67,7 @@ for entry in $missing; do
   done
   if [ -n "$chosen" ]; then
     names+=" $chosen"
-  elif candidates optional | grep -qx "$entry"; then
+  elif { candidates optional; candidates browser; } | grep -qx "$entry"; then
     echo "install_deps.sh: $entry is not offered here; going on without it" >&2
   else
     absent+=" $entry"

@@ -17,7 +17,7 @@ import sys
 
 # A folder includes only from itself and from those above it.
 FOLDERS = ["base", "config", "event", "finding", "net", "aws", "ledger", "log", "source", "decode", "enrich", "state", "models",
-           "store", "engine", "detectors", "rules", "respond", "pipeline", "api", "cli"]
+           "store", "engine", "detectors", "rules", "respond", "pipeline", "api", "console", "cli"]
 # Exceptions, each with its reason.
 ALLOWED = {
     ("config", "event"),  # A source's configuration names the kind of log it holds.

@@ -127,10 +127,8 @@ std::string audit_record(const AuditedCall& call) {
   json.member("awsRegion", call.region);
   json.member("sourceIPAddress", call.source_address);
   json.member("userAgent", call.user_agent);
-  if (!call.error_code.empty()) {
-    json.member("errorCode", call.error_code);
-    json.member("errorMessage", call.error_message.substr(0, error_text_max));
-  }
+  if (!call.error_code.empty()) json.member("errorCode", call.error_code);
+  if (!call.error_message.empty()) json.member("errorMessage", call.error_message.substr(0, error_text_max));
   json_or_null("requestParameters", call.request_parameters);
   json_or_null("responseElements", call.response_elements);
   json.member("requestID", call.request_id);
@@ -138,7 +136,7 @@ std::string audit_record(const AuditedCall& call) {
   json.member("eventID", fmt::format("{}-{}-{}-{}-{}", id.substr(0, 8), id.substr(8, 4), id.substr(12, 4),
                                      id.substr(16, 4), id.substr(20)));
   json.member("readOnly", call.read_only);
-  json.member("eventType", "AwsApiCall");
+  json.member("eventType", call.event_type);
   json.member("managementEvent", true);
   json.member("recipientAccountId", call.caller->account);
   json.member("eventCategory", "Management");

@@ -25,8 +25,9 @@ struct AuditedCall {
   std::string_view request_id;
   std::string_view source_address, user_agent;
   std::string_view request_parameters, response_elements;  // JSON; empty: null
-  std::string_view error_code, error_message;              // empty: it succeeded
+  std::string_view error_code, error_message;  // both empty: it succeeded; a failed sign-in has no code
   bool read_only = true;
+  std::string_view event_type = "AwsApiCall";
 };
 
 // The record as CloudTrail writes it.

@@ -15,4 +15,12 @@ std::string new_id() {
   return fmt::format("{:02x}", fmt::join(first, first + bytes->size(), ""));
 }
 
+std::string new_request_id() {
+  std::string id = new_id();
+  id[12] = '4';
+  id[16] = "89ab"[static_cast<unsigned char>(id[16]) % 4];
+  for (const std::size_t at : {20U, 16U, 12U, 8U}) id.insert(at, 1, '-');
+  return id;
+}
+
 }  // namespace picket::api

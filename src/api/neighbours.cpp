@@ -41,16 +41,6 @@ const Neighbour& neighbour_of(std::string_view service) {
   return *std::ranges::find(neighbours, service, &Neighbour::name);
 }
 
-std::string_view header(const aws::HttpRequest& request, std::string_view lower_name) {
-  for (const aws::HttpHeader& row : request.headers) {
-    const bool same = std::ranges::equal(row.name, lower_name, [](char a, char b) {
-      return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
-    });
-    if (same) return row.value;
-  }
-  return {};
-}
-
 // A form writes blanks as "+".
 std::vector<std::pair<std::string, std::string>> read_form(std::string_view form) {
   std::string text;
@@ -200,7 +190,7 @@ NeighbourCall read_neighbour_call(std::string_view service, const aws::HttpReque
   const Neighbour& neighbour = neighbour_of(service);
   NeighbourCall call{.service = neighbour.name, .action = {}, .protocol = neighbour.protocol};
   if (neighbour.protocol == Protocol::json) {
-    const std::string_view target = header(request, "x-amz-target");
+    const std::string_view target = aws::header_of(request, "x-amz-target");
     const std::size_t dot = target.rfind('.');
     if (dot != std::string_view::npos) call.action = target.substr(dot + 1);
     read_json(request.body, call.parameters);
@@ -313,7 +303,7 @@ Response service_not_served(std::string_view service, const aws::HttpRequest& re
       fmt::format("{}; this request is signed for {}.", served_here, service.substr(0, 64));
   Response response{.status = 404};
   response.headers.emplace_back("x-amzn-ErrorType", code);
-  const bool form = header(request, "content-type").starts_with("application/x-www-form-urlencoded");
+  const bool form = aws::header_of(request, "content-type").starts_with("application/x-www-form-urlencoded");
   if (form) {
     response.headers.emplace_back("Content-Type", "text/xml");
     response.body = fmt::format(

@@ -1,7 +1,11 @@
 #include "api/permissions.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
+
+#include "api/tables.h"
 
 namespace picket::api {
 
@@ -51,6 +55,13 @@ bool is_permitted(const aws::Credential& caller, std::string_view action) {
   if (own == aws::Verdict::deny || session == aws::Verdict::deny) return false;
   if (caller.session_policy && session != aws::Verdict::allow) return false;
   return by_role || own == aws::Verdict::allow;
+}
+
+bool no_wider(aws::Role role, const aws::Credential& caller) {
+  return std::ranges::all_of(operations(), [&](const Operation& operation) {
+    return !is_allowed(role, operation.name) ||
+           is_permitted(caller, fmt::format("guardduty:{}", operation.name));
+  });
 }
 
 }  // namespace picket::api

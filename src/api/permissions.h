@@ -20,4 +20,7 @@ bool is_allowed(aws::Role role, std::string_view operation);
 // and so must the session's policy where there is one. `action` is "guardduty:ListFindings" or the like.
 bool is_permitted(const aws::Credential& caller, std::string_view action);
 
+// Whether the role allows nothing that the caller may not do itself.
+bool no_wider(aws::Role role, const aws::Credential& caller);
+
 }  // namespace picket::api

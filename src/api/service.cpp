@@ -2,13 +2,12 @@
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
-#include <sys/random.h>
 
 #include <algorithm>
-#include <array>
 
 #include "api/audit_log.h"
 #include "api/audit_parameters.h"
+#include "api/ids.h"
 #include "api/neighbours.h"
 #include "api/organization.h"
 
@@ -18,20 +17,6 @@ namespace {
 
 constexpr std::string_view guardduty = "guardduty";
 constexpr std::size_t json_depth_max = 64;
-
-// A version 4 UUID.
-std::string request_id() {
-  std::array<unsigned char, 16> bytes{};
-  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
-    spdlog::warn("api: getrandom gave too few bytes for a request id");
-  bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0f) | 0x40);
-  bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3f) | 0x80);
-  return fmt::format("{:02x}-{:02x}-{:02x}-{:02x}-{:02x}", fmt::join(bytes.begin(), bytes.begin() + 4, ""),
-                     fmt::join(bytes.begin() + 4, bytes.begin() + 6, ""),
-                     fmt::join(bytes.begin() + 6, bytes.begin() + 8, ""),
-                     fmt::join(bytes.begin() + 8, bytes.begin() + 10, ""),
-                     fmt::join(bytes.begin() + 10, bytes.end(), ""));
-}
 
 bool blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
 
@@ -55,7 +40,7 @@ Service::Service(Backend backend, aws::KeyStore& keys, ServiceSettings settings)
 
 Response Service::handle(const aws::HttpRequest& request) {
   const TimeMs now = backend_.now();
-  const std::string id = request_id();
+  const std::string id = new_request_id();
   const std::string_view service = aws::claimed_service(request);
   Handled handled;
   if (service.empty() || service == guardduty) {
@@ -241,10 +226,6 @@ void Service::audit(const Handled& handled, const aws::HttpRequest& request, std
                     TimeMs now) {
   // Of a stranger no account is known that a record could belong to; metrics count it.
   if (backend_.audit == nullptr || !handled.caller || handled.event_name.empty()) return;
-  std::string_view user_agent;
-  for (const aws::HttpHeader& header : request.headers)
-    if (header.name.size() == 10 && (header.name == "User-Agent" || header.name == "user-agent"))
-      user_agent = header.value;
   AuditedCall call{.time = now,
                    .caller = &*handled.caller,
                    .region = handled.region.empty() ? handled.caller->region : handled.region,
@@ -252,7 +233,7 @@ void Service::audit(const Handled& handled, const aws::HttpRequest& request, std
                    .event_name = handled.event_name,
                    .request_id = request_id,
                    .source_address = request.remote_address,
-                   .user_agent = user_agent,
+                   .user_agent = aws::header_of(request, "user-agent"),
                    .request_parameters = handled.request_parameters,
                    .response_elements = handled.response_elements,
                    .read_only = !is_changing(handled.event_name)};

@@ -14,7 +14,6 @@
 #include "api/neighbours.h"
 #include "api/organization.h"
 #include "api/permissions.h"
-#include "api/tables.h"
 #include "base/json_writer.h"
 
 namespace picket::api {
@@ -52,14 +51,6 @@ std::optional<RoleArn> parse_role_arn(std::string_view arn) {
       name == "OrganizationAccountAccessRole" ? aws::Role::administrator : aws::parse_role(name);
   if (!role) return std::nullopt;
   return RoleArn{std::string(account), *role};
-}
-
-// Whether the role allows nothing that the caller may not do itself.
-bool no_wider(aws::Role role, const aws::Credential& caller) {
-  return std::ranges::all_of(operations(), [&](const Operation& operation) {
-    return !is_allowed(role, operation.name) ||
-           is_permitted(caller, fmt::format("guardduty:{}", operation.name));
-  });
 }
 
 bool may_assume(const aws::Credential& caller, const RoleArn& wanted, const Backend& backend) {

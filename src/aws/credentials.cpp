@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <openssl/crypto.h>
 #include <simdjson.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -316,6 +315,8 @@ Result<void> delete_credential(const KeyFiles& files, std::string_view profile) 
   return write_whole_file(clients_file(files), without_profile(*text, profile));
 }
 
+std::string console_profile(std::string_view user) { return fmt::format("console/{}", user); }
+
 Result<std::unique_ptr<KeyStore>> KeyStore::open(KeyFiles files) {
   std::error_code error;
   std::filesystem::create_directories(files.data_dir, error);
@@ -328,16 +329,9 @@ Result<std::unique_ptr<KeyStore>> KeyStore::open(KeyFiles files) {
   return store;
 }
 
-KeyStore::Stamp KeyStore::stamp_of(const std::filesystem::path& file) {
-  struct stat status{};
-  if (::stat(file.c_str(), &status) != 0) return {};
-  return {static_cast<long long>(status.st_ino), status.st_size, status.st_mtim.tv_sec,
-          status.st_mtim.tv_nsec};
-}
-
 Result<void> KeyStore::reload() {
   // The stamp is taken before reading: a change in between is seen at the next call.
-  stamp_ = stamp_of(keys_file(files_));
+  stamp_ = FileStamp::of(keys_file(files_));
   auto loaded = read_keys(files_, box_);
   if (!loaded) return std::unexpected(loaded.error());
   keys_.clear();
@@ -354,7 +348,7 @@ std::optional<Credential> KeyStore::find(std::string_view access_key_id, std::st
 
 std::optional<Credential> KeyStore::find_long_term(std::string_view access_key_id) {
   const std::scoped_lock lock(mutex_);
-  if (stamp_of(keys_file(files_)) != stamp_) {
+  if (FileStamp::of(keys_file(files_)) != stamp_) {
     const auto ok = reload();
     last_error_ = ok ? "" : ok.error().message();
   }
@@ -375,6 +369,7 @@ Result<Credential> KeyStore::issue(const Credential& caller, const NewSession& w
   json.member("name", wanted.name);
   json.member("account", wanted.account);
   json.member("role", name_of(wanted.role));
+  if (!wanted.console_user.empty()) json.member("console_user", wanted.console_user);
   if (wanted.policy) json.member_raw("policy", write_policy(*wanted.policy));
   json.end_object();
   auto token = box_.seal(inside, session_binding(fresh->id));
@@ -406,6 +401,17 @@ std::optional<Credential> KeyStore::find_session(std::string_view access_key_id,
       session->role = *role;
       session->administers_all = false;
       session->policy.reset();
+    }
+    std::string_view user;
+    if (root["console_user"].get(user) == simdjson::SUCCESS) {
+      const auto role = parse_role(std::string_view(root["role"]));
+      if (!role) return std::nullopt;
+      session->profile = console_profile(user);
+      // What the key's policy adds is the key's, what it denies is denied to all who act through it.
+      if (session->policy && *role != session->role) {
+        std::erase_if(session->policy->statements, [](const Policy::Statement& said) { return said.allow; });
+      }
+      session->role = *role;
     }
     simdjson::dom::element policy;
     if (root["policy"].get(policy) == simdjson::SUCCESS) {

@@ -17,6 +17,7 @@
 
 #include "aws/policy.h"
 #include "aws/secret_box.h"
+#include "base/file_stamp.h"
 #include "base/result.h"
 #include "base/time.h"
 
@@ -86,7 +87,13 @@ struct NewSession {
   std::string name, account;
   Role role = Role::read_only;
   std::optional<Policy> policy;
+  // Who signed in to the console: the session is the key's own, goes by "console/USER" and may no more than
+  // `role`. The caller has checked that the key may as much.
+  std::string console_user = {};
 };
+
+// The profile that a console user's sessions go by; no key's profile has this form.
+std::string console_profile(std::string_view user);
 
 // The keys by id for the API server; reads the file again when it changes. Thread-safe.
 class KeyStore {
@@ -101,12 +108,7 @@ class KeyStore {
 
  private:
   using Table = std::map<std::string, Credential, std::less<>>;
-  struct Stamp {  // what tells that a file was changed or replaced
-    long long inode = 0, size = 0, seconds = 0, nanoseconds = 0;
-    bool operator==(const Stamp&) const = default;
-  };
   KeyStore(KeyFiles files, SecretBox box) : files_(std::move(files)), box_(std::move(box)) {}
-  static Stamp stamp_of(const std::filesystem::path& file);
   Result<void> reload();
   std::optional<Credential> find_long_term(std::string_view access_key_id);
   std::optional<Credential> find_session(std::string_view access_key_id, std::string_view token);
@@ -115,7 +117,7 @@ class KeyStore {
   const SecretBox box_;
   std::mutex mutex_;
   Table keys_;
-  Stamp stamp_;
+  FileStamp stamp_;
   std::string last_error_;
 };
 

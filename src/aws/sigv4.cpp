@@ -443,4 +443,10 @@ std::expected<Verified, AuthenticationError> verify(const HttpRequest& request, 
   return Verified{std::string(authorization->access_key_id), std::string(authorization->region), expected};
 }
 
+std::string_view header_of(const HttpRequest& request, std::string_view lower_name) {
+  for (const HttpHeader& header : request.headers)
+    if (same_name(header.name, lower_name)) return header.value;
+  return {};
+}
+
 }  // namespace picket::aws

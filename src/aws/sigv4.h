@@ -83,6 +83,8 @@ std::expected<Verified, AuthenticationError> verify(const HttpRequest& request, 
 // What a request claims, before anything is verified; empty when it does not say.
 std::string_view claimed_service(const HttpRequest& request);  // of the Authorization header's scope
 std::string_view session_token(const HttpRequest& request);
+// The first header of this name; empty when there is none.
+std::string_view header_of(const HttpRequest& request, std::string_view lower_name);
 
 // Parts of the algorithm that others need too.
 std::string sha256_hex(std::string_view bytes);

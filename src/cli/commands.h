@@ -25,6 +25,7 @@ void add_explain(CLI::App& program, Run& run);
 void add_signals(CLI::App& program, Run& run);
 void add_detectors(CLI::App& program, Run& run);
 void add_credentials(CLI::App& program, Run& run);
+void add_users(CLI::App& program, Run& run);
 void add_rules(CLI::App& program, Run& run);
 void add_intel(CLI::App& program, Run& run);
 void add_config(CLI::App& program, Run& run);

@@ -50,6 +50,7 @@ int main(int argc, char** argv) {
   add_signals(program, run);
   add_detectors(program, run);
   add_credentials(program, run);
+  add_users(program, run);
   add_rules(program, run);
   add_intel(program, run);
   add_config(program, run);

@@ -15,8 +15,10 @@
 #include "base/clock.h"
 #include "base/folder_lock.h"
 #include "cli/commands.h"
+#include "cli/console_files.h"
 #include "cli/table.h"
 #include "config/config.h"
+#include "console/console.h"
 #include "decode/sniff.h"
 #include "pipeline/export.h"
 #include "pipeline/live.h"
@@ -194,8 +196,35 @@ api::Backend backend_of(const Config& config, FindingStore& store, const Live& l
   return backend;
 }
 
-void print_start(const ServeFlags& flags, const std::string& url, const std::vector<WatchSource>& sources) {
+console::ConsoleSettings console_settings(const Live& live, api::AuditLog* audit) {
+  return {.version = PICKET_VERSION,
+          .files = console_files(),
+          .audit = audit,
+          .now = wall_clock,
+          .places = [&live] { return live.places(); }};
+}
+
+// The key that the console's first user acts through: of the administrator of all, else of any administrator.
+std::string first_user_key(const std::vector<aws::Credential>& keys) {
+  const auto first = [&](auto wanted) {
+    const auto found = std::ranges::find_if(keys, wanted);
+    return found == keys.end() ? std::string() : found->access_key_id;
+  };
+  const std::string all = first([](const aws::Credential& key) { return key.administers_all; });
+  return all.empty() ? first([](const aws::Credential& key) { return key.role == aws::Role::administrator; })
+                     : all;
+}
+
+void print_start(const ServeFlags& flags, const std::string& url, console::Console& console,
+                 const std::vector<WatchSource>& sources) {
   fmt::print("picket {} serves the GuardDuty API on {}\n", PICKET_VERSION, url);
+  if (console_files().empty()) {
+    fmt::print("this build has no console: npm was not there when it was made\n");
+  } else if (const std::string link = console.setup_link(); !link.empty()) {
+    fmt::print("console: make its first user at {}{}\n", url, link);
+  } else {
+    fmt::print("console: {}/console/\n", url);
+  }
   fmt::print("data in {}, credentials in {}/credentials, metrics on {}/metrics\n", flags.data_dir,
              flags.data_dir, url);
   if (sources.empty())
@@ -261,15 +290,19 @@ int run_serve(ServeFlags flags) {
   api::ServiceSettings service_settings;
   service_settings.verifier.skew_ms_max = config.clock_skew;
   api::Service service(std::move(backend), **keys, service_settings);
+  console::UserStore users(flags.data_dir);
+  console::Console console(console_settings(live, audit.get()), **keys, users, first_user_key(*known));
   api::SiteSettings site_settings;
-  site_settings.metrics = [&live] { return live.metrics(); };
+  site_settings.metrics = [&live, &console] { return live.metrics() + console.metrics(); };
   site_settings.unhealthy = [&live] { return live.status().last_error; };
   api::Site site(service, site_settings);
-  auto server = api::Server::start(*server_settings,
-                                   [&site](const aws::HttpRequest& request) { return site.handle(request); });
+  auto server = api::Server::start(*server_settings, [&](const aws::HttpRequest& request) {
+    auto page = console.handle(request);
+    return page ? std::move(*page) : site.handle(request);
+  });
   if (!server) return failed(server.error());
   const std::string url = fmt::format("http://{}:{}", server_settings->host, (*server)->port());
-  print_start(flags, url, live_settings.sources);
+  print_start(flags, url, console, live_settings.sources);
 
   sigset_t signals;
   sigemptyset(&signals);
@@ -308,7 +341,8 @@ int run_serve(ServeFlags flags) {
 void add_serve(CLI::App& program, Run& run) {
   auto flags = std::make_shared<ServeFlags>();
   flags->data_dir = default_data_dir();
-  CLI::App* command = program.add_subcommand("serve", "Watch logs and serve the GuardDuty API");
+  CLI::App* command =
+      program.add_subcommand("serve", "Watch logs and serve the GuardDuty API and the console");
   command->add_option("--config", flags->config, "Configuration file (TOML)");
   command->add_option("--data-dir", flags->data_dir, "Where findings, state and credentials are kept");
   command->add_option("--listen", flags->listen, "HOST:PORT of the API; port 0 takes a free one");

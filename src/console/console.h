@@ -1,0 +1,84 @@
+// The console's part of the server: its files below /console/, and beside them who is signed in. All data of
+// its pages comes from the GuardDuty API, called with the short-lived credentials a session gets here.
+//
+//   GET  /console/api/session      who is signed in; whether the first user is still to be made
+//   POST /console/api/setup        makes the first user, with the token of the link the server prints
+//   POST /console/api/sign-in, sign-out, password
+//   POST /console/api/credentials  of the session: signed calls of the API with the user's role
+//
+// A session is a cookie that scripts cannot read and other sites cannot send; what changes anything needs the
+// session's token in a header besides.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "api/audit_log.h"
+#include "api/response.h"
+#include "aws/credentials.h"
+#include "aws/sigv4.h"
+#include "console/files.h"
+#include "console/sessions.h"
+#include "console/users.h"
+
+namespace picket::console {
+
+struct ConsoleSettings {
+  std::string version;
+  std::span<const File> files;     // none: picket was built without the console
+  api::AuditLog* audit = nullptr;  // outlives the console; null: not logged
+  std::function<TimeMs()> now;
+  // Accounts and Regions that logs were seen of.
+  std::function<std::vector<std::pair<std::string, std::string>>()> places;
+};
+
+class Console {
+ public:
+  // `keys` and `users` outlive the console. `first_user_key` is the key the first user will act through.
+  Console(ConsoleSettings settings, aws::KeyStore& keys, UserStore& users, std::string first_user_key);
+
+  // Absent: the path is not the console's.
+  std::optional<api::Response> handle(const aws::HttpRequest& request);
+  // What the server prints while there are no users: the end of a URL. Empty when there are some.
+  std::string setup_link();
+  // Prometheus text: attempts to sign in by outcome.
+  std::string metrics();
+
+ private:
+  struct Body;
+  struct SignedIn;
+  api::Response file(std::string_view path, const aws::HttpRequest& request) const;
+  api::Response answer(std::string_view call, const aws::HttpRequest& request);
+  api::Response session(const aws::HttpRequest& request);
+  api::Response setup(const aws::HttpRequest& request, const Body& body);
+  api::Response sign_in(const aws::HttpRequest& request, const Body& body);
+  api::Response change_password(const aws::HttpRequest& request, const SignedIn& who, const Body& body);
+  api::Response credentials(const SignedIn& who);
+  std::optional<SignedIn> signed_in(const aws::HttpRequest& request);
+  // A session for the user, told like `session`.
+  api::Response begin_session(const aws::HttpRequest& request, const User& user);
+  std::string described(const SignedIn& who) const;
+  // The user's key, if it is there and still allows the user's role.
+  std::optional<aws::Credential> key_of(const User& user);
+  void audit(const aws::HttpRequest& request, const aws::Credential& key, const User& user,
+             std::string_view event, std::string_view error);
+  void count(std::string_view outcome);
+
+  const ConsoleSettings settings_;
+  aws::KeyStore& keys_;
+  UserStore& users_;
+  const std::string first_user_key_;
+  Sessions sessions_;
+  Attempts attempts_;
+  std::mutex mutex_;
+  std::string setup_token_;  // empty until it is asked for
+  std::map<std::string, std::uint64_t, std::less<>> counters_;
+};
+
+}  // namespace picket::console

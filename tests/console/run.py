@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""Tries the console with Debian's Chromium against a real `picket serve` on the bundled samples and hostile logs.
+
+usage: run.py PICKET ROOT [--shots FOLDER]
+
+Exits 77 (skipped) where there is no Chromium or picket was built without the console. The screenshots of the tour
+(docs/console.md) go to FOLDER, else they are thrown away. Playwright is installed once beside this file.
+"""
+import argparse
+import gzip
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "e2e"))
+import harness  # noqa: E402
+
+SKIPPED = 77
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+# What an attacker may write into a log; each must be shown as the text it is.
+PAYLOADS = [
+    "<script>window.pwned=1</script>",
+    "\"><img src=x onerror=window.pwned=1>",
+    "'><svg/onload=window.pwned=1>",
+    "javascript:window.pwned=1",
+    "{{constructor.constructor('window.pwned=1')()}}${window.pwned=1}",
+    "</title></script></textarea><iframe srcdoc='<script>parent.pwned=1</script>'>",
+    "cod\u202egnp.exe\u202c\u2066hidden\u2069",
+    "bell\u0007esc\u001b[31mred\u0000nul\u0085next\u2028line",
+    "zero\u200bwidth\u200d\ufeffjoin\u00adsoft\U000e0041tag",
+    "Z\u0351\u036b\u0343\u036a\u0302\u036b\u033d\u034f\u0334\u0319\u0324\u031e\u0349\u035a\u032f\u031e\u0320\u034dalgo" * 3,
+    "=cmd|' /C calc'!A0",
+    "W" * 600,
+    "\u0645\u0631\u062d\u0628\u0627 \u05e9\u05dc\u05d5\u05dd",
+    "../../../etc/passwd%00%0d%0aSet-Cookie:x=1",
+]
+
+
+def cloudtrail_record(number, payload):
+    return {
+        "eventVersion": "1.09", "eventTime": f"2026-09-16T0{number // 60 % 10}:{number % 60:02}:00Z",
+        "eventSource": "cloudtrail.amazonaws.com", "eventName": "StopLogging", "awsRegion": "eu-west-1",
+        "userIdentity": {"type": "IAMUser", "principalId": f"AIDAHOSTILE{number:09}", "arn": f"arn:aws:iam::777788889999:user/{payload}",
+                         "accountId": "777788889999", "accessKeyId": f"AKIAHOSTILE{number:09}", "userName": payload},
+        "sourceIPAddress": payload if number % 2 else "198.51.100.66", "userAgent": payload,
+        "requestParameters": {"name": payload, "bucketName": payload}, "responseElements": None,
+        "requestID": f"00000000-0000-4000-8000-{number:012}", "eventID": f"00000000-0000-4000-9000-{number:012}",
+        "readOnly": False, "eventType": "AwsApiCall", "managementEvent": True, "recipientAccountId": "777788889999",
+        "eventCategory": "Management"}
+
+
+def bucket_record(number, payload):
+    record = cloudtrail_record(number, payload)
+    record |= {"eventSource": "s3.amazonaws.com", "eventName": "PutBucketPublicAccessBlock",
+               "requestParameters": {"bucketName": payload, "Host": payload, "PublicAccessBlockConfiguration": {
+                   "BlockPublicAcls": False, "IgnorePublicAcls": False, "BlockPublicPolicy": False, "RestrictPublicBuckets": False}}}
+    return record
+
+
+def audit_record(number, payload):
+    return {"kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "RequestResponse", "stage": "ResponseComplete",
+            "auditID": f"00000000-0000-4000-a000-{number:012}", "verb": "create",
+            "requestURI": f"/api/v1/namespaces/default/pods/{payload}/exec",
+            "user": {"username": "system:anonymous", "groups": ["system:unauthenticated", payload]},
+            "sourceIPs": ["198.51.100.77"], "userAgent": payload,
+            "objectRef": {"resource": "pods", "namespace": "kube-system", "name": payload, "apiVersion": "v1", "subresource": "exec"},
+            "responseStatus": {"code": 200}, "requestReceivedTimestamp": f"2026-09-16T08:{number % 60:02}:00.000000Z",
+            "stageTimestamp": f"2026-09-16T08:{number % 60:02}:00.100000Z"}
+
+
+def write_hostile(folder):
+    records = [make(2 * index + kind, payload) for kind, make in enumerate((cloudtrail_record, bucket_record))
+               for index, payload in enumerate(PAYLOADS)]
+    trail = folder / "AWSLogs/777788889999/CloudTrail/eu-west-1/2026/09/16/777788889999_CloudTrail_eu-west-1_20260916T0900Z_hostile.json.gz"
+    trail.parent.mkdir(parents=True)
+    trail.write_bytes(gzip.compress(json.dumps({"Records": records}).encode()))
+    audit = folder / "audit/hostile.jsonl"
+    audit.parent.mkdir(parents=True)
+    audit.write_text("".join(json.dumps(audit_record(index, payload)) + "\n" for index, payload in enumerate(PAYLOADS)), encoding="utf-8")
+
+
+def configuration(root, hostile):
+    text = (root / "samples/picket.toml").read_text(encoding="utf-8").replace('path = "archive', f'path = "{root}/samples/archive')
+    return text + f"""
+[[source]]
+name = "hostile"
+path = "{hostile}/AWSLogs"
+
+[[source]]
+name = "hostile-audit"
+path = "{hostile}/audit"
+kind = "k8saudit"
+account = "777788889999"
+region = "eu-west-1"
+cluster = "parcel-prod"
+"""
+
+
+def install():
+    stamp, lock = HERE / "node_modules/.installed", (HERE / "package-lock.json").read_bytes()
+    if not stamp.exists() or stamp.read_bytes() != lock:
+        subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=HERE, check=True)
+        stamp.write_bytes(lock)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("picket", type=pathlib.Path)
+    parser.add_argument("root", type=pathlib.Path)
+    parser.add_argument("--shots", type=pathlib.Path)
+    arguments = parser.parse_args()
+    browser = next((found for found in map(shutil.which, BROWSERS) if found), None)
+    if browser is None or shutil.which("npm") is None:
+        print("skipped: no Chromium, or no npm")
+        sys.exit(SKIPPED)
+    install()
+    root = arguments.root.resolve()
+    with harness.Workspace() as space:
+        write_hostile(space / "hostile")
+        (space / "picket.toml").write_text(configuration(root, space / "hostile"), encoding="utf-8")
+        shots = (arguments.shots or space / "shots").resolve()
+        shots.mkdir(parents=True, exist_ok=True)
+        picket = harness.Picket(arguments.picket)
+        server = harness.Server(picket, space / "data", "--config", space / "picket.toml")
+        try:
+            server.wait_ready()
+            told = server.process.stdout.readline()
+            if "#/setup/" not in told:
+                print(f"skipped: {told.strip()}")
+                sys.exit(SKIPPED)
+            server.wait_caught_up(120)
+            environment = os.environ | {
+                "PICKET_URL": server.url, "PICKET_SETUP": told.split("at ", 1)[1].strip(), "PICKET_BROWSER": browser,
+                "PICKET_BINARY": str(arguments.picket.resolve()), "PICKET_DATA": str(space / "data"), "PICKET_SHOTS": str(shots),
+                "PICKET_PAYLOADS": json.dumps(PAYLOADS)}
+            code = subprocess.run(["node", "--test", "--test-reporter=spec", HERE / "console.mjs"], env=environment, check=False).returncode
+        finally:
+            server.kill() if sys.exc_info()[0] else server.stop()
+        sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+// The frame around every page: who is signed in, where one is, what there is.
+import AppLayout from "@cloudscape-design/components/app-layout";
+import Box from "@cloudscape-design/components/box";
+import { I18nProvider } from "@cloudscape-design/components/i18n";
+import messages from "@cloudscape-design/components/i18n/messages/all.en";
+import SideNavigation, { type SideNavigationProps } from "@cloudscape-design/components/side-navigation";
+import Spinner from "@cloudscape-design/components/spinner";
+import StatusIndicator from "@cloudscape-design/components/status-indicator";
+import TopNavigation from "@cloudscape-design/components/top-navigation";
+import { Component, lazy, Suspense, useEffect, useMemo, useState, type ComponentType, type ReactNode } from "react";
+import { Setup, SignIn } from "./door";
+import { Api, ApiProvider, messageOf } from "./guardduty";
+import { NoticesProvider, useNoticeBar, useNotices } from "./notices";
+import { go, href, useRoute, type Route } from "./router";
+import { currentSession, post, type Session } from "./session";
+import { plain } from "./text";
+import { useTheme, type Theme } from "./theme";
+
+interface Page {
+  component: ComponentType<{ route: Route }>;
+  title: string;
+  table?: boolean;
+}
+const pages: Record<string, Page> = {
+  summary: { component: lazy(() => import("./summary/page")), title: "Summary" },
+  findings: { component: lazy(() => import("./findings/list")), title: "Findings", table: true },
+  suppression: { component: lazy(() => import("./suppression/list")), title: "Suppression", table: true },
+  rule: { component: lazy(() => import("./suppression/edit")), title: "Suppression rule" },
+  settings: { component: lazy(() => import("./settings/page")), title: "Settings" },
+  finding: { component: lazy(() => import("./findings/page")), title: "Finding" },
+};
+
+const navigation: SideNavigationProps.Item[] = [
+  { type: "link", text: "Summary", href: href(["summary"]) },
+  { type: "link", text: "Findings", href: href(["findings"]) },
+  { type: "link", text: "Suppression", href: href(["suppression"]) },
+  { type: "divider" },
+  {
+    type: "section",
+    text: "Settings",
+    items: [
+      { type: "link", text: "Protection plans", href: href(["settings", "protection"]) },
+      { type: "link", text: "Lists", href: href(["settings", "lists"]) },
+      { type: "link", text: "Custom detection rules", href: href(["settings", "rules"]) },
+      { type: "link", text: "Publishing", href: href(["settings", "publishing"]) },
+      { type: "link", text: "Accounts", href: href(["settings", "accounts"]) },
+      { type: "link", text: "Coverage and usage", href: href(["settings", "coverage"]) },
+    ],
+  },
+];
+
+const start = "summary";
+
+function pageOf({ path }: Route): Page | undefined {
+  const [first = start, ...rest] = path;
+  if (first === "findings" && rest.length === 2) return pages["finding"];
+  if (first === "suppression" && rest.length) return pages["rule"];
+  return rest.length === 0 || first === "settings" ? pages[first] : undefined;
+}
+
+class Boundary extends Component<{ children: ReactNode; at: string }, { error?: string; at: string }> {
+  override state: { error?: string; at: string } = { at: this.props.at };
+  static getDerivedStateFromError(error: unknown) {
+    return { error: messageOf(error) };
+  }
+  static getDerivedStateFromProps(props: { at: string }, state: { at: string }) {
+    return props.at === state.at ? null : { at: props.at, error: undefined };
+  }
+  override render() {
+    if (this.state.error === undefined) return this.props.children;
+    return (
+      <Box padding="l">
+        <StatusIndicator type="error">This page broke: {plain(this.state.error)}</StatusIndicator>
+      </Box>
+    );
+  }
+}
+
+interface FrameProps {
+  session: Session;
+  theme: Theme;
+  setTheme: (theme: Theme) => void;
+  onOver: () => void;
+}
+
+function Frame({ session, theme, setTheme, onOver }: FrameProps) {
+  const route = useRoute();
+  const notices = useNotices();
+  const bar = useNoticeBar();
+  const [navigating, setNavigating] = useState(window.innerWidth > 1024);
+  const page = pageOf(route);
+  const Shown = page?.component;
+  const here = href(route.path[0] === "settings" ? ["settings", route.path[1] ?? "protection"] : [route.path[0] ?? start]);
+  useEffect(() => {
+    document.title = `${page?.title ?? "Not found"} - picket`;
+  }, [page]);
+
+  const signOut = () => notices.attempt("", () => post("sign-out", {}, session.csrf)).then(onOver);
+  return (
+    <>
+      <div id="top">
+        <TopNavigation
+          identity={{ href: "#/", title: "picket", logo: { src: "icon.svg", alt: "" } }}
+          utilities={[
+            {
+              type: "menu-dropdown",
+              text: "Theme",
+              iconName: "settings",
+              ariaLabel: "Theme",
+              items: (["system", "light", "dark"] as Theme[]).map((id) => ({
+                id,
+                itemType: "checkbox" as const,
+                checked: theme === id,
+                text: id === "system" ? "As the system" : id === "light" ? "Light" : "Dark",
+              })),
+              onItemClick: ({ detail }) => setTheme(detail.id as Theme),
+            },
+            {
+              type: "menu-dropdown",
+              text: plain(session.user),
+              description: `${session.role}, account ${session.account}`,
+              iconName: "user-profile",
+              items: [{ id: "sign-out", text: "Sign out" }],
+              onItemClick: ({ detail }) => {
+                if (detail.id === "sign-out") void signOut();
+              },
+            },
+          ]}
+        />
+      </div>
+      <AppLayout
+        headerSelector="#top"
+        navigationOpen={navigating}
+        onNavigationChange={({ detail }) => setNavigating(detail.open)}
+        navigation={
+          <SideNavigation
+            header={{ text: "Threat detection", href: "#/" }}
+            activeHref={here}
+            items={navigation}
+            onFollow={(event) => {
+              if (event.detail.external) return;
+              event.preventDefault();
+              go(event.detail.href);
+            }}
+          />
+        }
+        toolsHide
+        notifications={bar}
+        stickyNotifications
+        contentType={page?.table ? "table" : "default"}
+        content={
+          <Boundary at={location.hash}>
+            <Suspense fallback={<Spinner size="large" />}>
+              {Shown ? (
+                <Shown route={route} />
+              ) : (
+                <Box padding="l">
+                  <StatusIndicator type="warning">There is no such page.</StatusIndicator>
+                </Box>
+              )}
+            </Suspense>
+          </Boundary>
+        }
+        ariaLabels={{
+          navigation: "Pages",
+          navigationClose: "Close the list of pages",
+          navigationToggle: "Open the list of pages",
+          notifications: "Notices",
+        }}
+      />
+    </>
+  );
+}
+
+type State = { at: "start" } | { at: "failed"; error: string } | { at: "door"; setup: boolean; over: boolean } | { at: "in"; session: Session };
+
+function Guarded() {
+  const route = useRoute();
+  const [theme, setTheme] = useTheme();
+  const [state, setState] = useState<State>({ at: "start" });
+  useEffect(() => {
+    currentSession().then(
+      (found) => setState("csrf" in found ? { at: "in", session: found } : { at: "door", setup: found.setup, over: false }),
+      (error: unknown) => setState({ at: "failed", error: messageOf(error) }),
+    );
+  }, []);
+  const session = state.at === "in" ? state.session : undefined;
+  const over = () => setState({ at: "door", setup: false, over: true });
+  const api = useMemo(() => session && new Api(session, over), [session]);
+
+  const enter = (found: Session) => {
+    if (route.path[0] === "setup") go("#/", true);
+    setState({ at: "in", session: found });
+  };
+  if (state.at === "start") return null;
+  if (state.at === "failed")
+    return (
+      <Box padding="xxl">
+        <StatusIndicator type="error">The server does not answer: {plain(state.error)}</StatusIndicator>
+      </Box>
+    );
+  if (state.at === "door") {
+    const [first, token] = route.path;
+    if (first === "setup" && token) return <Setup token={token} onSession={enter} />;
+    return <SignIn setup={state.setup} over={state.over} onSession={enter} />;
+  }
+  return (
+    <ApiProvider value={api}>
+      <NoticesProvider key={state.session.csrf}>
+        <Frame session={state.session} theme={theme} setTheme={setTheme} onOver={() => setState({ at: "door", setup: false, over: false })} />
+      </NoticesProvider>
+    </ApiProvider>
+  );
+}
+
+export function App() {
+  return (
+    <I18nProvider locale="en" messages={[messages]}>
+      <Guarded />
+    </I18nProvider>
+  );
+}

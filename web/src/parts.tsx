@@ -1,0 +1,74 @@
+// Small pieces that several pages are made of.
+import Box from "@cloudscape-design/components/box";
+import Link from "@cloudscape-design/components/link";
+import Popover from "@cloudscape-design/components/popover";
+import StatusIndicator from "@cloudscape-design/components/status-indicator";
+import type { ReactNode } from "react";
+import { ageText, levelOf, timeText } from "./finding";
+import { go } from "./router";
+import { Text } from "./text";
+
+export function Severity({ value }: { value?: number }) {
+  const level = levelOf(value);
+  return (
+    <span className={`severity severity-${level}`}>
+      <span aria-hidden="true" className="severity-mark" />
+      {level[0]!.toUpperCase() + level.slice(1)} <span className="severity-number">{value ?? 0}</span>
+    </span>
+  );
+}
+
+export function Time({ at }: { at?: string | number | Date }) {
+  if (at === undefined || at === "") return <>-</>;
+  return (
+    <time dateTime={new Date(at).toISOString()} title={ageText(at)} className="time">
+      {timeText(at)}
+    </time>
+  );
+}
+
+// A link inside the console.
+export function To({ to, children, label }: { to: string; children: ReactNode; label?: string }) {
+  return (
+    <Link
+      href={to}
+      ariaLabel={label}
+      onFollow={(event) => {
+        if (event.detail.external) return;
+        event.preventDefault();
+        go(to);
+      }}
+    >
+      {children}
+    </Link>
+  );
+}
+
+export function Value({ children }: { children?: string | number | boolean | null }) {
+  if (children === undefined || children === null || children === "") return <Box color="text-status-inactive">-</Box>;
+  return <Text>{children}</Text>;
+}
+
+export function Copy({ text, label }: { text: string; label: string }) {
+  return (
+    <Popover
+      dismissButton={false}
+      position="top"
+      size="small"
+      triggerType="custom"
+      content={<StatusIndicator type="success">Copied</StatusIndicator>}
+    >
+      <button type="button" className="copy" aria-label={label} title={label} onClick={() => void navigator.clipboard?.writeText(text)}>
+        ⧉
+      </button>
+    </Popover>
+  );
+}
+
+export function Failed({ what, error }: { what: string; error: string }) {
+  return (
+    <StatusIndicator type="error">
+      {what}: <Text>{error}</Text>
+    </StatusIndicator>
+  );
+}
