@@ -16,7 +16,7 @@ import subprocess
 import sys
 
 # A folder includes only from itself and from those above it.
-FOLDERS = ["base", "config", "event", "finding", "net", "aws", "ledger", "log", "source", "decode", "enrich", "state", "models",
+FOLDERS = ["base", "config", "event", "finding", "net", "aws", "ledger", "log", "source", "decode", "integrity", "enrich", "state", "models",
            "store", "engine", "detectors", "rules", "respond", "pipeline", "api", "console", "cli"]
 # Exceptions, each with its reason.
 ALLOWED = {
@@ -33,7 +33,7 @@ PARSERS = {
     "src/api/neighbours.cpp": "neighbour", "src/api/validate.cpp": "api_request",
     "src/api/router.cpp": "api_request", "src/store/criteria.cpp": "criteria", "src/store/page_token.cpp": "page_token",
     "src/rules/sigma.cpp": "sigma", "src/rules/sigma_condition.cpp": "sigma", "src/rules/sigma_values.cpp": "sigma",
-    "src/aws/s3.cpp": "s3_url",
+    "src/aws/s3.cpp": "s3_url", "src/integrity/digest.cpp": "digest",
     "src/rules/condition.cpp": "condition", "src/rules/json_functions.cpp": "condition",
     "src/state/facts.cpp": "facts", "src/state/inventory_import.cpp": "facts", "src/state/bucket_policy.cpp": "facts",
 }

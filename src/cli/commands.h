@@ -3,9 +3,11 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
+#include "base/time.h"
 
 namespace picket::cli {
 
@@ -29,9 +31,14 @@ void add_users(CLI::App& program, Run& run);
 void add_rules(CLI::App& program, Run& run);
 void add_intel(CLI::App& program, Run& run);
 void add_config(CLI::App& program, Run& run);
+void add_verify(CLI::App& program, Run& run);
 
 // Tells the error on standard error; the code to exit with.
 int failed(const Error& error, int code = exit_usage);
+
+// Reads a flag's time, "2026-09-14" or RFC 3339; what is wrong with it otherwise. Empty text leaves `into`
+// alone.
+std::optional<std::string> time_flag(const std::string& text, std::optional<TimeMs>& into);
 
 // Where data lives when --data-dir is not given: $XDG_DATA_HOME/picket or ~/.local/share/picket.
 std::string default_data_dir();

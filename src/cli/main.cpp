@@ -14,6 +14,13 @@ int failed(const Error& error, int code) {
   return code;
 }
 
+std::optional<std::string> time_flag(const std::string& text, std::optional<TimeMs>& into) {
+  if (text.empty()) return std::nullopt;
+  into = parse_time(text.size() == 10 ? text + "T00:00:00Z" : text);
+  if (!into) return fmt::format("{} is no time; write 2026-09-14 or 2026-09-14T10:00:00Z", text);
+  return std::nullopt;
+}
+
 std::string default_data_dir() {
   if (const char* data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data != '\0')
     return std::string(data) + "/picket";
@@ -54,6 +61,7 @@ int main(int argc, char** argv) {
   add_rules(program, run);
   add_intel(program, run);
   add_config(program, run);
+  add_verify(program, run);
   program.add_subcommand("version", "Print the version")->callback([&] {
     run = [] {
       fmt::print("picket {}\n", PICKET_VERSION);

@@ -190,13 +190,6 @@ void print_rules(const rules::RuleSet& rules, const Engine& engine,
   }
 }
 
-std::optional<std::string> time_flag(const std::string& text, std::optional<TimeMs>& into) {
-  if (text.empty()) return std::nullopt;
-  into = parse_time(text.size() == 10 ? text + "T00:00:00Z" : text);
-  if (!into) return fmt::format("{} is no time; write 2026-09-14 or 2026-09-14T10:00:00Z", text);
-  return std::nullopt;
-}
-
 int usage_error(const std::string& what) {
   fmt::print(stderr, "picket: {}\n", what);
   return exit_usage;
