@@ -53,11 +53,11 @@ void print_table(std::FILE* out, std::vector<FindingLine> lines, bool colour) {
     type_width = std::max(type_width, line.type.size());
     subject_width = std::max(subject_width, line.subject.size());
   }
-  fmt::print(out, "{:<10} {:<{}}  {:<{}}  {:<12}  {:<14}  {:>6}  {:<16}  {}\n", "SEVERITY", "TYPE",
+  fmt::print(out, "{:<12} {:<{}}  {:<{}}  {:<12}  {:<14}  {:>6}  {:<16}  {}\n", "SEVERITY", "TYPE",
              type_width, "WHO", subject_width, "ACCOUNT", "REGION", "COUNT", "FIRST", "LAST");
   for (const FindingLine& line : lines) {
     const Severity level = severity_of(line.severity);
-    std::string severity = fmt::format("{:<10}", fmt::format("{} {}", line.severity, name_of(level)));
+    std::string severity = fmt::format("{:<12}", fmt::format("{} {}", line.severity, name_of(level)));
     if (colour) {
       const char* code = level == Severity::critical ? "1;35"
                          : level == Severity::high   ? "1;31"
