@@ -19,8 +19,9 @@ def page(detectors):
     lines = ["# Detectors", "",
              "Written by `tools/generate_docs.py` from `picket detectors --format json`; do not edit.", "",
              "`each`: one record decides. `window`: counts over a span of event time. `bucket`: a span judged by the",
-             "entity's earlier ones. `learned`: a host's day judged by the 30 days before it. `ordered`: rows judged in order of",
-             "time at the watermark.", ""]
+             "entity's earlier ones. `learned`: a host's day judged by the 30 days before it, or what a principal does by what is",
+             "normal for it, its peers, the account and the organisation. `ordered`: rows judged in order of time at the",
+             "watermark.", ""]
     by_detector = {}
     for entry in detectors:
         by_detector.setdefault(entry["detector"], []).append(entry)

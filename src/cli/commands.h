@@ -21,6 +21,8 @@ constexpr int exit_internal = 4;
 using Run = std::function<int()>;
 
 void add_scan(CLI::App& program, Run& run);
+void add_learn(CLI::App& program, Run& run);
+void add_baseline(CLI::App& program, Run& run);
 void add_serve(CLI::App& program, Run& run);
 void add_findings(CLI::App& program, Run& run);
 void add_explain(CLI::App& program, Run& run);

@@ -24,7 +24,7 @@ std::string logs_of(const Detector& detector) {
 
 std::string_view order_of(const Detector& detector) {
   if (detector.logic.ordered != nullptr || detector.logic.sequence != nullptr) return "ordered";
-  if (detector.logic.host_day != nullptr) return "learned";
+  if (detector.logic.host_day != nullptr || detector.logic.incident != nullptr) return "learned";
   if (!detector.logic.window) return "each";
   return detector.logic.window->has_baseline() ? "bucket" : "window";
 }

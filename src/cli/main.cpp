@@ -51,6 +51,8 @@ int main(int argc, char** argv) {
       "`picket COMMAND --help` tells more about each.");
   Run run;
   add_scan(program, run);
+  add_learn(program, run);
+  add_baseline(program, run);
   add_serve(program, run);
   add_findings(program, run);
   add_explain(program, run);

@@ -17,6 +17,7 @@
 #include "config/config.h"
 #include "detectors/catalog.h"
 #include "engine/subject.h"
+#include "pipeline/baseline.h"
 #include "pipeline/feeds.h"
 #include "pipeline/finding_writer.h"
 #include "pipeline/setup.h"
@@ -32,7 +33,8 @@ struct ScanFlags {
               min_severity, fail_on;
   std::vector<std::string> rules;
   unsigned threads = 0;
-  bool strict = false, quiet = false, explain = false;
+  std::string baseline, learn_until;
+  bool strict = false, quiet = false, explain = false, retrospective = false;
 };
 
 double cpu_seconds() {
@@ -95,6 +97,14 @@ std::string stats_json(const Engine& engine, std::size_t findings, double second
   for (const auto& [object, why] : engine.ledger().failures) json.member(object, why);
   json.end_object();
   json.member("evicted", engine.evictions().total());
+  json.key("state_bytes_per_entity");
+  json.begin_object();
+  for (const auto& [name, log] :
+       {std::pair{"principal", LogKind::cloudtrail}, std::pair{"cluster_user", LogKind::k8saudit}}) {
+    const Rarity& norms = engine.norms(log);
+    if (norms.principals() > 0) json.member(name, norms.bytes() / norms.principals());
+  }
+  json.end_object();
   json.member("seconds", seconds);
   json.member("cpu_seconds", cpu_seconds());
   json.member("peak_rss_bytes", peak_rss_bytes());
@@ -218,6 +228,31 @@ int run_scan(const ScanFlags& flags) {
                            : config.threads != 0 ? config.threads
                                                  : default_threads();
   const Renderer renderer(engine, setup->geo);
+  ScanSettings settings;
+  settings.paths = flags.paths;
+  settings.source.account = flags.assume_account;
+  settings.source.region = flags.assume_region;
+  Workers workers(threads);
+  if (!flags.baseline.empty()) {
+    const auto baseline = read_baseline(flags.baseline);
+    if (!baseline) return usage_error("--baseline: " + baseline.error().message());
+    start_from(engine, *baseline);
+  }
+  if (flags.retrospective) {
+    // Once to learn, once to judge.
+    auto learning = make_setup(config, feeds_folder(default_data_dir()), flags.threads, filter);
+    if (!learning) return usage_error(learning.error().message());
+    const auto nobody = [](std::uint64_t, const EpochResult&) -> Result<void> { return {}; };
+    if (const auto read = scan(settings, *learning->engine, workers, nobody, [](const ScanProgress&) {});
+        !read)
+      return failed(read.error(), exit_input);
+    start_from(engine, baseline_of(*learning->engine));
+    engine.judge_in_retrospect();
+  }
+  std::optional<TimeMs> learn_until;
+  if (const auto wrong = time_flag(flags.learn_until, learn_until))
+    return usage_error("--learn-until: " + *wrong);
+  if (learn_until) engine.learn_until(*learn_until);
 
   std::unique_ptr<FindingStore> store;
   std::unique_ptr<FindingWriter> writer;
@@ -245,11 +280,6 @@ int run_scan(const ScanFlags& flags) {
     fmt::print(stderr, "\r\x1b[K{}% of {:.1f} MB, {} of {} objects", percent(state.bytes_done, state.bytes),
                static_cast<double>(state.bytes) / 1e6, state.objects_done, state.objects);
   };
-  ScanSettings settings;
-  settings.paths = flags.paths;
-  settings.source.account = flags.assume_account;
-  settings.source.region = flags.assume_region;
-  Workers workers(threads);
   const auto failures = scan(settings, engine, workers, sink, progress);
   if (bar) fmt::print(stderr, "\r\x1b[K");
   if (!failures) return failed(failures.error(), exit_input);
@@ -330,6 +360,16 @@ void add_scan(CLI::App& program, Run& run) {
   command->add_option("--to", flags->to, "Only records before this time");
   command->add_option("--account", flags->account, "Only records of this account");
   command->add_option("--config", flags->config, "Configuration file (TOML)");
+  command->add_option("--baseline", flags->baseline, "What is normal, from `picket learn`");
+  auto* until = command->add_option(
+      "--learn-until", flags->learn_until,
+      "What is before this time only tells what is normal; by default the first 14 days of each account do");
+  command
+      ->add_flag(
+          "--retrospective", flags->retrospective,
+          "Judge each week by all others, so that who is there from the first day on is no part of what "
+          "is normal; reads everything twice and learns from its last 64 days")
+      ->excludes(until);
   command->add_option("--rules", flags->rules, "Sigma rules of your own: files or folders");
   command->add_flag("--explain", flags->explain,
                     "Tell of each rule how many records and findings, and why (to standard error)");
@@ -354,6 +394,7 @@ void add_scan(CLI::App& program, Run& run) {
       "  picket scan ./AWSLogs\n"
       "  picket scan trail.json.gz --format jsonl | jq -r .type\n"
       "  picket scan ./AWSLogs --rules ./sigma --explain\n"
+      "  picket scan ./AWSLogs/2026/09 --baseline normal.picket\n"
       "  picket scan ./AWSLogs --from 2026-09-14 --min-severity high --save ./case-17");
   command->callback([flags, &run] { run = [flags] { return run_scan(*flags); }; });
 }

@@ -70,6 +70,8 @@ struct Trigger {
   bool matched = false;
   // An attack sequence: no records, but the signals of an actor.
   bool signals = false;
+  // What principals do, against what is normal for them.
+  bool behaviours = false;
 };
 
 // What is known of an object when it was read to its end.
@@ -106,6 +108,8 @@ inline Trigger audit(std::vector<std::string_view> verbs, std::vector<std::strin
 }
 // What an actor did within a day, of every log that names one (engine/sequences.h).
 inline Trigger signals() { return {.log = LogKind::cloudtrail, .signals = true}; }
+// Behaviours of principals in a log, as they are learned (engine/learned.h).
+inline Trigger behaviours(LogKind log) { return {.log = log, .behaviours = true}; }
 // Kubernetes requests from a listed address.
 inline Trigger listed_requester(std::vector<std::string_view> categories) {
   return {.log = LogKind::k8saudit, .listed = true, .categories = std::move(categories)};
@@ -176,6 +180,7 @@ class OrderedState {
 struct ActorSignals;  // engine/sequences.h
 struct HostDay;       // engine/host_day.h
 class HostNorms;      // state/host_norms.h
+struct Incident;      // engine/learned.h
 
 struct Logic {
   // each: one record decides. Exactly one of these is set for an each or ordered detector.
@@ -190,6 +195,8 @@ struct Logic {
   void (*host_day)(const HostDay&, const HostNorms&, const Judging&, Emit&) = nullptr;
   // attack sequence: whether an actor's signals are one.
   std::optional<Evidence> (*sequence)(const ActorSignals&) = nullptr;
+  // learned: whether what a principal did within hours is unlike anything that is normal.
+  std::optional<Evidence> (*incident)(const Incident&) = nullptr;
   // ordered: the function above selects, this makes the state that judges.
   std::function<std::unique_ptr<OrderedState>()> ordered;
 };
@@ -216,6 +223,7 @@ inline Logic learned(void (*judge)(const HostDay&, const HostNorms&, const Judgi
 }
 
 inline Logic sequence(std::optional<Evidence> (*judge)(const ActorSignals&)) { return {.sequence = judge}; }
+inline Logic learned(std::optional<Evidence> (*judge)(const Incident&)) { return {.incident = judge}; }
 
 template <class State>
 Logic window(WindowOptions options) {

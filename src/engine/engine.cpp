@@ -1,11 +1,10 @@
 #include "engine/engine.h"
 
-#include <zstd.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <limits>
 
+#include "engine/packed_state.h"
 #include "engine/subject.h"
 
 namespace picket {
@@ -13,8 +12,8 @@ namespace picket {
 namespace {
 
 constexpr std::size_t recent_keys_max = 100'000;
-constexpr std::uint32_t snapshot_version = 5;
-constexpr std::string_view snapshot_magic = "picketS1";
+constexpr std::uint32_t snapshot_version = 6;
+constexpr PackedKind snapshot{"picketS1", "snapshot"};
 
 // Which build of detectors wrote a snapshot: state of other detectors or in another order cannot be read.
 std::uint64_t detectors_hash(std::span<const Detector* const> detectors) {
@@ -26,7 +25,7 @@ std::uint64_t detectors_hash(std::span<const Detector* const> detectors) {
 }  // namespace
 
 std::uint64_t EvictionCounts::total() const {
-  std::uint64_t sum = identities + ordered_rows + facts + sequences.signals + sequences.keys +
+  std::uint64_t sum = identities + ordered_rows + facts + norms + sequences.signals + sequences.keys +
                       sequences.habits + sequences.early + hosts.days + hosts.norms;
   for (const auto& [detector, count] : windows) sum += count;
   return sum;
@@ -47,7 +46,8 @@ Engine::Engine(std::span<const Detector* const> detectors, std::shared_ptr<const
       spill_folder_(std::getenv("TMPDIR") == nullptr ? "/var/tmp" : std::getenv("TMPDIR")),
       aggregator_(detectors),
       sequences_(detectors),
-      hosts_(detectors) {
+      hosts_(detectors),
+      learners_{Learner(detectors, LogKind::cloudtrail), Learner(detectors, LogKind::k8saudit)} {
   watermark_.fill(std::numeric_limits<TimeMs>::min() / 2);
 }
 
@@ -226,6 +226,7 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
       evictions_.windows[std::string(detectors_[detector]->name)] += count;
   }
 
+  judge_behaviours();
   judge_sequences(duplicates);
   spill_rows();
   {
@@ -257,6 +258,31 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
     result.objects.push_back(std::move(output.ledger));
   }
   return result;
+}
+
+void Engine::judge_behaviours() {
+  for (WorkerOutput& output : outputs_) {
+    for (Behaviour& behaviour : output.behaviours.take())
+      learners_[behaviour.domain == Domain::cluster ? 1 : 0].add(std::move(behaviour));
+  }
+  evictions_.norms = 0;
+  for (Learner& learner : learners_) {
+    if (!learner.wanted()) continue;
+    Learner::Output output = learner.turn(watermark_[static_cast<std::size_t>(learner.log())], facts_);
+    for (auto& [window, activity] : output.changed) {
+      if (!admit(activity.latest)) {
+        aggregator_.withdraw(window);
+        continue;
+      }
+      for (const ProofRecord& record : activity.proof.records()) keep_key(record.object);
+      aggregator_.replace(window, std::move(activity));
+    }
+    for (const std::uint64_t window : output.settled) aggregator_.settle(window);
+    for (auto& [detection, at] : output.raised) {
+      if (admit(detection)) sequences_.add(detection, at);
+    }
+    evictions_.norms += learner.norms().evicted();
+  }
 }
 
 void Engine::judge_sequences(const std::vector<std::vector<std::uint64_t>>& duplicates) {
@@ -498,33 +524,17 @@ std::string Engine::save() const {
   claims_.save(out);
   sequences_.save(out);
   hosts_.save(out);
+  for (const Learner& learner : learners_) learner.save(out);
   facts_.save(out);
 
-  std::string packed(ZSTD_compressBound(state.size()), '\0');
-  const std::size_t size = ZSTD_compress(packed.data(), packed.size(), state.data(), state.size(), 1);
-  packed.resize(ZSTD_isError(size) ? 0 : size);
-  std::string bytes(snapshot_magic);
-  Writer head(bytes);
-  head(detectors_hash(detectors_), static_cast<std::uint64_t>(state.size()), hash64(packed), packed);
-  return bytes;
+  return pack_state(snapshot, detectors_hash(detectors_), state);
 }
 
 Result<void> Engine::load(std::string_view bytes) {
-  if (!bytes.starts_with(snapshot_magic)) return fail(ErrorKind::invalid, "not a picket snapshot");
-  Reader head(bytes.substr(snapshot_magic.size()));
-  std::uint64_t detectors = 0, size = 0, checksum = 0;
-  std::string packed;
-  head(detectors, size, checksum, packed);
-  if (head.failed() || hash64(packed) != checksum) return fail(ErrorKind::invalid, "the snapshot is damaged");
-  if (detectors != detectors_hash(detectors_)) {
-    return fail(ErrorKind::unsupported, "the snapshot was written with another set of detectors");
-  }
-  constexpr std::uint64_t state_max = 64ULL << 30;
-  if (size > state_max) return fail(ErrorKind::invalid, "the snapshot is damaged");
-  std::string state(size, '\0');
-  const std::size_t got = ZSTD_decompress(state.data(), state.size(), packed.data(), packed.size());
-  if (ZSTD_isError(got) || got != size) return fail(ErrorKind::invalid, "the snapshot is damaged");
-  Reader in(state);
+  const auto state = unpack_state(snapshot, detectors_hash(detectors_), bytes,
+                                  "the snapshot was written with another set of detectors");
+  if (!state) return std::unexpected(state.error());
+  Reader in(*state);
   std::uint64_t next = 0;
   in(epoch_, streams_, watermark_, ledger_, usage_, evictions_, left_out_, dry_run_counts_, places_,
      kept_keys_, recent_keys_, recent_order_, next);
@@ -535,6 +545,7 @@ Result<void> Engine::load(std::string_view bytes) {
   claims_.load(in);
   sequences_.load(in);
   hosts_.load(in);
+  for (Learner& learner : learners_) learner.load(in);
   facts_.load(in);
   if (in.failed() || !in.at_end()) return fail(ErrorKind::invalid, "the snapshot is damaged");
   return {};

@@ -24,6 +24,7 @@
 #include "engine/detector.h"
 #include "engine/flow_claims.h"
 #include "engine/identities.h"
+#include "engine/learner.h"
 #include "engine/object_run.h"
 #include "engine/partition.h"
 #include "engine/sequences.h"
@@ -82,13 +83,14 @@ struct EpochResult {
 
 struct EvictionCounts {
   std::uint64_t identities = 0, ordered_rows = 0, facts = 0;
+  std::uint64_t norms = 0;                       // principals and values whose normal was forgotten
   std::map<std::string, std::uint64_t> windows;  // by detector
   Sequences::Counts sequences;
   HostLearner::Evicted hosts;
   std::uint64_t total() const;
   template <class Ar>
   void io(Ar& ar) {
-    ar(identities, ordered_rows, facts, windows, sequences, hosts);
+    ar(identities, ordered_rows, facts, norms, windows, sequences, hosts);
   }
 };
 
@@ -132,6 +134,18 @@ class Engine {
   const LedgerTotals& ledger() const { return ledger_; }
   const Usage& usage() const { return usage_; }
   const EvictionCounts& evictions() const { return evictions_; }
+  // Until then learned detectors raise nothing, from then on they do: what came before is their training.
+  void learn_until(TimeMs until) {
+    for (Learner& learner : learners_) learner.learn_until(until);
+  }
+  // Judges each week by all others that were learned; learns no more.
+  void judge_in_retrospect() {
+    constexpr Day week = 7;
+    for (Learner& learner : learners_) learner.norms().judge_in_retrospect(week);
+  }
+  // What is normal for those who call AWS, or the API of clusters.
+  Rarity& norms(LogKind log) { return learners_[log == LogKind::k8saudit ? 1 : 0].norms(); }
+  const Rarity& norms(LogKind log) const { return learners_[log == LogKind::k8saudit ? 1 : 0].norms(); }
   const LeftOut& left_out() const { return left_out_; }
   // Records that rules in DRY_RUN would have raised something for.
   const DryRunCounts& dry_run_counts() const { return dry_run_counts_; }
@@ -171,6 +185,7 @@ class Engine {
   void add_hits(const RuleHits& hits, RuleHits::Group& group,
                 std::span<const std::vector<std::uint64_t>> duplicates, std::vector<Copies>& copies);
   bool admit(Detection& detection);
+  void judge_behaviours();
   void judge_sequences(const std::vector<std::vector<std::uint64_t>>& duplicates);
   void keep_key(const Detection& detection);
   void keep_key(std::uint64_t object);
@@ -191,6 +206,7 @@ class Engine {
   Aggregator aggregator_;
   Sequences sequences_;
   HostLearner hosts_;
+  std::array<Learner, 2> learners_;  // of CloudTrail, of audit logs
   FlowClaims claims_;
   mutable std::mutex facts_mutex_;  // held to change the facts, and by resources()
   Facts facts_;

@@ -309,6 +309,8 @@ void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t positi
       if (auto issued = Lineage::issued_by(event)) out_.issued_keys.push_back(std::move(*issued));
     }
   }
+  if (tables_.triggers->learns(LogKind::cloudtrail))
+    out_.behaviours.add(event, object_, records_before_ + position);
   for (const std::uint16_t index : tables_.triggers->every_call()) run(index, context, {});
   if (!context.hits.empty()) {
     for (const auto& listed : tables_.triggers->listed(LogKind::cloudtrail)) {
@@ -532,6 +534,8 @@ void ObjectRun::on_audit(const AuditEvent& event, std::uint64_t position) {
     raise(event, position, audit.detector, std::move(*evidence),
           audit.trigger->listed ? context.hits : std::span<const IntelHit>{});
   };
+  if (const Detector* learned = tables_.triggers->cluster_behaviours(); learned != nullptr)
+    out_.behaviours.add(event, object_, records_before_ + position, context, learned->logic.audit);
   for (const auto& audit : tables_.triggers->audits(event)) run(audit);
   for (const auto& audit : tables_.triggers->open_audits()) {
     if (TriggerIndex::wants(*audit.trigger, event)) run(audit);

@@ -13,6 +13,7 @@
 
 #include "decode/decoder.h"
 #include "engine/aggregate.h"
+#include "engine/behaviours.h"
 #include "engine/detector.h"
 #include "engine/flow_claims.h"
 #include "engine/host_learner.h"
@@ -121,6 +122,7 @@ struct WorkerOutput {
   HostDayTable host_days;
   std::vector<PendingSignal> signals;
   std::vector<IssuedKey> issued_keys;
+  Behaviours behaviours;  // remembers over epochs what it told
   std::vector<FactRow> fact_rows;
   std::unordered_map<std::uint64_t, InterfaceSighting> interfaces;  // by hash of the interface id
   void clear();

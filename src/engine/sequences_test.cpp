@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-#include "engine/engine.h"
+#include "engine/test_epochs.h"
 
 namespace picket {
 namespace {
@@ -47,42 +47,10 @@ std::string call(const Caller& who, std::string_view service, std::string_view n
       who.account, more);
 }
 
-EpochObject object(const std::string& key, std::string text) {
-  EpochObject made;
-  made.info.key = key;
-  made.stream = "trail";
-  made.lower_bound = day;
-  const auto held = std::make_shared<const std::string>(std::move(text));
-  struct Held final : ByteSource {
-    std::shared_ptr<const std::string> text;
-    std::unique_ptr<ByteSource> bytes;
-    Result<std::size_t> read(std::span<char> into) override { return bytes->read(into); }
-  };
-  made.open = [held]() -> Result<std::unique_ptr<ByteSource>> {
-    auto source = std::make_unique<Held>();
-    source->text = held;
-    source->bytes = memory_source(*held);
-    return source;
-  };
-  return made;
-}
+EpochObject object(const std::string& key, std::string text) { return object_of(key, std::move(text), day); }
 
 std::unique_ptr<Engine> engine(unsigned threads = 1) {
   return std::make_unique<Engine>(all, IntelBuilder().build(), Lateness{}, EngineLimits{}, threads);
-}
-
-std::map<std::string, AggregatedFinding> take(std::map<std::string, AggregatedFinding> known,
-                                              const EpochResult& result) {
-  for (const AggregatedFinding& finding : result.updated) known[finding.id] = finding;
-  for (const std::string& id : result.retracted) known.erase(id);
-  return known;
-}
-
-std::string bytes_of(const std::map<std::string, AggregatedFinding>& findings) {
-  std::string bytes;
-  Writer out(bytes);
-  for (const auto& [id, finding] : findings) out(id, finding.activity);
-  return bytes;
 }
 
 // Objects in one epoch, all released.

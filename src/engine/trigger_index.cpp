@@ -37,7 +37,12 @@ TriggerIndex::TriggerIndex(std::span<const Detector* const> detectors) {
     const Detector& detector = *detectors[i];
     const auto index = static_cast<std::uint16_t>(i);
     for (const Trigger& trigger : detector.when) {
-      if (trigger.matched || trigger.signals || detector.logic.host_day != nullptr) continue;
+      if (trigger.behaviours) {
+        learns_[static_cast<std::size_t>(trigger.log)] = true;
+        if (trigger.log == LogKind::k8saudit) cluster_behaviours_ = &detector;
+      }
+      if (trigger.matched || trigger.signals || trigger.behaviours || detector.logic.host_day != nullptr)
+        continue;
       const auto log = static_cast<std::size_t>(trigger.log);
       if (detector.logic.window && (trigger.log == LogKind::vpcflow || trigger.log == LogKind::dns)) {
         windows_[log].push_back({index, detector.logic.window.get()});

@@ -56,6 +56,10 @@ class TriggerIndex {
     return at == audits_named_.end() ? std::span<const Audit>{} : at->second;
   }
   std::span<const Audit> open_audits() const { return audits_; }
+  // Whether somebody wants to know what is normal in the log.
+  bool learns(LogKind log) const { return learns_[static_cast<std::size_t>(log)]; }
+  // The one that says what a request to a cluster may be.
+  const Detector* cluster_behaviours() const { return cluster_behaviours_; }
   static bool wants(const Trigger& trigger, const AuditEvent& event);
   static std::uint32_t bit(IntelCategory category) { return 1U << static_cast<unsigned>(category); }
 
@@ -74,6 +78,8 @@ class TriggerIndex {
   std::vector<Listed> listed_[log_kinds.size()];
   std::vector<Window> windows_[log_kinds.size()];
   std::vector<Audit> audits_;
+  bool learns_[log_kinds.size()] = {};
+  const Detector* cluster_behaviours_ = nullptr;
 };
 
 // Whether `hits` holds one of the categories.

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/json_writer.h"
+#include "finding/anomaly.h"
 #include "finding/detector_id.h"
 #include "finding/sequence.h"
 
@@ -135,7 +136,11 @@ class Renderer {
     json_.member("resourceRole", subject_.role == ResourceRole::actor ? "ACTOR" : "TARGET");
     additional_info();
     evidence();
-    if (!finding_.signals.empty() || finding_.sequence) write_sequence(json_, finding_, details_);
+    if (!finding_.signals.empty() || finding_.sequence) {
+      write_sequence(json_, finding_, details_);
+    } else {
+      write_anomaly(json_, finding_.evidence);
+    }
     json_.member("eventFirstSeen", format_time(finding_.first));
     json_.member("eventLastSeen", format_time(finding_.last));
     json_.member("count", finding_.count);

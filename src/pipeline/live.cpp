@@ -388,6 +388,7 @@ std::string Live::metrics() const {
   out += fmt::format("picket_evicted_total{{what=\"issued_keys\"}} {}\n", now.evictions.sequences.keys);
   out += fmt::format("picket_evicted_total{{what=\"habits\"}} {}\n", now.evictions.sequences.habits);
   out += fmt::format("picket_evicted_total{{what=\"facts\"}} {}\n", now.evictions.facts);
+  out += fmt::format("picket_evicted_total{{what=\"norms\"}} {}\n", now.evictions.norms);
   for (const auto& [detector, count] : now.evictions.windows) {
     out += fmt::format("picket_evicted_total{{what=\"windows\",detector=\"{}\"}} {}\n",
                        escape_label(detector), count);

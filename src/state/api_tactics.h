@@ -34,6 +34,10 @@ struct ApiTactic {
   Tactic tactic = Tactic::execution;
   std::uint8_t weight_bits = 1;
   bool listed = false;  // by service and name; otherwise its verb decides
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(tactic, weight_bits, listed);
+  }
 };
 
 // `event_name` without CloudTrail's version suffix (api_name()).

@@ -3,11 +3,15 @@
 // detectors are on in every case. CASE.intel.csv (indicator,category,list,kind) replaces the built-in lists;
 // CASE.geo.csv (prefix,country,latitude,longitude,as_org) is the geography and CASE.aws.json (AWS's
 // ip-ranges.json) are AWS's ranges, which there are none of otherwise.
+// CASE.baseline.jsonl is what is normal: records of an ordinary day, which come on each of the 21 days before
+// the case's first; one with "every": N besides on each Nth of them. Cases without their own geography or
+// baseline share their folder's geo.csv and baseline.jsonl.
 //   picket_cases ROOT [--only SUBSTRING] [--update]
 // With --custom-rules the folders below ROOT are those of AWS's custom detection rules, all of them LIVE and
 // no detector besides.
 //   picket_cases ROOT [--only SUBSTRING] [--update] [--custom-rules]
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -115,6 +119,75 @@ void load_ranges(const fs::path& file, Facts& facts) {
   });
 }
 
+constexpr int baseline_days = 21;
+
+// The members of a record that tell when it was made.
+constexpr const char* time_members[] = {"eventTime", "requestReceivedTimestamp", "stageTimestamp"};
+
+std::optional<TimeMs> first_day_of(const fs::path& input) {
+  std::optional<TimeMs> first;
+  const auto look = [&](const fs::path& file) {
+    const std::string text = read(file);
+    for (const std::string member : time_members) {
+      const std::string mark = '"' + member + "\":\"";
+      for (std::size_t at = text.find(mark); at != std::string::npos; at = text.find(mark, at + 1)) {
+        const auto time = parse_time(text.substr(at + mark.size(), 10) + "T00:00:00Z");
+        if (time && (!first || *time < *first)) first = *time;
+      }
+    }
+  };
+  if (!fs::is_directory(input)) {
+    look(input);
+  } else {
+    for (const auto& entry : fs::recursive_directory_iterator(input)) {
+      if (entry.is_regular_file()) look(entry.path());
+    }
+  }
+  return first;
+}
+
+// The days before the case, in a file that is gone with this.
+class Baseline {
+ public:
+  Baseline(const fs::path& pattern, const fs::path& input) {
+    const std::optional<TimeMs> first = first_day_of(input);
+    if (!first) throw std::runtime_error(input.string() + ": no time to set the baseline before");
+    std::vector<json> records;
+    std::istringstream lines(read(pattern));
+    for (std::string line; std::getline(lines, line);) records.push_back(json::parse(line));
+    file_ = fs::temp_directory_path() / fmt::format("picket-baseline-{}.jsonl", getpid());
+    std::ofstream out(file_);
+    for (int day = baseline_days; day > 0; --day) {
+      const std::string date = format_time(*first - day * day_ms).substr(0, 10);
+      for (std::size_t i = 0; i < records.size(); ++i) {
+        json record = records[i];
+        if (const int every = record.value("every", 1); day % every != 0) continue;
+        record.erase("every");
+        for (const char* member : time_members) {
+          if (record.contains(member)) record[member] = date + record[member].get<std::string>().substr(10);
+        }
+        for (const char* member : {"eventID", "auditID"}) {
+          if (record.contains(member)) record[member] = fmt::format("baseline-{}-{}", day, i);
+        }
+        out << record.dump() << '\n';
+      }
+    }
+  }
+  ~Baseline() { fs::remove(file_); }
+  Baseline(const Baseline&) = delete;
+  Baseline& operator=(const Baseline&) = delete;
+  std::string path() const { return file_.string(); }
+
+ private:
+  fs::path file_;
+};
+
+// The case's own file, or its folder's.
+fs::path beside_or_shared(const fs::path& beside, const std::string& name) {
+  const fs::path own = beside.string() + '.' + name;
+  return fs::exists(own) ? own : beside.parent_path() / name;
+}
+
 struct Raised {
   std::string type;
   json view;      // the members an expectation may name directly
@@ -130,7 +203,7 @@ std::vector<Raised> run(const fs::path& input, const fs::path& beside, const rul
   RuleModes live;
   live.set_default("*", RuleMode::live);
   engine.use_rule_modes(std::make_shared<const RuleModes>(live));
-  load_places(beside.string() + ".geo.csv", engine.facts());
+  load_places(beside_or_shared(beside, "geo.csv"), engine.facts());
   load_ranges(beside.string() + ".aws.json", engine.facts());
   Workers workers(1);
   std::map<std::string, AggregatedFinding> findings;
@@ -141,6 +214,11 @@ std::vector<Raised> run(const fs::path& input, const fs::path& beside, const rul
   };
   ScanSettings settings;
   settings.paths = {input.string()};
+  std::optional<Baseline> baseline;
+  if (const fs::path pattern = beside_or_shared(beside, "baseline.jsonl"); fs::exists(pattern)) {
+    baseline.emplace(pattern, input);
+    settings.paths.push_back(baseline->path());
+  }
   const auto failures = scan(settings, engine, workers, sink, [](const ScanProgress&) {});
   if (!failures) {
     trouble = failures.error().message();
@@ -241,7 +319,8 @@ int main(int argc, char** argv) {
     const std::string name = item.path().filename().string();
     if (!name.starts_with("fires_") && !name.starts_with("quiet_")) continue;
     const auto beside = [&](std::string_view suffix) { return name.ends_with(suffix); };
-    if (beside(".findings.json") || beside(".intel.csv") || beside(".geo.csv") || beside(".aws.json"))
+    if (beside(".findings.json") || beside(".intel.csv") || beside(".geo.csv") || beside(".aws.json") ||
+        beside(".baseline.jsonl"))
       continue;
     if (item.path().string().find(only) != std::string::npos) cases.insert(item.path());
   }

@@ -80,6 +80,11 @@ def main():
                 beside = expected.parent / (name + suffix)
                 if beside.exists():
                     shutil.copy(beside, folder / (renamed + suffix))
+            shared = expected.parent / "baseline.jsonl"
+            if shared.exists() and not (folder / shared.name).exists():
+                copy_case(shared, folder / shared.name, keep_agents)
+            if (expected.parent / "geo.csv").exists():
+                shutil.copy(expected.parent / "geo.csv", folder / "geo.csv")
             types = [{"type": finding["type"]} for finding in json.loads(expected.read_text())]
             (folder / f"{renamed}.findings.json").write_text(json.dumps(types))
             written += 1

@@ -125,5 +125,5 @@ S3_TYPES = {"S3 Exfiltration": ["Exfiltration:S3/AnomalousBehavior"], "S3 Delete
 def expected(tactic):
     """The type that names the tactic, then all that would also tell the session is anomalous."""
     first = S3_TYPES.get(tactic) or [f"{ {'Execution': 'Persistence', 'LateralMovement': 'InitialAccess'}.get(tactic, tactic)}:IAMUser/AnomalousBehavior"]
-    rest = [f"{t}:IAMUser/AnomalousBehavior" for t in IAM] + [t[0] for t in S3_TYPES.values()]
+    rest = [f"{t}:IAMUser/AnomalousBehavior" for t in IAM] + [t[0] for t in S3_TYPES.values()] + ["Impact:IAMUser/AnomalousModelInvocation"]
     return first, first + [t for t in rest if t not in first]

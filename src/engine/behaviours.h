@@ -1,0 +1,62 @@
+// Behaviours of one worker: out of all records those that may tell something new. What principals do, they do
+// again and again; of a behaviour and day only a record earlier than all before it goes on to the learner.
+// That saves work and changes nothing: the learner keeps the earliest record too.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/hash.h"
+#include "engine/evidence.h"
+#include "engine/learned.h"
+#include "event/audit_event.h"
+#include "event/cloudtrail_event.h"
+
+namespace picket {
+
+// "aws-cli/2 on linux", "browser on windows": what of a user agent stays the same over updates and commands.
+std::string client_of(std::string_view user_agent);
+// GuardDuty's classes of errors: "success", "access denied", …
+std::string_view error_class(const CloudTrailEvent& event);
+// Principals that may be expected to do alike: a permission set's users, roles of like name over accounts,
+// the users of an account.
+std::string peers_of(const CloudTrailEvent& event);
+// An API on S3 objects, or on who may reach them.
+bool is_object_api(std::string_view api);
+
+class Behaviours {
+ public:
+  // `object` and `position`: where the record is.
+  void add(const CloudTrailEvent& event, std::uint64_t object, std::uint64_t position);
+  // Of a cluster. `classify` says which of its detector's types a request may be; null: none.
+  using Classify = std::optional<Evidence> (*)(const AuditEvent&, const Context&);
+  void add(const AuditEvent& event, std::uint64_t object, std::uint64_t position, const Context& context,
+           Classify classify);
+  // Those that came since the last call.
+  std::vector<Behaviour> take();
+
+ private:
+  // Whether a record of this time may tell something new of what has this hash.
+  bool is_new_call(std::uint64_t hash, TimeMs time);
+  // Passes on what the tuple tells apart, unless an earlier record of it went before; `fill` adds the rest.
+  template <class Fill>
+  void send(Behaviour made, Fill fill);
+  struct Hashed {
+    using is_avalanching = void;
+    std::size_t operator()(std::uint64_t hash) const { return hash; }
+  };
+  struct Sent {
+    TimeMs earliest = 0;
+    std::uint32_t batch = 0, index = 0;  // of `fresh_`, while it is of this batch
+  };
+  // Calls as they stand in records, and behaviours: the time of the earliest record sent.
+  boost::unordered_flat_map<std::uint64_t, TimeMs, Hashed> calls_;
+  boost::unordered_flat_map<std::uint64_t, Sent, Hashed> sent_;
+  std::vector<Behaviour> fresh_;
+  std::uint32_t batch_ = 0;
+};
+
+}  // namespace picket
