@@ -36,7 +36,7 @@ constexpr TimeMs launch_span = 3 * minute_ms;
 constexpr TimeMs grace = 5 * minute_ms;
 // How long a look into the inventory holds for a workload that stays where it is.
 constexpr TimeMs checked_span = 10 * minute_ms;
-// Of one account; places and sessions about 300 bytes each, workloads 200. Beyond it the longest unused
+// Of one account; places and sessions about 300 bytes each, workloads 240. Beyond it the longest unused
 // quarter goes.
 constexpr std::size_t places_max = 8192, sessions_max = 65536, workloads_max = 16384;
 

@@ -35,8 +35,8 @@ constexpr TimeMs memory = 30 * day_ms;
 constexpr TimeMs device_memory = 7 * day_ms;
 // New people: first seen when the account's sign-ins were known for so long, and for so long after.
 constexpr TimeMs known_account = 14 * day_ms, warm_up = 7 * day_ms;
-// Of one account; about 500 bytes a person, 100 an address or network. Beyond it the longest unused quarter
-// goes.
+// Of one account; about 1200 bytes a person (measured), 100 an address or network. Beyond it the longest
+// unused quarter goes.
 constexpr std::size_t people_max = 16384, addresses_max = 16384, networks_max = 4096;
 constexpr std::size_t places_max = 16, recent_max = 8, devices_max = 8;  // of a person
 
