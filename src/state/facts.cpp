@@ -375,6 +375,16 @@ IpPrefix network_of(const IpAddress& ip) {
   return *IpPrefix::parse(ip.to_string() + (ip.is_v4() ? "/24" : "/48"));
 }
 
+// An address, or those of a prefix that an interface was given whole for its pods: EC2 gives /28.
+std::vector<IpAddress> assigned(std::string_view text) {
+  if (const auto ip = IpAddress::parse(text)) return {*ip};
+  const auto prefix = IpPrefix::parse(text);
+  if (!prefix || !prefix->address.is_v4() || prefix->length != 28) return {};
+  std::vector<IpAddress> all;
+  for (std::uint32_t n = 0; n < 16; ++n) all.push_back(IpAddress::v4(prefix->address.v4_value() + n));
+  return all;
+}
+
 bool runs(std::string_view state) { return state != "stopped" && state != "terminated"; }
 
 constexpr std::string_view everyone_group = "http://acs.amazonaws.com/groups/global/AllUsers";
@@ -400,6 +410,7 @@ struct Facts::Impl {
   std::map<std::string, std::set<std::string>, std::less<>> nats_by_vpc;
   std::map<std::string, std::set<std::string>, std::less<>> nats_by_allocation;
   std::map<IpPrefix, std::set<std::string>> customer_gateways_by_network;
+  std::map<std::string, TimeMs, std::less<>> account_since;
 
   // ---- claims ----
   std::strong_ordering compare(const Claim& a, const Claim& b) const {
@@ -471,6 +482,11 @@ struct Facts::Impl {
       case Attribute::association:
         allocations_by_target[std::string(value)].insert(id);
         break;
+      case Attribute::account: {
+        const auto [since, fresh] = account_since.try_emplace(std::string(value), claim.time);
+        since->second = std::min(since->second, claim.time);
+        break;
+      }
       case Attribute::allocation:
         nats_by_allocation[std::string(key)].insert(id);
         break;
@@ -506,6 +522,7 @@ struct Facts::Impl {
     nats_by_vpc.clear();
     nats_by_allocation.clear();
     customer_gateways_by_network.clear();
+    account_since.clear();
     for (const auto& [id, entity] : entities) {
       for (const Claim& claim : entity.claims) index(id, claim);
     }
@@ -1076,12 +1093,12 @@ void Facts::Impl::Teller::assign_addresses(const Element& request, const Element
   if (id.empty()) return;
   place(id);
   const auto add = [&](std::string_view, std::string_view text) {
-    const auto ip = IpAddress::parse(text);
-    if (!ip) return;
-    if (ip->is_v4()) {
-      private_ip(id, text, false, {});
-    } else {
-      claim(id, Attribute::ipv6, ip->to_string(), "");
+    for (const IpAddress& ip : assigned(text)) {
+      if (ip.is_v4()) {
+        private_ip(id, ip.to_string(), false, {});
+      } else {
+        claim(id, Attribute::ipv6, ip.to_string(), "");
+      }
     }
   };
   for_each_string(request, add);   // asked for by name
@@ -1092,8 +1109,8 @@ void Facts::Impl::Teller::unassign_addresses(const Element& request, const Eleme
   const std::string id = first_with_prefix(request, "eni-");
   if (id.empty()) return;
   for_each_string(request, [&](std::string_view, std::string_view text) {
-    const auto ip = IpAddress::parse(text);
-    if (ip) claim(id, ip->is_v4() ? Attribute::private_ip : Attribute::ipv6, ip->to_string(), std::nullopt);
+    for (const IpAddress& ip : assigned(text))
+      claim(id, ip.is_v4() ? Attribute::private_ip : Attribute::ipv6, ip.to_string(), std::nullopt);
   });
 }
 
@@ -2105,6 +2122,11 @@ std::optional<ClusterFact> Facts::cluster(std::string_view account, std::string_
                   fact.tags.push_back({std::string(key), std::string(value)});
                 });
   return fact;
+}
+
+bool Facts::knows_account(std::string_view account, TimeMs at) const {
+  const auto since = impl_->account_since.find(account);
+  return since != impl_->account_since.end() && since->second <= at;
 }
 
 std::optional<std::string> Facts::vpc_endpoint_owner(std::string_view endpoint_id, TimeMs at) const {

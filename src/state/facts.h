@@ -193,6 +193,8 @@ class Facts {
                                      TimeMs at) const;
   // The cluster of this name when the logs know exactly one: audit logs tell neither account nor Region.
   std::optional<ClusterFact> cluster_named(std::string_view name, TimeMs at) const;
+  // Whether anything of the account was known by then: one of ours, not a stranger's.
+  bool knows_account(std::string_view account, TimeMs at) const;
   // The account in which a VPC endpoint ("vpce-…") was made.
   std::optional<std::string> vpc_endpoint_owner(std::string_view endpoint_id, TimeMs at) const;
 

@@ -216,6 +216,21 @@ TEST(FactsTest, a_customer_gateway_speaks_for_its_network) {
   EXPECT_FALSE(facts.beside_customer_gateway(ip("203.0.113.9"), 2000));
 }
 
+TEST(FactsTest, a_prefix_for_pods_is_the_interfaces_own) {
+  Facts facts;
+  facts.learn(run_instances());
+  facts.learn(row(launch + 1000, "AssignPrivateIpAddresses",
+                  R"({"networkInterfaceId":"eni-0a","ipv4PrefixCount":1})",
+                  R"({"networkInterfaceId":"eni-0a","assignedIpv4PrefixSet":{"assignedIpv4PrefixSetType":[
+      {"ipv4Prefix":"10.0.0.16/28"}]},"_return":true})"));
+  facts.learn(
+      row(launch + 2000, "UnassignPrivateIpAddresses",
+          R"({"networkInterfaceId":"eni-0a","ipv4PrefixSet":{"items":[{"ipv4Prefix":"10.0.0.16/28"}]}})"));
+  EXPECT_EQ(facts.instance_by_ip(account, "", ip("10.0.0.31"), launch + 1000), "i-0a");
+  EXPECT_FALSE(facts.instance_by_ip(account, "", ip("10.0.0.32"), launch + 1000));
+  EXPECT_FALSE(facts.instance_by_ip(account, "", ip("10.0.0.31"), launch + 2000));
+}
+
 TEST(FactsTest, a_spot_instance_that_was_taken_back_has_no_address) {
   Facts facts;
   facts.learn(run_instances());
@@ -382,6 +397,9 @@ TEST(FactsTest, clusters_and_endpoints_have_a_life) {
   EXPECT_FALSE(facts.cluster(account, region, "prod", 2000));
   EXPECT_FALSE(facts.cluster(account, "eu-west-1", "prod", 1000));
   EXPECT_EQ(facts.vpc_endpoint_owner("vpce-1", 1999), account);
+  EXPECT_FALSE(facts.knows_account(account, 999));
+  EXPECT_TRUE(facts.knows_account(account, 1000));
+  EXPECT_FALSE(facts.knows_account("444455556666", 1000));
   EXPECT_FALSE(facts.vpc_endpoint_owner("vpce-1", 2000));
   EXPECT_EQ(facts.interface("eni-e", 1000)->type, "vpc_endpoint");
 }

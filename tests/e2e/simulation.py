@@ -59,7 +59,7 @@ def main():
             fail("no attack is found")
         print(f"ok: {len(labels)} attacks, {len(ids)} CloudTrail records, the same bytes again; {len(found)} findings")
 
-        quiet = scan(picket, simulate(root, place / "quiet", "--no-attacks"))
+        quiet = scan(picket, simulate(root, place / "quiet", "--no-attacks", "--instances", "150"))
         learned = [finding["type"] for finding in quiet if any(part in finding["type"] for part in LEARNED)]
         surplus = {finding["type"] for finding in quiet} - USUAL - set(learned)
         if surplus or len(learned) > LEARNED_MAX:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Simulates an organisation on AWS for weeks and writes its logs, with attacks in them and their labels.
 
-    tools/simulate OUT [--seed dev] [--accounts 6] [--days 60] [--events 4500] [--kinds cloudtrail] [--no-attacks]
+    tools/simulate OUT [--seed dev] [--accounts 6] [--days 60] [--events 4500] [--instances 0] [--kinds cloudtrail] [--no-attacks]
 
 OUT receives archive/ (objects under AWS's own keys), labels.json (every attack: who, what, when, which records, which
 finding types should tell), organisation.json, picket.toml (geography, AWS's ranges, sources), geo.csv, geo.mmdb and
@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import activity  # noqa: E402
 import attacks  # noqa: E402
 import cluster  # noqa: E402
+import fleet  # noqa: E402
 import mmdb  # noqa: E402
 import names  # noqa: E402
 import network  # noqa: E402
@@ -55,7 +56,7 @@ def cloudtrail_key(account, region, start, made_on):
 
 def write_cloudtrail(org, day, injected, root):
     streams = collections.defaultdict(list)
-    for t, account, region, event in activity.Day(org, day).make() + injected:
+    for t, account, region, event in activity.Day(org, day).make() + (FLEET.day(day) if FLEET else []) + injected:
         if org.start <= t < org.end:
             streams[account, region, int(t) // OBJECT_SPAN * OBJECT_SPAN].append((t, event["eventID"], event))
     total = 0
@@ -121,6 +122,11 @@ def day_of(task):
     return counts
 
 
+def instance_days(org):
+    machines = [i for a in org.accounts for i in a.instances] + (FLEET.machines if FLEET else [])
+    return round(sum((min(i.until, org.end) - max(i.since, org.start)) / DAY for i in machines if i.since < org.end and i.until > org.start))
+
+
 def configuration(org, out):
     sources = "".join(f'\n[[account]]\nid = "{a.id}"\nname = "{a.kind}-{a.number}"\n' for a in org.accounts)
     sources += '\n[[source]]\nname = "trails"\npath = "archive/AWSLogs"\n'
@@ -135,18 +141,19 @@ def configuration(org, out):
     (out / "organisation.json").write_text(json.dumps({
         "seed": org.seed, "start": iso(org.start), "days": org.days, "accounts": {a.id: {"kind": a.kind, "region": a.region, "nat": a.nat,
                                                                                          "instances": len(a.instances)} for a in org.accounts},
-        "instance_days": round(sum((min(i.until, org.end) - max(i.since, org.start)) / DAY for a in org.accounts for i in a.instances if i.since < org.end and i.until > org.start)),
+        "instance_days": instance_days(org),
         "cluster_days": org.days * sum(map(cluster.has_cluster, org.accounts)), "people": people}, indent=1, sort_keys=True) + "\n")
 
 
 def main():
-    global ORGANISATION, INJECTED, ROOT
+    global ORGANISATION, FLEET, INJECTED, ROOT
     parser = argparse.ArgumentParser(prog="simulate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", default="dev")
     parser.add_argument("--accounts", type=int, default=6)
     parser.add_argument("--days", type=int, default=60)
     parser.add_argument("--events", type=int, default=4500, help="CloudTrail records of the mean account and day")
+    parser.add_argument("--instances", type=int, default=0, help="instances of a fleet beside the others, on the mean; CloudTrail only")
     parser.add_argument("--kinds", default="cloudtrail,vpcflow,dns,k8saudit")
     parser.add_argument("--traffic", type=float, default=1.0, help="of flows, queries and audit events, beside what a machine has")
     parser.add_argument("--no-attacks", action="store_true")
@@ -155,6 +162,7 @@ def main():
     settings = parser.parse_args()
     begin = time.time()
     ORGANISATION = Organisation(settings.seed, settings.accounts, settings.days, settings.events)
+    FLEET = fleet.Fleet(ORGANISATION, settings.instances) if settings.instances else None
     ROOT = settings.out / "archive"
     quiet = settings.quiet_days if settings.quiet_days is not None else settings.days // 3
     found = [] if settings.no_attacks else attacks.plan(ORGANISATION, quiet)

@@ -154,7 +154,7 @@ class Day:
                         extra, ip = {"vpcEndpointId": account.vpce, "vpcEndpointAccountId": account.id}, i.private
                 elif w.kind == "function":
                     function = w.name.removesuffix("-role")
-                    who = records.role(account.id, w.name, function, t // (3 * HOUR) * 3 * HOUR)
+                    who = records.role(account.id, w.name, function, t // (3 * HOUR) * 3 * HOUR, scope=records.of_function(account.id, region, function))
                     ip = places.lambda_address(random.Random(f"{w.name}/{t // (2 * HOUR)}"), region) if len(w.name) % 3 else account.nat
                 elif w.kind == "container":
                     session = stable_id(f"{w.name}/{account.id}/{t // (9 * HOUR)}/{rng.randrange(2)}", 32)
@@ -193,7 +193,7 @@ class Day:
                             "param": ("ssm:GetParameter", {"name": what, "withDecryption": True})}.get(kind, (api, None))
             if request is None:
                 request = {"instanceId": who["principalId"].split(":")[1], "agentVersion": "3.3.2299.0", "platformType": "Linux"} if api == "ssm:UpdateInstanceInformation" else tasks.parameters(rng, api, account)
-            self.out.append(record(rng, t, account.id, who, api, ip, agents.SSM_AGENT if "InstanceInformation" in api else agent, request, None, region=account.region, error=error, extra=None))
+            self.out.append(record(rng, t, account.id, who, api, ip, agents.SSM_AGENT if "InstanceInformation" in api else agent, request, None, region=account.region, error=error, extra=extra))
 
     # ---- pipelines
 

@@ -174,7 +174,8 @@ def stolen_session(org, rng, number, where, t):
             names = ["UnauthorizedAccess:IAMUser/InstanceCredentialExfiltration.OutsideAWS", "UnauthorizedAccess:IAMUser/InstanceCredentialExfiltration.InsideAWS"]
         elif w.kind in ("function", "container"):
             session = w.name.removesuffix("-role") if w.kind == "function" else stable_id(f"{w.name}/{account.id}/{t // (9 * HOUR)}/{rng.randrange(2)}", 32)
-            identity, thing = records.role(account.id, w.name, session, t // (3 * HOUR) * 3 * HOUR), session
+            scope = records.of_function(account.id, account.region, session) if w.kind == "function" else None
+            identity, thing = records.role(account.id, w.name, session, t // (3 * HOUR) * 3 * HOUR, scope=scope), session
             names = ["UnauthorizedAccess:IAMUser/ResourceCredentialExfiltration.OutsideAWS", "UnauthorizedAccess:IAMUser/ResourceCredentialExfiltration.InsideAWS"]
         else:
             continue

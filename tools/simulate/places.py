@@ -131,4 +131,4 @@ def ip_ranges_json():
     prefixes = [{"ip_prefix": n.prefix, "region": regions[n.city], "service": "EC2", "network_border_group": regions[n.city]}
                 for n in networks("aws")]
     return json.dumps({"syncToken": "1780000000", "createDate": "2026-05-28-20-26-40", "prefixes": prefixes,
-                       "ipv6_prefixes": []}, indent=1) + "\n"
+                       "ipv6_prefixes": [{"ipv6_prefix": "2a05:d018::/36", "region": "eu-west-1", "service": "EC2", "network_border_group": "eu-west-1"}]}, indent=1) + "\n"

@@ -29,7 +29,7 @@ def role_id(account, role):
 
 
 def role(account, name, session, created, *, path="", mfa=False, delivery=None, invoked_by=None, key=None, federated=None,
-         source_identity=None):
+         source_identity=None, scope=None):
     issuer = role_id(account, name)
     context = {"sessionIssuer": {"type": "Role", "principalId": issuer, "arn": f"arn:aws:iam::{account}:role/{path}{name}",
                                  "accountId": account, "userName": name}}
@@ -43,9 +43,16 @@ def role(account, name, session, created, *, path="", mfa=False, delivery=None, 
     identity = {"type": "AssumedRole", "principalId": f"{issuer}:{session}",
                 "arn": f"arn:aws:sts::{account}:assumed-role/{name}/{session}", "accountId": account,
                 "accessKeyId": key or session_key(f"{account}/{name}/{session}/{int(created)}"), "sessionContext": context}
+    if scope:
+        identity["inScopeOf"] = scope
     if invoked_by:
         identity["invokedBy"] = invoked_by
     return identity
+
+
+def of_function(account, region, name):
+    """What CloudTrail says since 2025 of whom temporary credentials were issued to."""
+    return {"issuerType": "AWS::Lambda::Function", "credentialsIssuedTo": f"arn:aws:lambda:{region}:{account}:function:{name}"}
 
 
 def sso(account, permissions, user, created):

@@ -36,7 +36,7 @@ constexpr TimeMs launch_span = 3 * minute_ms;
 constexpr TimeMs grace = 5 * minute_ms;
 // How long a look into the inventory holds for a workload that stays where it is.
 constexpr TimeMs checked_span = 10 * minute_ms;
-// Of one account; places and sessions about 300 bytes each, workloads 200. Beyond it the longest unused
+// Of one account; places and sessions about 300 bytes each, workloads 240. Beyond it the longest unused
 // quarter goes.
 constexpr std::size_t places_max = 8192, sessions_max = 65536, workloads_max = 16384;
 
@@ -220,31 +220,37 @@ std::optional<Candidate> StolenSessions::step(const Candidate& row, const Facts&
 // The address is one of a VPC: whose VPC, the endpoint tells.
 std::optional<Candidate> StolenSessions::through_endpoint(const Call& call, const Facts& facts) {
   const TimeMs now = call.now;
-  const std::string* owner = value_of(call.row, session_row::endpoint_account);
-  const bool watched = facts.vpc_endpoint_owner(*value_of(call.row, session_row::endpoint), now).has_value();
+  const std::string* said = value_of(call.row, session_row::endpoint_account);
+  // Older records name the endpoint alone.
+  std::optional<std::string> owner =
+      said ? *said : facts.vpc_endpoint_owner(*value_of(call.row, session_row::endpoint), now);
+  if (owner == call.account) owner.reset();
+  const bool watched = owner && facts.knows_account(*owner, now);
   Own& own = workload_of(call, facts).inner;
-  // An account of the organisation may keep endpoints for all; in a VPC that nobody knows, addresses are as
-  // its owner likes.
-  if (call.kind == WorkloadKind::instance && call.address && (owner == nullptr || watched)) {
+  // In a stranger's VPC addresses are as the stranger likes.
+  if (call.kind == WorkloadKind::instance && call.address && (!owner || watched)) {
     if (own.see(*call.address, now, [&] {
           return contains(facts.inner_addresses_of_instance(call.workload, now), *call.address);
         }))
       return std::nullopt;
   }
-  if (owner != nullptr) {
+  const bool split = own.address && now - own.last <= key_life &&
+                     contains(facts.inner_addresses_of_instance(call.workload, now), *own.address);
+  // An account of the organisation may keep endpoints for all: there, only an address that one of its
+  // instances has tells, or that the workload is at its own as well.
+  if (owner &&
+      (!watched || split || (call.address && facts.instance_by_ip(*owner, {}, *call.address, now)))) {
     Place& place = use("account " + *owner, call);
     if (place.is_egress()) return std::nullopt;
     return call.from_account(place, "the call came through a VPC endpoint of another account", *owner,
                              watched);
   }
-  if (!call.address) return std::nullopt;
+  if (!call.address || call.kind == WorkloadKind::container) return std::nullopt;
   const auto holder = facts.instance_by_ip(call.account, {}, *call.address, now);
   if (!holder || *holder == call.workload || facts.forwards_traffic(*holder, now)) return std::nullopt;
   if (facts.instance_by_ip(call.account, {}, *call.address, now - grace) != holder) return std::nullopt;
   Place& place = use(*holder, call);
   if (place.is_egress()) return std::nullopt;
-  const bool split = own.address && now - own.last <= key_life &&
-                     contains(facts.inner_addresses_of_instance(call.workload, now), *own.address);
   return call.from_instance(place, *holder, split);
 }
 

@@ -26,14 +26,17 @@ constexpr std::size_t shared_people = 3;
 constexpr int usual_days = 2;
 // Who changed places impossibly on so many days, and nothing came of it, uses a VPN.
 constexpr int roaming_days = 2;
+// Who was seen on so many days of the last month and never far away: of them a first time is worth a look,
+// though it is their own browser.
+constexpr int well_known_days = 10;
 // A month of history, as GuardDuty's and others' baselines have; the bitmaps of days hold as much.
 constexpr TimeMs memory = 30 * day_ms;
 // Browsers renew themselves about monthly; a week is well within one version.
 constexpr TimeMs device_memory = 7 * day_ms;
 // New people: first seen when the account's sign-ins were known for so long, and for so long after.
 constexpr TimeMs known_account = 14 * day_ms, warm_up = 7 * day_ms;
-// Of one account; about 500 bytes a person, 100 an address or network. Beyond it the longest unused quarter
-// goes.
+// Of one account; about 1200 bytes a person (measured), 100 an address or network. Beyond it the longest
+// unused quarter goes.
 constexpr std::size_t people_max = 16384, addresses_max = 16384, networks_max = 4096;
 constexpr std::size_t places_max = 16, recent_max = 8, devices_max = 8;  // of a person
 
@@ -144,6 +147,15 @@ struct Person {
       if (distance_km(place.position, position) < distance_km_min) days |= place.days.before(today);
     }
     return std::popcount(days) >= usual_days;
+  }
+  bool stays_at(const Position& position, std::int64_t today) const {
+    std::uint32_t days = 0;
+    for (const Place& place : places) {
+      const std::uint32_t before = place.days.before(today);
+      if (before != 0 && distance_km(place.position, position) >= distance_km_min) return false;
+      days |= before;
+    }
+    return std::popcount(days) >= well_known_days;
   }
   bool knows(std::uint64_t network, std::int64_t today) const {
     return std::ranges::any_of(places, [&](const Place& place) {
@@ -330,10 +342,11 @@ class SignIns {
       return true;
     if (person.knows(odd.network, odd.time / day_ms)) return true;
     if (person.first - since_ >= known_account && here.time - person.first < warm_up) return true;
-    const bool roams = std::popcount(person.jumps.before(today)) >= roaming_days;
+    if (!odd.familiar && here.device != there.device) return false;
     // Back at a usual place: that the person was elsewhere meanwhile needs no second factor to be believed.
-    const bool back = &odd == &there;
-    return (odd.familiar || here.device == there.device) && (odd.strong || roams || back);
+    if (&odd == &there) return true;
+    const int jumps = std::popcount(person.jumps.before(today));
+    return odd.strong ? jumps > 0 || !person.stays_at(there.position, today) : jumps >= roaming_days;
   }
 
   static Candidate raised(const Candidate& row, const Person& person, const SignIn& here, const SignIn& there,
@@ -382,7 +395,8 @@ extern const Detector console_login_success_b = {
         "Everything without a geography database, which the configuration names; addresses and networks that "
         "three people of the account share, which are taken for an office or VPN; places and networks the "
         "person was at before; a sign-in with a second factor (or through an identity provider) by a browser "
-        "that the person used within a week; the first week of a person who is new to a known account.",
+        "that the person used within a week, unless the person is known from ten days and never was far "
+        "away; the first week of a person who is new to a known account.",
 };
 
 }  // namespace picket::detectors
