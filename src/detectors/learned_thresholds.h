@@ -54,7 +54,5 @@ constexpr std::uint64_t mail_servers_of_new_host_min = 20;
 constexpr std::uint64_t resolver_queries_min = 5;
 // To an address nobody lists: certificate and DNS tools ask a zone's own servers a handful of questions.
 constexpr std::uint64_t unlisted_queries_min = 20;
-// A host that asks so many servers in a day resolves names itself, or forwards.
-constexpr std::size_t recursive_servers_min = 8;
 
 }  // namespace picket::detectors::threshold

@@ -1,12 +1,14 @@
 // What one host said to public addresses in one day (UTC), as far as it takes to learn what is usual for it.
 // Order-free: adding and merging commute, so that neither threads nor the order of records can show.
-// About 0.6 kB for a host that talks on a handful of ports, 14 kB when all samples are full.
+// 0.4 kB, 125 bytes for each remote address it talks to (at most 24) and 145 for each port, mail server,
+// resolver or receiver of much; 24 kB when all samples are full.
 //
 // Which of two ends began is inferred (engine/flow_sides.h): of what cannot be told, nothing is learned.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/archive.h"
@@ -15,6 +17,7 @@
 #include "state/distinct_sample.h"
 #include "state/flow_stamp.h"
 #include "state/host_norms.h"
+#include "state/minute_set.h"
 
 namespace picket {
 
@@ -31,6 +34,7 @@ enum class HostTrait : std::uint8_t {
   mail,           // sent mail; most distinct servers in an hour
   resolver,       // asked this public resolver
   bulk,           // sent a lot to this network; most a day, in bulk_unit
+  periodic,       // connected to this network at regular intervals
   began_service,  // talked on a port that was new for it
   taken_up,       // some host began to talk on this port
   many,           // several hosts did it: `thing` is another trait
@@ -71,6 +75,39 @@ struct Talk {
   }
 };
 
+// Connections to one remote address, other than for names, time and mail, as far as they are small: when
+// they began.
+struct Contact {
+  IpAddress remote;  // with the ports of the earliest
+  std::uint16_t local_port = 0, remote_port = 0;
+  std::uint8_t protocol = 0;
+  std::uint32_t records = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t client_ports = 0;  // hashed to 64 bits: a connection that lasts keeps its port
+  MinuteSet minutes;
+  FlowStamp first, last;
+
+  void merge(const Contact& other) {
+    if (other.records == 0) return;
+    if (records == 0 || other.first < first) {
+      remote = other.remote;
+      local_port = other.local_port;
+      remote_port = other.remote_port;
+      protocol = other.protocol;
+    }
+    first = records == 0 ? other.first : std::min(first, other.first);
+    last = std::max(last, other.last);
+    records += other.records;
+    bytes += other.bytes;
+    client_ports |= other.client_ports;
+    minutes.merge(other.minutes);
+  }
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(remote, local_port, remote_port, protocol, records, bytes, client_ports, minutes, first, last);
+  }
+};
+
 struct HostDay {
   // Whose norms apply, as hashes: the host's, its neighbours' and its account's.
   std::uint64_t host = 0, neighbours = 0, everyone = 0;
@@ -78,10 +115,11 @@ struct HostDay {
   std::string account, region;
   ShortText interface;
   IpAddress local;
-  DistinctSample<Talk, 24> services;   // by protocol and remote port; only what carried data
-  DistinctSample<Talk, 64> mail;       // by remote address
-  DistinctSample<Talk, 24> resolvers;  // by kind and remote address
-  DistinctSample<Talk, 32> bulk;       // by remote address: records of 256 KiB and more
+  DistinctSample<Talk, 24> services;     // by protocol and remote port; only what carried data
+  DistinctSample<Talk, 64> mail;         // by remote address
+  DistinctSample<Talk, 24> resolvers;    // by kind and remote address
+  DistinctSample<Talk, 32> bulk;         // by remote address: records of 256 KiB and more
+  DistinctSample<Contact, 24> contacts;  // by remote address
 
   static std::uint64_t service_hash(std::uint8_t protocol, std::uint16_t port) {
     return hash_mix(hash_mix(0x5e81ceU, protocol), port);
@@ -95,13 +133,18 @@ struct HostDay {
     mail.merge(other.mail);
     resolvers.merge(other.resolvers);
     bulk.merge(other.bulk);
+    contacts.merge(other.contacts);
   }
   std::size_t bytes() const {
-    return sizeof *this + services.bytes() + mail.bytes() + resolvers.bytes() + bulk.bytes();
+    std::size_t minutes = 0;
+    for (const auto& [hash, contact] : contacts.entries()) minutes += contact.minutes.bytes();
+    return sizeof *this + services.bytes() + mail.bytes() + resolvers.bytes() + bulk.bytes() +
+           contacts.bytes() + minutes;
   }
   template <class Ar>
   void io(Ar& ar) {
-    ar(host, neighbours, everyone, day, account, region, interface, local, services, mail, resolvers, bulk);
+    ar(host, neighbours, everyone, day, account, region, interface, local, services, mail, resolvers, bulk,
+       contacts);
   }
 };
 
@@ -119,8 +162,20 @@ inline std::uint64_t host_trait(std::uint64_t scope, HostTrait kind, std::uint64
 std::uint64_t service_peer_thing(const Talk& talk);
 // Of HostTrait::resolver: a provider's addresses are one resolver, however it is asked is told apart.
 std::uint64_t resolver_thing(const Talk& talk);
-// Of HostTrait::bulk: the network that the address is of.
-std::uint64_t bulk_network(const IpAddress& ip, const Facts& facts);
+// Of HostTrait::bulk and periodic: the network that the address is of; amazon_network for all of Amazon's,
+// when its ranges are known.
+constexpr std::uint64_t amazon_network = 1;
+std::uint64_t network_thing(const IpAddress& ip, const Facts& facts);
 std::uint64_t most_mail_servers_in_an_hour(const HostDay& day);
+// A host that asks so many DNS servers in a day resolves names itself, or forwards: they are not its habits.
+constexpr std::ptrdiff_t recursive_servers_min = 8;
+bool resolves_itself(const HostDay& day);
+// A host of more ports than are kept (a peer-to-peer program, a scanner) has none that is its habit, or not.
+inline bool has_any_port(const HostDay& day) {
+  return day.services.counted() < day.services.entries().size();
+}
+// The minutes between connections when they come like clockwork: far more regular than by chance. Fixed
+// tables and integers only.
+std::optional<std::uint32_t> period_of(const Contact& contact);
 
 }  // namespace picket

@@ -8,12 +8,14 @@
 #include "engine/detector.h"
 #include "engine/flow_sides.h"
 #include "engine/partition.h"
+#include "state/public_resolvers.h"
 
 namespace picket {
 
 namespace {
 
 constexpr std::uint8_t tcp = 6, udp = 17;
+constexpr std::uint16_t ntp = 123;
 
 TalkKind kind_of(const FlowRecord& flow) {
   switch (flow.dstport) {
@@ -26,7 +28,7 @@ TalkKind kind_of(const FlowRecord& flow) {
     case 443:
       return serves_dns_over_https(flow.dstaddr) ? TalkKind::dns_over_https : TalkKind::presence;
     case 80:
-    case 123:
+    case ntp:
       return TalkKind::presence;
     default:
       return TalkKind::service;
@@ -54,6 +56,22 @@ Talk talk_of(const FlowRecord& flow, bool client, TalkKind kind, const FlowStamp
 
 // What is told of a host day after day becomes its habit in the end: somebody knows by then.
 constexpr unsigned suspected_days_max = 7;
+
+void add_contact(Contact& contact, const FlowRecord& flow, const FlowStamp& stamp) {
+  if (contact.records == 0 || stamp < contact.first) {
+    contact.first = stamp;
+    contact.remote = flow.dstaddr;
+    contact.local_port = flow.srcport;
+    contact.remote_port = flow.dstport;
+    contact.protocol = flow.protocol;
+  }
+  contact.last = std::max(contact.last, stamp);
+  ++contact.records;
+  contact.bytes += flow.bytes;
+  contact.client_ports |= std::uint64_t{1} << (hash_mix(flow.srcport, 1) >> 58U);
+  const TimeMs within = ((stamp.time % day_ms) + day_ms) % day_ms;
+  contact.minutes.add(static_cast<std::uint16_t>(within / minute_ms));
+}
 
 std::int32_t day_of(TimeMs time) {
   return static_cast<std::int32_t>(time / day_ms - (time % day_ms < 0 ? 1 : 0));
@@ -100,42 +118,50 @@ bool HostDayTable::take(const FlowRecord& flow, const Source& source) {
 
   const TimeMs time = flow.start_ms();
   const std::uint64_t host = hash_mix(hash64(flow.interface_id), HostDay::address_hash(local));
-  std::unique_ptr<HostDay>& slot = days_[{host, day_of(time)}];
-  if (!slot) {
-    slot = std::make_unique<HostDay>();
-    slot->host = host;
-    slot->day = day_of(time);
-    slot->account = flow.account_id.empty() ? source.account : flow.account_id;
-    slot->region = source.region;
-    slot->everyone = hash64(slot->account, hash64(slot->region));
-    slot->neighbours = hash_mix(slot->everyone, subnet_of(local));
-    slot->interface = flow.interface_id;
-    slot->local = local;
+  Kept& kept = days_[{host, day_of(time)}];
+  const bool first = kept.object != source.object;
+  kept.object = source.object;
+  if (!kept.day) {
+    kept.day = std::make_unique<HostDay>();
+    kept.day->host = host;
+    kept.day->day = day_of(time);
+    kept.day->account = flow.account_id.empty() ? source.account : flow.account_id;
+    kept.day->region = source.region;
+    kept.day->everyone = hash64(kept.day->account, hash64(kept.day->region));
+    kept.day->neighbours = hash_mix(kept.day->everyone, subnet_of(local));
+    kept.day->interface = flow.interface_id;
+    kept.day->local = local;
   }
+  HostDay& day = *kept.day;
+  const std::uint64_t address = HostDay::address_hash(remote);
   const FlowStamp stamp{time, source.object, source.records_before + flow.position};
-  if (bulk) slot->bulk.add(HostDay::address_hash(remote), talk_of(flow, client, TalkKind::presence, stamp));
-  if (!client) return true;
+  if (bulk) day.bulk.add(address, talk_of(flow, client, TalkKind::presence, stamp));
+  if (!client) return first;
   const TalkKind kind = kind_of(flow);
   switch (kind) {
     case TalkKind::presence:
-      return bulk;
+      break;
     case TalkKind::service:
-      if (!exchanged(flow)) return bulk;
-      slot->services.add(HostDay::service_hash(flow.protocol, flow.dstport),
+      if (exchanged(flow)) {
+        day.services.add(HostDay::service_hash(flow.protocol, flow.dstport),
                          talk_of(flow, client, kind, stamp));
-      return true;
+      }
+      break;
     case TalkKind::mail:
-      slot->mail.add(HostDay::address_hash(remote), talk_of(flow, client, kind, stamp));
-      return true;
+      day.mail.add(address, talk_of(flow, client, kind, stamp));
+      return first;
     case TalkKind::dns:
     case TalkKind::dns_over_tls:
     case TalkKind::dns_over_https:
-      if (kind != TalkKind::dns && !exchanged(flow)) return bulk;
-      slot->resolvers.add(hash_mix(HostDay::address_hash(remote), static_cast<std::uint64_t>(kind)),
+      if (kind == TalkKind::dns || exchanged(flow)) {
+        day.resolvers.add(hash_mix(address, static_cast<std::uint64_t>(kind)),
                           talk_of(flow, client, kind, stamp));
-      return true;
+      }
+      return first;
   }
-  return bulk;
+  if (flow.dstport == ntp) return first;
+  if (Contact* contact = day.contacts.find_or_begin(address)) add_contact(*contact, flow, stamp);
+  return first;
 }
 
 HostLearner::HostLearner(std::span<const Detector* const> detectors) : detectors_(detectors) {
@@ -145,12 +171,12 @@ HostLearner::HostLearner(std::span<const Detector* const> detectors) : detectors
 }
 
 void HostLearner::add(HostDayTable& table) {
-  for (auto& [key, day] : table.days_) {
+  for (auto& [key, kept] : table.days_) {
     Open& open = open_[key.day][key.host];
     if (open.day) {
-      open.day->merge(*day);
+      open.day->merge(*kept.day);
     } else {
-      open.day = std::move(day);
+      open.day = std::move(kept.day);
     }
     const std::size_t bytes = open.day->bytes() + sizeof(Open);
     bytes_ += bytes - open.bytes;
@@ -166,9 +192,11 @@ PartitionOutput HostLearner::turn(TimeMs watermark, const Facts& facts) {
     auto& [day, hosts] = *at;
     const TimeMs end = (TimeMs{day} + 1) * day_ms;
     const bool over = end <= watermark;
-    // All of them first: whether others do the same today is part of the judgement.
+    // All of them first: whether others do the same today is part of the judgement. What was counted while
+    // the day was open may not hold in the end, so that it is counted anew.
+    if (over) norms_.close(day);
     for (const auto& [host, open] : hosts) {
-      if (open.touched) note(*open.day, facts);
+      if (open.touched || over) note(*open.day, facts);
     }
     for (auto& [host, open] : hosts) {
       if (open.touched || over) judge(open, facts, out);
@@ -197,10 +225,17 @@ void HostLearner::note(const HostDay& day, const Facts& facts) {
       norms_.note_today(host_trait(scope, kind, thing), day.day, day.host);
   };
   among(HostTrait::present, 0);
-  for (const auto& [hash, talk] : day.services.entries()) among(HostTrait::service, hash);
-  for (const auto& [hash, talk] : day.resolvers.entries()) among(HostTrait::resolver, resolver_thing(talk));
+  if (!has_any_port(day)) {
+    for (const auto& [hash, talk] : day.services.entries()) among(HostTrait::service, hash);
+  }
+  if (!resolves_itself(day)) {
+    for (const auto& [hash, talk] : day.resolvers.entries()) among(HostTrait::resolver, resolver_thing(talk));
+  }
+  for (const auto& [hash, contact] : day.contacts.entries()) {
+    if (period_of(contact)) among(HostTrait::periodic, network_thing(contact.remote, facts));
+  }
   for (const auto& [hash, talk] : day.bulk.entries())
-    among(HostTrait::bulk, bulk_network(talk.remote, facts));
+    among(HostTrait::bulk, network_thing(talk.remote, facts));
 }
 
 void HostLearner::judge(Open& open, const Facts& facts, PartitionOutput& out) const {
@@ -220,6 +255,7 @@ void HostLearner::judge(Open& open, const Facts& facts, PartitionOutput& out) co
     out.windows.emplace_back(window, std::move(detection));
   }
   std::sort(told.begin(), told.end());
+  told.erase(std::unique(told.begin(), told.end()), told.end());
   std::set_difference(open.told.begin(), open.told.end(), told.begin(), told.end(),
                       std::back_inserter(out.withdrawn));
   open.told = std::move(told);
@@ -229,8 +265,8 @@ void HostLearner::learn(std::int32_t number, const OpenDays& hosts, const Facts&
   // What began on this day shows only before any of it is learned.
   std::vector<HostNorms::Trait> began;
   for (const auto& [host, open] : hosts) {
-    if (!open.told.empty()) continue;
     const HostDay& day = *open.day;
+    if (!open.told.empty() || has_any_port(day)) continue;
     for (const std::uint64_t scope : {day.host, day.neighbours, day.everyone}) {
       bool any = false;
       for (const auto& [service, talk] : day.services.entries()) {
@@ -250,7 +286,7 @@ void HostLearner::learn(std::int32_t number, const OpenDays& hosts, const Facts&
 void HostLearner::learn(const HostDay& day, bool suspect, const Facts& facts) {
   const auto learn = [&](HostTrait kind, std::uint64_t thing, std::uint64_t amount = 0) {
     const HostNorms::Trait own = host_trait(day.host, kind, thing);
-    if (suspect && (amount > 0 || norms_.days(own, day.day) == 0)) {
+    if (suspect && kind != HostTrait::present && (amount > 0 || norms_.days(own, day.day) == 0)) {
       const HostNorms::Trait suspected = host_trait(day.host, HostTrait::suspected, own);
       norms_.learn(suspected, day.day);
       if (norms_.days(suspected, day.day) < suspected_days_max) return false;
@@ -263,16 +299,23 @@ void HostLearner::learn(const HostDay& day, bool suspect, const Facts& facts) {
     return true;
   };
   learn(HostTrait::present, 0);
-  for (const auto& [hash, talk] : day.services.entries()) {
-    if (learn(HostTrait::service, hash))
-      norms_.learn(host_trait(day.everyone, HostTrait::service_peer, service_peer_thing(talk)), day.day);
+  if (!has_any_port(day)) {
+    for (const auto& [hash, talk] : day.services.entries()) {
+      if (learn(HostTrait::service, hash))
+        norms_.learn(host_trait(day.everyone, HostTrait::service_peer, service_peer_thing(talk)), day.day);
+    }
   }
   if (const std::uint64_t servers = most_mail_servers_in_an_hour(day); servers > 0)
     learn(HostTrait::mail, 0, servers);
-  for (const auto& [hash, talk] : day.resolvers.entries()) learn(HostTrait::resolver, resolver_thing(talk));
+  if (!resolves_itself(day)) {
+    for (const auto& [hash, talk] : day.resolvers.entries()) learn(HostTrait::resolver, resolver_thing(talk));
+  }
+  for (const auto& [hash, contact] : day.contacts.entries()) {
+    if (period_of(contact)) learn(HostTrait::periodic, network_thing(contact.remote, facts));
+  }
   std::uint64_t most = 0;
   for (const auto& [hash, talk] : day.bulk.entries()) {
-    learn(HostTrait::bulk, bulk_network(talk.remote, facts), talk.bytes_out / bulk_unit);
+    learn(HostTrait::bulk, network_thing(talk.remote, facts), talk.bytes_out / bulk_unit);
     most = std::max(most, talk.bytes_out);
   }
   if (!suspect) norms_.learn_volume(day.host, day.day, most);

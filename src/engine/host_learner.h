@@ -15,7 +15,6 @@
 
 #include "engine/host_day.h"
 #include "state/host_norms.h"
-#include "state/public_resolvers.h"
 
 namespace picket {
 
@@ -32,7 +31,7 @@ class HostDayTable {
     std::uint64_t records_before = 0;
     std::string_view account, region;  // where the record names none
   };
-  // Calls `kept(flow)` for each record of which more than its presence is kept.
+  // Calls `kept(flow)` for the first record that each host has in the object.
   template <class Kept>
   void add(std::span<const FlowRecord> records, const Source& source, Kept kept) {
     for (const FlowRecord& flow : records) {
@@ -58,25 +57,19 @@ class HostDayTable {
 
   // A record of this size is a transfer: 1 GB a day is 7 MB in ten minutes and 0.7 MB in one.
   static constexpr std::uint64_t bulk_record_bytes_min = 256U << 10;
-  // Most records are small talk on HTTP and HTTPS. That a host is there shows in one in sixteen of them.
-  static bool passes_by(const FlowRecord& flow);
-  // Whether more than its presence is kept.
+  // The half of who answers counts only where it is large.
+  static bool passes_by(const FlowRecord& flow) {
+    return flow.srcport <= flow.dstport && flow.bytes < bulk_record_bytes_min;
+  }
+  // Whether it is the host's first in the object.
   bool take(const FlowRecord& flow, const Source& source);
 
-  boost::unordered_flat_map<Key, std::unique_ptr<HostDay>, KeyHash> days_;
+  struct Kept {
+    std::unique_ptr<HostDay> day;
+    std::uint64_t object = 0;  // that it was met in last
+  };
+  boost::unordered_flat_map<Key, Kept, KeyHash> days_;
 };
-
-inline bool HostDayTable::passes_by(const FlowRecord& flow) {
-  constexpr std::uint16_t http = 80, https = 443;
-  const std::uint16_t port = std::min(flow.srcport, flow.dstport);
-  const bool answer = port == flow.srcport;
-  if (flow.bytes >= bulk_record_bytes_min) return false;
-  if (answer) return true;
-  if (port != https && port != http) return false;
-  constexpr unsigned one_in = 16;
-  const bool sampled = (flow.srcport >> 1U) % one_in == 0;
-  return !sampled && !(port == https && serves_dns_over_https(flow.dstaddr));
-}
 
 class HostLearner {
  public:
@@ -108,8 +101,8 @@ class HostLearner {
     std::vector<std::uint64_t> told;  // windows of the aggregator, sorted
   };
   using OpenDays = boost::unordered_flat_map<std::uint64_t, Open>;  // by host
-  // Of all open days together. A million hosts of 0.6 kB would take as much.
-  static constexpr std::size_t bytes_max = 640U << 20;
+  // Of all open days together: those of 300,000 hosts that talk to twenty addresses each.
+  static constexpr std::size_t bytes_max = std::size_t{1} << 30;
 
   void note(const HostDay& day, const Facts& facts);
   void judge(Open& open, const Facts& facts, PartitionOutput& out) const;

@@ -166,6 +166,24 @@ TEST(HostLearner, GoesOnFromASnapshot) {
   EXPECT_FALSE(broken.load(std::string_view(before.saved()).substr(0, 1000)));
 }
 
+// A host whose ports are so many in the end that none counts, and others that share its first ones.
+TEST(HostLearner, CountsOfAnOpenDayDoNotShowInTheEnd) {
+  std::vector<FlowRecord> records;
+  for (const char* local : {"10.0.1.1", "10.0.1.2"})
+    records.push_back(flow(local, "203.0.113.1", 5671, 0, 10, 1));
+  for (std::uint16_t n = 0; n < 40; ++n)
+    records.push_back(
+        flow("10.0.1.3", "203.0.113.1", static_cast<std::uint16_t>(5671 + n), 0, 20 + n, 2U + n));
+  Fed at_once, bit_by_bit;
+  at_once.feed(records, 1, end_of_all);
+  for (std::size_t i = 0; i < records.size(); ++i)
+    bit_by_bit.feed(std::span(records).subspan(i, 1), 1, midnight * second_ms);
+  bit_by_bit.feed({}, 1, end_of_all);
+  EXPECT_EQ(bit_by_bit.saved(), at_once.saved());
+  const auto day = static_cast<std::int32_t>(midnight / day_s);
+  EXPECT_EQ((bit_by_bit.known[{day, "10.0.1.1", 5671}]), (at_once.known[{day, "10.0.1.1", 5671}]));
+}
+
 // The records of one host and port on each of these days.
 std::vector<FlowRecord> days_of(const char* local, std::uint16_t port,
                                 std::initializer_list<std::int64_t> days) {

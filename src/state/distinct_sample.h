@@ -17,17 +17,15 @@ template <class Item, std::size_t most>
 class DistinctSample {
  public:
   void add(std::uint64_t hash, const Item& item) {
-    const auto at = std::lower_bound(entries_.begin(), entries_.end(), hash,
-                                     [](const auto& entry, std::uint64_t h) { return entry.first < h; });
-    if (at != entries_.end() && at->first == hash) return at->second.merge(item);
-    if (entries_.size() < most) {
-      entries_.insert(at, {hash, item});
-    } else if (at != entries_.end()) {
-      std::move_backward(at, entries_.end() - 1, entries_.end());
-      *at = {hash, item};
+    const auto [kept, fresh] = place(hash);
+    if (fresh) {
+      *kept = item;
+    } else if (kept != nullptr) {
+      kept->merge(item);
     }
-    if (entries_.size() == most) full_ = true;
   }
+  // Where the thing's item is or begins, to be changed in a way that commutes; nullptr when it is not kept.
+  Item* find_or_begin(std::uint64_t hash) { return place(hash).first; }
   void merge(const DistinctSample& other) {
     for (const auto& [hash, item] : other.entries_) add(hash, item);
     full_ = full_ || other.full_;
@@ -63,6 +61,21 @@ class DistinctSample {
   }
 
  private:
+  std::pair<Item*, bool> place(std::uint64_t hash) {
+    if (full_ && hash > entries_.back().first) return {nullptr, false};
+    auto at = std::lower_bound(entries_.begin(), entries_.end(), hash,
+                               [](const auto& entry, std::uint64_t h) { return entry.first < h; });
+    if (at != entries_.end() && at->first == hash) return {&at->second, false};
+    if (full_) {
+      std::move_backward(at, entries_.end() - 1, entries_.end());
+      *at = {hash, Item{}};
+    } else {
+      at = entries_.insert(at, {hash, Item{}});
+      full_ = entries_.size() == most;
+    }
+    return {&at->second, true};
+  }
+
   std::vector<std::pair<std::uint64_t, Item>> entries_;  // ascending hashes
   bool full_ = false;
 };

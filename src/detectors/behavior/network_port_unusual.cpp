@@ -11,8 +11,7 @@ namespace {
 using namespace threshold;
 
 void judge_ports(const HostDay& day, const HostNorms& norms, const Judging&, Emit& emit) {
-  // A sample only: a host of so many ports has no port that is unusual for it.
-  if (day.services.entries().empty() || day.services.counted() < day.services.entries().size()) return;
+  if (day.services.entries().empty() || has_any_port(day)) return;
   const HostHabits habits(day, norms);
   if (habits.known() == HostHabits::Known::nobody) return;
   if (habits.usual_days(HostTrait::began_service, 0) >= explorer_days_min) return;

@@ -19,7 +19,7 @@ void judge_volume(const HostDay& day, const HostNorms& norms, const Judging& jud
     if (habits.known() == HostHabits::Known::nobody) return;
     const std::uint64_t usual = norms.usual_volume(day.host);
     if (talk.bytes_out < volume_factor * usual) continue;
-    const std::uint64_t network = bulk_network(talk.remote, judging.facts);
+    const std::uint64_t network = network_thing(talk.remote, judging.facts);
     const unsigned days = habits.account_days(HostTrait::bulk, network);
     const std::uint64_t before = bulk_unit * norms.most(host_trait(day.everyone, HostTrait::bulk, network));
     if (days >= volume_days_min && talk.bytes_out < volume_factor * before) continue;

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <string>
 
 #include "detectors/shared/host_habits.h"
@@ -15,12 +14,6 @@ enum Type : std::size_t { dns, dns_over_https, dns_over_tls };
 
 Type type_of(TalkKind kind) {
   return kind == TalkKind::dns ? dns : kind == TalkKind::dns_over_https ? dns_over_https : dns_over_tls;
-}
-
-bool resolves_itself(const HostDay& day) {
-  return std::ranges::count_if(day.resolvers.entries(), [](const auto& entry) {
-           return entry.second.kind == TalkKind::dns;
-         }) >= static_cast<std::ptrdiff_t>(recursive_servers_min);
 }
 
 void judge_resolvers(const HostDay& day, const HostNorms& norms, const Judging&, Emit& emit) {
