@@ -26,6 +26,10 @@ constexpr std::int32_t advance_bits = 4 * bit;      // at most, a new tactic on 
 constexpr std::int32_t tactic_bits_max = 16 * bit;  // many steps of one tactic are one habit (science)
 constexpr std::int32_t discovery_bits_max = 10 * bit;  // looking around alone proves little
 
+// From how many on they are grounds; from how much evidence on destruction is.
+constexpr std::uint32_t many_refusals = 3, many_discoveries = 5, many_services = 3;
+constexpr std::int32_t destruction_bits_min = 8 * bit;
+
 // What is new about where somebody is or what they call with: weights between those of initial access calls.
 // What colleagues use is no news of a thief: they go home, to each other's offices, out by one VPN.
 constexpr unsigned network_weight = 4, client_weight = 3;
@@ -264,6 +268,12 @@ ActorSignals ActorSignals::only(const std::function<bool(const SequenceSignal&)>
   return chosen;
 }
 
+std::vector<const SequenceSignal*> by_time(std::span<const SequenceSignal* const> signals) {
+  std::vector<const SequenceSignal*> ordered(signals.begin(), signals.end());
+  std::ranges::stable_sort(ordered, {}, &SequenceSignal::first);
+  return ordered;
+}
+
 ActorSignals ActorSignals::from_elsewhere(std::vector<const SequenceSignal*>& room) const {
   std::set<std::string_view> networks;
   for (const SequenceSignal* signal : signals) {
@@ -283,6 +293,7 @@ ActorSignals ActorSignals::from_elsewhere(std::vector<const SequenceSignal*>& ro
 // saw, a network never used before, doors that stay shut, a look into every corner, destruction never done
 // before.
 Weight ActorSignals::weigh() const {
+  const std::vector<const SequenceSignal*> ordered = by_time(signals);
   Weight weight;
   std::map<std::string, const SequenceSignal*> best;
   std::array<std::int32_t, 12> by_tactic{};
@@ -291,7 +302,7 @@ Weight ActorSignals::weigh() const {
   bool network = false, client = false, destruction = false;
   std::uint32_t proven = 0, suspected = 0;
   Way way;
-  for (const SequenceSignal* signal : signals) {
+  for (const SequenceSignal* signal : ordered) {
     const auto [at, fresh] = best.try_emplace(group_of(*signal), signal);
     if (!fresh && at->second->bits < signal->bits) at->second = signal;
     const auto tactic = tactic_named(signal->tactic);
@@ -327,7 +338,7 @@ Weight ActorSignals::weigh() const {
     }
     destruction |=
         (tactic == Tactic::impact || tactic == Tactic::exfiltration || tactic == Tactic::defense_evasion) &&
-        signal->bits >= 8 * bit;
+        signal->bits >= destruction_bits_min;
   }
   weight.tactics = way.tactics();
   for (const auto& [group, signal] : best) {
@@ -340,7 +351,6 @@ Weight ActorSignals::weigh() const {
   }
   weight.services = static_cast<std::uint32_t>(services.size());
   weight.refusals = static_cast<std::uint32_t>(refused.size());
-  constexpr std::uint32_t many_refusals = 3, many_discoveries = 5, many_services = 3;
   weight.grounds = 2 * proven + std::min(1U, suspected) + (network ? 2 : 0) + (client ? 1 : 0) +
                    (weight.refusals >= many_refusals ? 1 : 0) +
                    (weight.refusals >= 2 * many_refusals ? 1 : 0) +
@@ -349,15 +359,66 @@ Weight ActorSignals::weigh() const {
   return weight;
 }
 
+namespace {
+
+// What signals can come to at most, told without weighing: most of what actors do comes to nothing.
+class Outlook {
+ public:
+  void add(const SequenceSignal& signal) {
+    // The best of its kind, and a tactic further.
+    bits_ += signal.bits + std::min(advance_bits, signal.bits / 2);
+    switch (signal.kind) {
+      case SignalKind::finding:
+        ++findings_;
+        break;
+      case SignalKind::refused_call:
+      case SignalKind::refused_finding:
+        ++refusals_;
+        break;
+      case SignalKind::context:
+        (signal.name == new_client ? client_ : network_) = true;
+        break;
+      case SignalKind::call:
+        ++calls_;
+        destruction_ |= signal.bits >= destruction_bits_min;
+        break;
+    }
+  }
+  bool may_be_sequence(std::uint32_t grounds_min) const {
+    const std::uint32_t grounds = 2 * findings_ + (findings_ > 0 ? 1 : 0) + (network_ ? 2 : 0) +
+                                  (client_ ? 1 : 0) + (refusals_ >= many_refusals ? 2 : 0) +
+                                  (calls_ >= many_discoveries ? 1 : 0) + (destruction_ ? 1 : 0);
+    return bits_ >= sequence_bits_min && grounds >= grounds_min;
+  }
+
+ private:
+  std::int32_t bits_ = 0;
+  std::uint32_t findings_ = 0, refusals_ = 0, calls_ = 0;
+  bool network_ = false, client_ = false, destruction_ = false;
+};
+
+std::uint32_t grounds_min(bool roams, bool settled) { return 2 + (roams ? 1 : 0) + (settled ? 0 : 2); }
+
+}  // namespace
+
 std::optional<Weight> sequence_in(const ActorSignals& actor) {
-  const std::uint32_t grounds_min = 2 + (actor.roams ? 1 : 0) + (actor.settled ? 0 : 2);
+  const std::uint32_t grounds = grounds_min(actor.roams, actor.settled);
+  const auto may_be = [&](const ActorSignals& view) {
+    Outlook outlook;
+    for (const SequenceSignal* signal : view.signals) outlook.add(*signal);
+    return outlook.may_be_sequence(grounds);
+  };
+  if (!may_be(actor)) return std::nullopt;
   std::vector<const SequenceSignal*> room;
   std::optional<Weight> found;
-  for (const Weight& weight : {actor.weigh(), actor.from_elsewhere(room).weigh()}) {
+  const ActorSignals elsewhere = actor.from_elsewhere(room);
+  for (const ActorSignals* view : {&actor, &elsewhere}) {
+    if (view == &elsewhere && (!elsewhere.elsewhere || !may_be(elsewhere))) break;
+    const Weight weight = view->weigh();
     const int tactics = weight.tactic_count();
     const bool harmful =
         weight.has(Tactic::exfiltration) || weight.has(Tactic::impact) || weight.has(Tactic::defense_evasion);
-    if (weight.score >= sequence_bits_min && tactics >= (harmful ? 2 : 3) && weight.grounds >= grounds_min &&
+    if (weight.score >= sequence_bits_min && tactics >= (harmful ? 2 : 3) && weight.grounds >= grounds &&
         (!found || found->score < weight.score))
       found = weight;
   }
@@ -588,19 +649,15 @@ void Sequences::judge(const SignalRow& row, const Identity& root, const Facts& f
 
 ActorSignals Sequences::view_of(const Actor& actor, TimeMs since,
                                 std::vector<const SequenceSignal*>& room) const {
-  std::vector<std::pair<const std::string*, const SequenceSignal*>> ordered;
-  for (const auto& [key, signal] : actor.signals) {
-    if (signal.last.time >= since) ordered.emplace_back(&key, &signal);
-  }
-  std::ranges::sort(ordered, [](const auto& a, const auto& b) {
-    return std::tie(a.second->first, *a.first) < std::tie(b.second->first, *b.first);
-  });
   room.clear();
   bool settled = true;
-  for (const auto& [key, signal] : ordered) {
-    room.push_back(signal);
-    for (const std::string& account : signal->accounts)
-      settled = settled && habits_.settled(account_of(account));
+  std::string_view account;
+  for (const auto& [key, signal] : actor.signals) {
+    if (signal.last.time < since) continue;
+    room.push_back(&signal);
+    for (const std::string& of : signal.accounts) {
+      if (of != account) settled = settled && habits_.settled(account_of(account = of));
+    }
   }
   return {room, settled, false, actor.roams};
 }
@@ -624,7 +681,7 @@ void Sequences::consider(Actor& actor, TimeMs now) {
     open.held = now;
     open.severity = std::max(open.severity, tenths);
     if (!fresh) continue;
-    const SequenceSignal& anchor = *view.signals.front();
+    const SequenceSignal& anchor = **std::ranges::min_element(view.signals, {}, &SequenceSignal::first);
     open.anchor = anchor.first.event_id.empty()
                       ? fmt::format("{}/{}", anchor.first.object, anchor.first.position)
                       : anchor.first.event_id;
@@ -652,7 +709,7 @@ Activity Sequences::activity_of(const std::string& root, const Actor& actor, std
   std::vector<const SequenceSignal*> room;
   const ActorSignals view = view_of(actor, 0, room);
   Sequence sequence{.root = root, .raised = open.raised, .score = score_of(view)};
-  for (const SequenceSignal* signal : view.signals) sequence.signals.push_back(*signal);
+  for (const SequenceSignal* signal : by_time(view.signals)) sequence.signals.push_back(*signal);
   sequence.actors = actor.identities;
   mark_advances(sequence.signals);
 
@@ -719,17 +776,17 @@ Sequences::Output Sequences::turn(TimeMs watermark, const Facts& facts) {
     actor.changed = false;
   };
   const auto judge_slot = [&](TimeMs slot) {
-    std::vector<std::pair<std::uint64_t, SignalRow>> rows;
+    std::vector<const decltype(waiting_)::value_type*> rows;
     const auto end = waiting_.lower_bound({slot + 1, 0});
-    for (auto at = waiting_.begin(); at != end; ++at)
-      rows.emplace_back(at->first.second, std::move(at->second));
-    waiting_.erase(waiting_.begin(), end);
-    // A row of copies alone belongs to records that were judged long ago.
-    std::erase_if(rows, [](const auto& row) { return row.second.count == 0; });
-    std::ranges::sort(rows, [](const auto& a, const auto& b) {
-      return std::tie(a.second.first, a.first) < std::tie(b.second.first, b.first);
+    for (auto at = waiting_.begin(); at != end; ++at) {
+      // A row of copies alone belongs to records that were judged long ago.
+      if (at->second.count != 0) rows.push_back(&*at);
+    }
+    std::ranges::sort(rows, [](const auto* a, const auto* b) {
+      return std::tie(a->second.first, a->first.second) < std::tie(b->second.first, b->first.second);
     });
-    for (const auto& [hash, row] : rows) {
+    for (const auto* waiting : rows) {
+      const SignalRow& row = waiting->second;
       // A sequence ends when nothing of the last day makes one; what comes then is another.
       const Identity root = lineage_.root_of(row.by, row.first.time);
       if (const auto at = actors_.find(root.id());
@@ -739,6 +796,7 @@ Sequences::Output Sequences::turn(TimeMs watermark, const Facts& facts) {
       }
       judge(row, root, facts);
     }
+    waiting_.erase(waiting_.begin(), end);
     judged_ = slot + SignalRow::slot_ms;
   };
   while (!waiting_.empty()) {

@@ -87,7 +87,7 @@ struct Weight {
 // after two weeks 95 % of honest persons' days come to less, and those above lack grounds.
 constexpr std::int32_t sequence_bits_min = 32 * 256;
 
-// What a detector of sequences judges: an actor's signals of a day, by time.
+// What a detector of sequences judges: an actor's signals of a day.
 struct ActorSignals {
   std::span<const SequenceSignal* const> signals;
   bool settled = false;    // the accounts' habits are known
@@ -100,6 +100,8 @@ struct ActorSignals {
   // What was done from networks that are new about the actor: a thief is elsewhere than who was robbed.
   ActorSignals from_elsewhere(std::vector<const SequenceSignal*>& room) const;
 };
+
+std::vector<const SequenceSignal*> by_time(std::span<const SequenceSignal* const> signals);
 
 // What an actor's day comes to when it is no honest one: enough evidence, a way that leads somewhere, and
 // grounds for malice: more of those who roam, and while nobody knows what is usual.
@@ -178,7 +180,7 @@ class Sequences {
   void consider(Actor& actor, TimeMs now);
   void close(const std::string& root, Actor& actor, Output& out);
   static TimeMs held(const Actor& actor);
-  // What was last done at or after `since`, by time.
+  // What was last done at or after `since`.
   ActorSignals view_of(const Actor& actor, TimeMs since, std::vector<const SequenceSignal*>& room) const;
   std::string pivots(const ActorSignals& view, std::uint16_t detector) const;
   Activity activity_of(const std::string& root, const Actor& actor, std::uint16_t detector,

@@ -51,7 +51,7 @@ bool harms(const SequenceSignal& signal) {
 // in a few minutes: no job that reads and writes data asks for the account's users first.
 bool smash_and_grab(const ActorSignals& actor) {
   std::array<const SequenceSignal*, 5> steps{};  // users or roles, buckets, objects, write, delete
-  for (const SequenceSignal* signal : actor.signals) {
+  for (const SequenceSignal* signal : by_time(actor.signals)) {
     if (signal->kind != SignalKind::call) continue;
     const std::string_view name = signal->name;
     const int step =
