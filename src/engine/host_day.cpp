@@ -39,6 +39,29 @@ std::uint64_t empty_by_chance(std::uint64_t minutes, std::uint64_t records) {
   return minutes * exponential[step] >> 16U;
 }
 
+// base^exponent with 32 bits behind the point, below 1.
+std::uint64_t power(std::uint64_t base, std::uint32_t exponent) {
+  std::uint64_t result = std::uint64_t{1} << 32U;
+  for (; exponent > 0; exponent >>= 1U) {
+    if ((exponent & 1U) != 0) result = result * (base >> 16U) >> 16U;
+    base = base * (base >> 16U) >> 16U;
+  }
+  return result;
+}
+
+// Whether so many of the gaps lie from `low` to `high` that random arrivals of the same rate hardly ever do:
+// five standard deviations above the share that they have there, which is geometric.
+bool far_from_chance(std::uint64_t regular, std::uint64_t gaps, unsigned span, std::uint32_t low,
+                     std::uint32_t high) {
+  constexpr std::uint64_t deviations_squared = 25, one = 1U << 16U;
+  const std::uint64_t none = (std::uint64_t{span} - gaps) * (std::uint64_t{1} << 32U) / span;  // in a minute
+  const std::uint64_t share = (power(none, low - 1) - power(none, high)) >> 16U;
+  const std::uint64_t expected = gaps * share;
+  if (regular * one <= expected) return false;
+  const std::uint64_t excess = regular * one - expected;
+  return excess * excess >= deviations_squared * expected * (one - share);
+}
+
 }  // namespace
 
 std::uint64_t service_peer_thing(const Talk& talk) {
@@ -97,9 +120,12 @@ std::optional<std::uint32_t> period_of(const Contact& contact) {
   // As many connections as minutes with one, give or take: bursts are visits.
   if (gaps.size() + 1 < contact_records_min || contact.records > 2 * minutes.size()) return std::nullopt;
   const std::uint32_t slack = std::max<std::uint32_t>(1, median * jitter_percent_max / 100);
-  const auto regular = std::ranges::count_if(
-      gaps, [&](std::uint32_t gap) { return gap + slack >= median && gap <= median + slack; });
-  if (static_cast<std::size_t>(regular) * 100 < gaps.size() * in_period_percent_min) return std::nullopt;
+  const std::uint32_t low = std::max<std::uint32_t>(1, median - slack), high = median + slack;
+  const auto regular = static_cast<std::uint64_t>(
+      std::ranges::count_if(gaps, [&](std::uint32_t gap) { return gap >= low && gap <= high; }));
+  if (regular * 100 < gaps.size() * in_period_percent_min ||
+      !far_from_chance(regular, gaps.size(), span, low, high))
+    return std::nullopt;
   return median;
 }
 

@@ -29,6 +29,7 @@ class DistinctSample {
   void merge(const DistinctSample& other) {
     for (const auto& [hash, item] : other.entries_) add(hash, item);
     full_ = full_ || other.full_;
+    mark_border();
   }
 
   const std::vector<std::pair<std::uint64_t, Item>>& entries() const { return entries_; }
@@ -57,12 +58,13 @@ class DistinctSample {
         entries_.clear();
         full_ = false;
       }
+      mark_border();
     }
   }
 
  private:
   std::pair<Item*, bool> place(std::uint64_t hash) {
-    if (full_ && hash > entries_.back().first) return {nullptr, false};
+    if (hash > border_) return {nullptr, false};
     auto at = std::lower_bound(entries_.begin(), entries_.end(), hash,
                                [](const auto& entry, std::uint64_t h) { return entry.first < h; });
     if (at != entries_.end() && at->first == hash) return {&at->second, false};
@@ -73,10 +75,15 @@ class DistinctSample {
       at = entries_.insert(at, {hash, Item{}});
       full_ = entries_.size() == most;
     }
+    mark_border();
     return {&at->second, true};
   }
 
+  void mark_border() { border_ = full_ ? entries_.back().first : std::numeric_limits<std::uint64_t>::max(); }
+
   std::vector<std::pair<std::uint64_t, Item>> entries_;  // ascending hashes
+  // Beyond it nothing is kept: strangers to a full sample are turned away without a look at its entries.
+  std::uint64_t border_ = std::numeric_limits<std::uint64_t>::max();
   bool full_ = false;
 };
 
