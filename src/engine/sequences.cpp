@@ -268,9 +268,13 @@ ActorSignals ActorSignals::only(const std::function<bool(const SequenceSignal&)>
   return chosen;
 }
 
+namespace {
+bool began_before(const SequenceSignal* a, const SequenceSignal* b) { return a->first < b->first; }
+}  // namespace
+
 std::vector<const SequenceSignal*> by_time(std::span<const SequenceSignal* const> signals) {
   std::vector<const SequenceSignal*> ordered(signals.begin(), signals.end());
-  std::ranges::stable_sort(ordered, {}, &SequenceSignal::first);
+  std::ranges::stable_sort(ordered, began_before);
   return ordered;
 }
 
@@ -681,7 +685,7 @@ void Sequences::consider(Actor& actor, TimeMs now) {
     open.held = now;
     open.severity = std::max(open.severity, tenths);
     if (!fresh) continue;
-    const SequenceSignal& anchor = **std::ranges::min_element(view.signals, {}, &SequenceSignal::first);
+    const SequenceSignal& anchor = **std::ranges::min_element(view.signals, began_before);
     open.anchor = anchor.first.event_id.empty()
                       ? fmt::format("{}/{}", anchor.first.object, anchor.first.position)
                       : anchor.first.event_id;
