@@ -77,10 +77,14 @@ Learner::Output Learner::turn(TimeMs watermark, const Facts& facts) {
     due.push_back(std::move(item.second));
     return true;
   });
-  std::ranges::sort(due, [](const Behaviour& a, const Behaviour& b) {
-    return a.first < b.first || (!(b.first < a.first) && a.tuple < b.tuple);
+  // In order of time: pointers, for behaviours are large.
+  std::vector<Behaviour*> ordered;
+  ordered.reserve(due.size());
+  for (Behaviour& behaviour : due) ordered.push_back(&behaviour);
+  std::ranges::sort(ordered, [](const Behaviour* a, const Behaviour* b) {
+    return a->first < b->first || (!(b->first < a->first) && a->tuple < b->tuple);
   });
-  for (Behaviour& behaviour : due) judge(std::move(behaviour), facts, out);
+  for (Behaviour* behaviour : ordered) judge(std::move(*behaviour), facts, out);
   for (auto& [who, open] : open_) {
     if (!open.changed) continue;
     out.changed.push_back({open.window, activity_of(open)});
@@ -179,37 +183,41 @@ void Learner::judge(Behaviour behaviour, const Facts& facts, Output& out) {
   }
   one.tactic = tactic_of(behaviour);
   one.what = std::move(behaviour);
-  const Act act = one.act;
-  const std::array<std::string, factor_count> texts = one.texts;
-
-  if (learn_until_ ? now >= *learn_until_ : judgement.settled) {
-    const bool unusual = is_unusual(one);
-    norms_.note_score(act.account, unusual ? weigh({one.what.domain, {one}, 0, judgement.young}).total() : 0);
-    const Who who{act.principal, one.what.domain};
-    auto at = open_.find(who);
-    if (at != open_.end() && (now - at->second.last > gap_max ||
-                              now - at->second.incident.behaviours.front().what.first.time > incident_max)) {
-      close(at->second, out);
-      open_.erase(at);
-      at = open_.end();
-    }
-    if (unusual) {
-      Open& open = open_[who];
-      Incident& incident = open.incident;
-      incident.domain = one.what.domain;
-      incident.young = judgement.young;
-      if (incident.behaviours.empty())
-        open.window = hash64(one.what.first.event_id, hash_mix(act.principal, one.what.tuple));
-      open.last = now;
-      if (incident.behaviours.size() < behaviours_max) {
-        incident.behaviours.push_back(std::move(one));
-        consider(open, incident.behaviours.back(), out);
-      }
-    } else if (at != open_.end()) {
-      ++at->second.incident.usual;
-    }
+  if (!(learn_until_ ? now >= *learn_until_ : judgement.settled)) {
+    norms_.learn(one.act, day, one.texts);
+    return;
   }
-  norms_.learn(act, day, texts);
+  const bool unusual = is_unusual(one);
+  norms_.note_score(one.act.account,
+                    unusual ? weigh({one.what.domain, {one}, 0, judgement.young}).total() : 0);
+  const Who who{one.act.principal, one.what.domain};
+  auto at = open_.find(who);
+  if (at != open_.end() && (now - at->second.last > gap_max ||
+                            now - at->second.incident.behaviours.front().what.first.time > incident_max)) {
+    close(at->second, out);
+    open_.erase(at);
+    at = open_.end();
+  }
+  if (!unusual) {
+    if (at != open_.end()) ++at->second.incident.usual;
+    norms_.learn(one.act, day, one.texts);
+    return;
+  }
+  Open& open = open_[who];
+  Incident& incident = open.incident;
+  incident.domain = one.what.domain;
+  incident.young = judgement.young;
+  if (incident.behaviours.empty())
+    open.window = hash64(one.what.first.event_id, hash_mix(one.act.principal, one.what.tuple));
+  open.last = now;
+  if (incident.behaviours.size() >= behaviours_max) {
+    norms_.learn(one.act, day, one.texts);
+    return;
+  }
+  incident.behaviours.push_back(std::move(one));
+  const JudgedBehaviour& kept = incident.behaviours.back();
+  consider(open, kept, out);
+  norms_.learn(kept.act, day, kept.texts);
 }
 
 void Learner::consider(Open& open, const JudgedBehaviour& latest, Output& out) {

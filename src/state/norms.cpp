@@ -83,6 +83,13 @@ bool Norm::note(Factor factor, std::uint32_t print, Day day, std::vector<Key>& g
       values_.erase(rarest);
       at = place(factor, print);
     }
+    // In small steps: there are very many of these, and few grow for long.
+    constexpr std::size_t step = 6;
+    if (values_.size() == values_.capacity()) {
+      const auto index = at - values_.begin();
+      values_.reserve(values_.size() + step);
+      at = values_.begin() + index;
+    }
     at = values_.insert(at, Value{.bits = 0, .print = print, .last = 0, .factor = factor});
   }
   DayBits days = at->days();

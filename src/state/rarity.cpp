@@ -175,8 +175,7 @@ void Rarity::learn(const Act& act, Day day, const std::array<std::string, factor
       if (id != 0) groups_[id].note(factor, print, day, joined);
     }
     organisation_.note(factor, print, day, joined);
-    if (const auto [at, fresh] = texts_.try_emplace({factor, print}); fresh)
-      at->second = texts[i].substr(0, text_max);
+    if (joined) texts_.try_emplace({factor, print}, texts[i], 0, text_max);
   }
   for (const Norm::Key& key : gone) leave(norm, key);
   if (act.person == 0) return;
