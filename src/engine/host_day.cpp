@@ -50,10 +50,10 @@ std::uint64_t power(std::uint64_t base, std::uint32_t exponent) {
 }
 
 // Whether so many of the gaps lie from `low` to `high` that random arrivals of the same rate hardly ever do:
-// five standard deviations above the share that they have there, which is geometric.
+// 4.5 standard deviations above the share that they have there, which is geometric.
 bool far_from_chance(std::uint64_t regular, std::uint64_t gaps, unsigned span, std::uint32_t low,
                      std::uint32_t high) {
-  constexpr std::uint64_t deviations_squared = 25, one = 1U << 16U;
+  constexpr std::uint64_t deviations_squared = 20, one = 1U << 16U;
   const std::uint64_t none = (std::uint64_t{span} - gaps) * (std::uint64_t{1} << 32U) / span;  // in a minute
   const std::uint64_t share = (power(none, low - 1) - power(none, high)) >> 16U;
   const std::uint64_t expected = gaps * share;

@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::uint8_t tcp = 6, udp = 17;
 constexpr std::uint16_t ntp = 123;
+// Of one connection in one aggregation interval; what is more is a transfer.
+constexpr std::uint64_t contact_bytes_max = 16U << 10;
 
 TalkKind kind_of(const FlowRecord& flow) {
   switch (flow.dstport) {
@@ -159,7 +161,8 @@ bool HostDayTable::take(const FlowRecord& flow, const Source& source) {
       }
       return first;
   }
-  if (flow.dstport == ntp) return first;
+  // A beacon says something, and little.
+  if (flow.dstport == ntp || flow.bytes > contact_bytes_max || !exchanged(flow)) return first;
   if (Contact* contact = day.contacts.find_or_begin(address)) add_contact(*contact, flow, stamp);
   return first;
 }

@@ -55,7 +55,7 @@ extern const Detector beacon_activity = {
     .blind_spots =
         "Fewer than twelve connections a day (UTC) or less than three hours of them, periods below 20 "
         "seconds, "
-        "jitter above a third, more than 16 KiB a connection on average, connections that last, one in so "
+        "jitter above a third, connections without data or of more than 16 KiB, or that last, one in so "
         "many "
         "addresses as a host talks to beyond 24 a day, Amazon's addresses when its ranges are known, and "
         "what "
