@@ -644,6 +644,14 @@ struct Facts::Impl {
     });
     return found;
   }
+  bool has_inner(const Entity* entity, const IpAddress& ip, TimeMs at) const {
+    bool found = false;
+    for_each_key(entity, ip.is_v4() ? Attribute::private_ip : Attribute::ipv6, at,
+                 [&](std::string_view key, std::span<const Claim> claims) {
+                   found |= claims.back().value != no_value && IpAddress::parse(key) == ip;
+                 });
+    return found;
+  }
   std::vector<IpAddress> addresses(const Entity* entity, Attribute attribute, TimeMs at) const {
     std::vector<IpAddress> found;
     for_each_key(entity, attribute, at, [&](std::string_view key, std::span<const Claim> claims) {
@@ -1345,6 +1353,7 @@ void Facts::Impl::Teller::endpoint(const Element& described) {
   const std::string id = text_at(described, "vpcEndpointId");
   if (!id.starts_with("vpce-")) return;
   place(id, text_at(described, "ownerId"));
+  say(id, Attribute::vpc, text_at(described, "vpcId"));
   for_each_string(member(described, {"networkInterfaceIdSet", "networkInterfaceIds"}),
                   [&](std::string_view, std::string_view text) {
                     if (!text.starts_with("eni-")) return;
@@ -1832,22 +1841,39 @@ std::optional<std::string> Facts::instance_by_ip(std::string_view account, std::
                                                  const IpAddress& ip, TimeMs at) const {
   const auto holders = impl_->holders_by_ip.find(ip);
   if (holders == impl_->holders_by_ip.end()) return std::nullopt;
-  std::set<std::string> found;
+  std::string vpc_of_endpoint;
+  if (vpc_id.starts_with("vpce-")) {
+    const Entity* endpoint = impl_->find(vpc_id);
+    if (!endpoint || impl_->deleted(endpoint, at)) return std::nullopt;
+    vpc_of_endpoint = impl_->text(endpoint, Attribute::vpc, at);
+    if (vpc_of_endpoint.empty()) return std::nullopt;
+    vpc_id = vpc_of_endpoint;
+  }
+  std::string found;
   for (const std::string& id : holders->second) {
     if (!id.starts_with("eni-") || !impl_->interface_alive(id, at)) continue;
-    const auto fact = interface(id, at);
-    if (!fact || fact->instance_id.empty()) continue;
-    if (!account.empty() && fact->account != account) continue;
-    if (!vpc_id.empty() && !fact->vpc_id.empty() && fact->vpc_id != vpc_id) continue;
-    if (std::ranges::find(fact->private_ips, ip) == fact->private_ips.end() &&
-        std::ranges::find(fact->ipv6, ip) == fact->ipv6.end()) {
-      continue;
+    std::string instance = impl_->instance_of(id, at);
+    if (instance.empty() || instance == found) continue;
+    const Entity* entity = impl_->find(id);
+    if (!impl_->known(entity, at)) entity = nullptr;
+    const auto seen = impl_->sightings.find(id);
+    const auto said = [&](Attribute attribute, std::string Sighting::* as_seen) {
+      std::string text = impl_->text(entity, attribute, at);
+      if (text.empty() && seen != impl_->sightings.end()) text = seen->second.*as_seen;
+      return text;
+    };
+    if (!account.empty() && said(Attribute::account, &Sighting::account) != account) continue;
+    if (!vpc_id.empty()) {
+      const std::string vpc = said(Attribute::vpc, &Sighting::vpc_id);
+      if (!vpc.empty() && vpc != vpc_id) continue;
     }
-    if (impl_->state_of(fact->instance_id, at) != "terminated") found.insert(fact->instance_id);
+    if (!impl_->has_inner(entity, ip, at) && local_address(id, at) != ip) continue;
+    if (impl_->state_of(instance, at) == "terminated") continue;
+    // Two VPCs of an account may use the same addresses: then it is not known which was meant.
+    if (!found.empty()) return std::nullopt;
+    found = std::move(instance);
   }
-  // Two VPCs of an account may use the same addresses: then it is not known which was meant.
-  if (found.size() != 1) return std::nullopt;
-  return *found.begin();
+  return found.empty() ? std::nullopt : std::optional(std::move(found));
 }
 
 std::vector<IpAddress> Facts::public_addresses_of_instance(std::string_view instance_id, TimeMs at) const {

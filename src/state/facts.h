@@ -155,7 +155,7 @@ class Facts {
   std::optional<InstanceFact> instance(std::string_view instance_id, TimeMs at) const;
   // The interface's own private address: from the inventory, else from what its flow records have in common.
   std::optional<IpAddress> local_address(std::string_view interface_id, TimeMs at) const;
-  // The instance behind a private address of a VPC (or of the account when vpc is empty).
+  // The instance behind a private address of a VPC, of a known endpoint's ("vpce-…"), or of the account ("").
   std::optional<std::string> instance_by_ip(std::string_view account, std::string_view vpc_id,
                                             const IpAddress& ip, TimeMs at) const;
   // Public addresses the instance may appear from: its own, elastic ones, its subnet's or VPC's NAT gateways.

@@ -220,13 +220,17 @@ std::optional<Candidate> StolenSessions::step(const Candidate& row, const Facts&
 // The address is one of a VPC: whose VPC, the endpoint tells.
 std::optional<Candidate> StolenSessions::through_endpoint(const Call& call, const Facts& facts) {
   const TimeMs now = call.now;
+  const std::string& endpoint = *value_of(call.row, session_row::endpoint);
   const std::string* said = value_of(call.row, session_row::endpoint_account);
+  Workload& workload = workload_of(call, facts);
+  if (said == nullptr && call.address && workload.unknown_inner.holds(*call.address, now))
+    return std::nullopt;
+  const std::optional<std::string> maker = facts.vpc_endpoint_owner(endpoint, now);
   // Older records name the endpoint alone.
-  std::optional<std::string> owner =
-      said ? *said : facts.vpc_endpoint_owner(*value_of(call.row, session_row::endpoint), now);
+  std::optional<std::string> owner = said ? *said : maker;
   if (owner == call.account) owner.reset();
   const bool watched = owner && facts.knows_account(*owner, now);
-  Own& own = workload_of(call, facts).inner;
+  Looked& own = workload.inner;
   // In a stranger's VPC addresses are as the stranger likes.
   if (call.kind == WorkloadKind::instance && call.address && (!owner || watched)) {
     if (own.see(*call.address, now, [&] {
@@ -234,24 +238,33 @@ std::optional<Candidate> StolenSessions::through_endpoint(const Call& call, cons
         }))
       return std::nullopt;
   }
-  const bool split = own.address && now - own.last <= key_life &&
-                     contains(facts.inner_addresses_of_instance(call.workload, now), *own.address);
+  const auto split = [&] {
+    return own.address && now - own.last <= key_life &&
+           contains(facts.inner_addresses_of_instance(call.workload, now), *own.address);
+  };
   // An account of the organisation may keep endpoints for all: there, only an address that one of its
   // instances has tells, or that the workload is at its own as well.
   if (owner &&
-      (!watched || split || (call.address && facts.instance_by_ip(*owner, {}, *call.address, now)))) {
+      (!watched || split() || (call.address && facts.instance_by_ip(*owner, endpoint, *call.address, now)))) {
     Place& place = use("account " + *owner, call);
     if (place.is_egress()) return std::nullopt;
     return call.from_account(place, "the call came through a VPC endpoint of another account", *owner,
                              watched);
   }
   if (!call.address || call.kind == WorkloadKind::container) return std::nullopt;
-  const auto holder = facts.instance_by_ip(call.account, {}, *call.address, now);
-  if (!holder || *holder == call.workload || facts.forwards_traffic(*holder, now)) return std::nullopt;
-  if (facts.instance_by_ip(call.account, {}, *call.address, now - grace) != holder) return std::nullopt;
+  // VPCs of an account may use the same addresses: the endpoint's is meant, else the instance's own.
+  const std::string vpc =
+      maker ? endpoint : facts.instance(call.workload, now).value_or(InstanceFact{}).vpc_id;
+  const auto holder =
+      vpc.empty() ? std::nullopt : facts.instance_by_ip(call.account, vpc, *call.address, now);
+  if (!holder || *holder == call.workload || facts.forwards_traffic(*holder, now)) {
+    workload.unknown_inner = {call.address, now, now};
+    return std::nullopt;
+  }
+  if (facts.instance_by_ip(call.account, vpc, *call.address, now - grace) != holder) return std::nullopt;
   Place& place = use(*holder, call);
   if (place.is_egress()) return std::nullopt;
-  return call.from_instance(place, *holder, split);
+  return call.from_instance(place, *holder, split());
 }
 
 std::optional<Candidate> StolenSessions::from_internet(const Call& call, const Facts& facts) {
@@ -263,19 +276,23 @@ std::optional<Candidate> StolenSessions::from_internet(const Call& call, const F
   const auto own_at = [&](const IpAddress& ip, TimeMs at) {
     return at_own_place(call.account, call.workload, ip, at, facts);
   };
-  if (workload.outer.see(address, now, [&] { return own_at(address, now); })) return std::nullopt;
-  if (workload.home == address || own_at(address, now - grace)) return std::nullopt;
+  std::optional<PublicAddressFact> holder;
+  if (!workload.unknown.holds(address, now)) {
+    if (workload.outer.see(address, now, [&] { return own_at(address, now); })) return std::nullopt;
+    if (own_at(address, now - grace)) return std::nullopt;
+    holder = facts.public_address(address, now);
+    if (!holder) workload.unknown = {address, now, now};
+  }
+  if (workload.home == address) return std::nullopt;
   // The workload's place, if the inventory knows it to be its own still, and whether the key is in use there.
   const auto still_own = [&](const IpAddress& ip) {
     const auto holder = facts.public_address(ip, now);
     return holder ? holder->nat_gateway || holder->instance_id == call.workload : own_at(ip, now);
   };
-  const Own& own = workload.outer;
+  const Looked& own = workload.outer;
   const bool settled = own.address && now - own.last <= own_memory &&
                        own.address->is_v4() == address.is_v4() && still_own(*own.address);
   const bool split = settled && now - own.last <= key_life;
-  const auto holder = facts.public_address(address, now);
-
   if (holder && holder->account == call.account) {
     const std::string& instance = holder->instance_id;
     if (call.kind == WorkloadKind::container || facts.forwards_traffic(instance, now)) return std::nullopt;
@@ -358,9 +375,13 @@ bool StolenSessions::Place::is_egress() const {
   return workloads.size() >= egress_workloads && (!raised || days_since.size() >= egress_days);
 }
 
+bool StolenSessions::Looked::holds(const IpAddress& seen, TimeMs now) const {
+  return address == seen && now - checked <= checked_span;
+}
+
 template <class IsOwn>
-bool StolenSessions::Own::see(const IpAddress& seen, TimeMs now, IsOwn is_own) {
-  if (address != seen || now - checked > checked_span) {
+bool StolenSessions::Looked::see(const IpAddress& seen, TimeMs now, IsOwn is_own) {
+  if (!holds(seen, now)) {
     if (!is_own()) return false;
     address = seen;
     checked = now;

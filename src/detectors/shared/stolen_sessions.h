@@ -105,10 +105,11 @@ class StolenSessions {
       ar(last, v4, v6);
     }
   };
-  // Its own place, as the inventory knows it, that the workload was last seen at.
-  struct Own {
+  // An address the workload was last seen at, and when the inventory was asked about it.
+  struct Looked {
     std::optional<IpAddress> address;
     TimeMs last = 0, checked = 0;
+    bool holds(const IpAddress& seen, TimeMs now) const;  // was looked up lately
     // Whether the workload is there now; `is_own` asks the inventory, which holds for a while.
     template <class IsOwn>
     bool see(const IpAddress& seen, TimeMs now, IsOwn is_own);
@@ -119,12 +120,13 @@ class StolenSessions {
   };
   struct Workload {
     TimeMs last = 0;
-    Own outer, inner;               // on the Internet; in the VPC, through an endpoint
+    Looked outer, inner;            // on the Internet; in the VPC, through an endpoint
+    Looked unknown, unknown_inner;  // of which the inventory says nothing: seen to be nobody's, lately
     std::optional<IpAddress> home;  // where it called from right after its launch
     TimeMs pool_last = 0;           // of functions: when it last called from AWS's pool
     template <class Ar>
     void io(Ar& ar) {
-      ar(last, outer, inner, home, pool_last);
+      ar(last, outer, inner, unknown, unknown_inner, home, pool_last);
     }
   };
   struct Call;

@@ -168,6 +168,12 @@ TEST_F(KnownInstances, AWorkloadsOwnPlaceSpeaksForAWeek) {
 
 TEST_F(KnownInstances, AProxyIsLearnedAfterThreeInstancesThoughItRaised) {
   launch("i-0ddddddddddddddd4", "10.0.0.4", "198.51.100.4");
+  facts_.learn(FactRow{.id = "vpce-1",
+                       .account = "111122223333",
+                       .region = "eu-west-1",
+                       .name = "describe:vpc_endpoints",
+                       .response = R"({"VpcEndpointId":"vpce-1","VpcId":"vpc-01"})"});
+  EXPECT_EQ(inner_call("i-0aaaaaaaaaaaaaaa1", "10.0.0.4", morning - day_ms), inside_account);
   const std::vector<std::string> clients = {"i-0aaaaaaaaaaaaaaa1", "i-0bbbbbbbbbbbbbbb2",
                                             "i-0ccccccccccccccc3"};
   for (const int day : {0, 1, 2, 3}) {
