@@ -8,7 +8,7 @@
 #include "cli/commands.h"
 #include "cli/table.h"
 #include "finding/severity.h"
-#include "pipeline/export.h"
+#include "finding/export.h"
 #include "pipeline/records.h"
 #include "store/sqlite_store.h"
 

@@ -20,7 +20,7 @@
 #include "config/config.h"
 #include "console/console.h"
 #include "decode/sniff.h"
-#include "pipeline/export.h"
+#include "finding/export.h"
 #include "pipeline/live.h"
 #include "pipeline/outbound.h"
 #include "pipeline/setup.h"

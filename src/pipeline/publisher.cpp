@@ -10,7 +10,7 @@
 
 #include "base/gzip.h"
 #include "base/hash.h"
-#include "pipeline/export.h"
+#include "finding/export.h"
 #include "store/detector_settings.h"
 
 namespace picket {
