@@ -35,6 +35,7 @@ PARSERS = {
     "src/rules/sigma.cpp": "sigma", "src/rules/sigma_condition.cpp": "sigma", "src/rules/sigma_values.cpp": "sigma",
     "src/aws/s3.cpp": "s3_url", "src/integrity/digest.cpp": "digest",
     "src/rules/condition.cpp": "condition", "src/rules/json_functions.cpp": "condition",
+    "src/respond/event_pattern.cpp": "event_pattern", "src/respond/input.cpp": "event_pattern",
     "src/state/facts.cpp": "facts", "src/state/inventory_import.cpp": "facts", "src/state/bucket_policy.cpp": "facts",
 }
 # A source file whose name says that it parses or decodes must be in the table above or begin one of these.

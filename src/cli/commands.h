@@ -32,6 +32,7 @@ void add_credentials(CLI::App& program, Run& run);
 void add_users(CLI::App& program, Run& run);
 void add_rules(CLI::App& program, Run& run);
 void add_intel(CLI::App& program, Run& run);
+void add_respond(CLI::App& program, Run& run);
 void add_config(CLI::App& program, Run& run);
 void add_verify(CLI::App& program, Run& run);
 

@@ -8,6 +8,7 @@
 
 #include "cli/commands.h"
 #include "config/config.h"
+#include "respond/rules.h"
 
 namespace picket::cli {
 
@@ -156,6 +157,7 @@ void add_config(CLI::App& program, Run& run) {
     run = [path] {
       const auto loaded = load_config(*path);
       if (!loaded) return failed(loaded.error());
+      if (const auto rules = respond::Rules::make(loaded->respond); !rules) return failed(rules.error());
       fmt::print("{} is valid\n", *path);
       return exit_ok;
     };

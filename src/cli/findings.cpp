@@ -6,9 +6,10 @@
 #include <set>
 
 #include "cli/commands.h"
+#include "cli/open_store.h"
 #include "cli/table.h"
+#include "finding/export.h"
 #include "finding/severity.h"
-#include "pipeline/export.h"
 #include "pipeline/records.h"
 #include "store/sqlite_store.h"
 
@@ -20,16 +21,6 @@ struct FindingsFlags {
   std::string data_dir, format = "table", account, region, criteria, min_severity;
   bool all = false;
 };
-
-Result<std::unique_ptr<FindingStore>> open_store(const std::string& data_dir) {
-  const std::filesystem::path file = std::filesystem::path(data_dir) / "findings.db";
-  if (!std::filesystem::exists(file)) {
-    return fail(ErrorKind::not_found,
-                "there are no findings here; run `picket scan … --save DIR` or `picket serve` first",
-                data_dir);
-  }
-  return open_sqlite_store(file);
-}
 
 Scope scope_of(const FindingsFlags& flags) {
   Scope scope;

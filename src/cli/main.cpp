@@ -62,6 +62,7 @@ int main(int argc, char** argv) {
   add_users(program, run);
   add_rules(program, run);
   add_intel(program, run);
+  add_respond(program, run);
   add_config(program, run);
   add_verify(program, run);
   program.add_subcommand("version", "Print the version")->callback([&] {

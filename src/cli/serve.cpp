@@ -20,7 +20,7 @@
 #include "config/config.h"
 #include "console/console.h"
 #include "decode/sniff.h"
-#include "pipeline/export.h"
+#include "finding/export.h"
 #include "pipeline/live.h"
 #include "pipeline/outbound.h"
 #include "pipeline/setup.h"
@@ -252,6 +252,9 @@ int run_serve(ServeFlags flags) {
   if (!lock) return failed(lock.error());
 
   LiveSettings live_settings = live_settings_of(config, flags);
+  auto respond_rules = respond::Rules::make(config.respond);
+  if (!respond_rules) return failed(respond_rules.error());
+  live_settings.respond_by = std::make_shared<const respond::Rules>(std::move(*respond_rules));
   auto store = open_sqlite_store(fs::path(flags.data_dir) / "findings.db");
   if (!store) return failed(store.error());
   auto setup = make_setup(config, feeds_folder(flags.data_dir), flags.threads, {});
@@ -267,8 +270,8 @@ int run_serve(ServeFlags flags) {
 
   Workers workers(flags.threads != 0 ? flags.threads : default_threads());
   ContentFolder contents(fs::path(flags.data_dir) / "lists");
-  const auto outbound =
-      Outbound::make(config, flags.data_dir, live_settings.set_limits, **store, contents, wall_clock);
+  const auto outbound = Outbound::make(config, flags.data_dir, live_settings.set_limits, **store, contents,
+                                       *live_settings.respond_by, wall_clock);
   if (!outbound) return failed(outbound.error());
   if (const auto published = (*outbound)->feeds().publish(); !published) return failed(published.error());
   Live live(live_settings, *setup, **store, contents, workers, wall_clock);
@@ -293,7 +296,9 @@ int run_serve(ServeFlags flags) {
   console::UserStore users(flags.data_dir);
   console::Console console(console_settings(live, audit.get()), **keys, users, first_user_key(*known));
   api::SiteSettings site_settings;
-  site_settings.metrics = [&live, &console] { return live.metrics() + console.metrics(); };
+  site_settings.metrics = [&live, &console, &outbound] {
+    return live.metrics() + console.metrics() + (*outbound)->metrics();
+  };
   site_settings.unhealthy = [&live] { return live.status().last_error; };
   api::Site site(service, site_settings);
   auto server = api::Server::start(*server_settings, [&](const aws::HttpRequest& request) {

@@ -79,6 +79,11 @@ class Table {
       into.push_back(*value);
     }
   }
+  void texts(std::string_view name, std::map<std::string, std::string>& into) {
+    table(name, [&](Table& inner) {
+      for (const auto& [key, node] : inner.table_) inner.text(key.str(), into[std::string(key.str())]);
+    });
+  }
   void flag(std::string_view name, bool& into) {
     const toml::node* node = find(name);
     if (node == nullptr) return;
@@ -147,12 +152,14 @@ class Table {
     }
   }
   void set_error(const toml::node& node, std::string what) {
-    if (!error_)
-      error_ = Error{ErrorKind::invalid, std::move(what),
-                     fmt::format("{}:{}", origin_, node.source().begin.line), -1};
+    if (!error_) error_ = Error{ErrorKind::invalid, std::move(what), place_of(node), -1};
   }
+  std::string place() const { return place_of(table_); }
 
  private:
+  std::string place_of(const toml::node& node) const {
+    return fmt::format("{}:{}", origin_, node.source().begin.line);
+  }
   std::string full(std::string_view name) const {
     return path_.empty() ? std::string(name) : path_ + "." + std::string(name);
   }
@@ -201,6 +208,47 @@ FeedKeys read_feed(Table& table) {
   table.duration("refresh", keys.refresh);
   table.flag("enabled", keys.enabled);
   return keys;
+}
+
+void read_respond(Table& table, RespondKeys& keys) {
+  table.text("credentials", keys.credentials);
+  table.text("profile", keys.profile);
+  table.text("dead_letters", keys.dead_letters);
+  table.tables("rule", [&](Table& rule) {
+    RespondRuleKeys& one = keys.rules.emplace_back();
+    one.where = rule.place();
+    rule.text("name", one.name, true);
+    rule.text("pattern", one.pattern);
+    rule.texts("targets", one.targets);
+  });
+  table.tables("target", [&](Table& target) {
+    RespondTargetKeys& one = keys.targets.emplace_back();
+    one.where = target.place();
+    target.text("name", one.name, true);
+    target.one_of(
+        "kind", one.kind,
+        {"eventbridge", "sns", "sqs", "lambda", "stepfunctions", "securityhub", "webhook", "syslog", "file"},
+        true);
+    target.text("arn", one.arn);
+    target.text("endpoint", one.endpoint);
+    while (one.endpoint.ends_with('/')) one.endpoint.pop_back();
+    target.text("source", one.source);
+    target.text("url", one.url);
+    target.texts("headers", one.headers);
+    target.text("secret_file", one.secret_file);
+    target.text("path", one.path);
+    target.text("address", one.address);
+    target.one_of("transport", one.transport, {"udp", "tcp", "tls"});
+    target.one_of("format", one.format,
+                  {"eventbridge", "guardduty", "asff", "ocsf", "cef", "slack", "teams"});
+    target.text("input", one.input);
+    target.text("input_path", one.input_path);
+    target.text("input_template", one.input_template);
+    target.texts("input_paths", one.input_paths);
+    target.number("rate_per_minute", one.rate_per_minute, 0, 1'000'000);
+    target.duration("timeout", one.timeout);
+    target.duration("retry_for", one.retry_for);
+  });
 }
 
 Result<toml::table> parse_toml(std::string_view text, const std::string& origin) {
@@ -301,6 +349,7 @@ Result<Config> parse_config(std::string_view text, const std::string& origin) {
       table.text("profile", config.s3.profile);
       while (config.s3.endpoint.ends_with('/')) config.s3.endpoint.pop_back();
     });
+    top.table("respond", [&](Table& table) { read_respond(table, config.respond); });
     top.table("geoip", [&](Table& table) { table.texts("databases", config.geoip_databases); });
     top.table("aws", [&](Table& table) { table.text("ip_ranges", config.aws_ranges); });
     top.table("inventory", [&](Table& table) { table.texts("files", config.inventory); });
@@ -361,6 +410,12 @@ Result<Config> load_config(const std::string& path) {
   for (std::string& folder : config->intel_sets.folders) anchor(folder);
   anchor(config->network.ca_file);
   anchor(config->s3.credentials);
+  anchor(config->respond.credentials);
+  anchor(config->respond.dead_letters);
+  for (RespondTargetKeys& target : config->respond.targets) {
+    anchor(target.path);
+    anchor(target.secret_file);
+  }
   return config;
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "config/respond_keys.h"
 #include "event/kind.h"
 
 namespace picket {
@@ -76,6 +77,7 @@ struct Config {
   IntelSetKeys intel_sets;
   NetworkKeys network;
   S3Keys s3;
+  RespondKeys respond;
   std::vector<std::string> geoip_databases;  // [geoip] databases = ["….mmdb"]
   std::string aws_ranges;                    // [aws] ip_ranges = "ip-ranges.json"
   std::vector<std::string> inventory;        // [inventory] files: describe-* output

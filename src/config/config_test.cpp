@@ -57,6 +57,40 @@ threads = 3
   EXPECT_EQ(config->threads, 3U);
 }
 
+TEST(Config, ReadsWhereFindingsAreSent) {
+  const auto config = parse_config(R"(
+[respond]
+profile = "soc"
+[[respond.rule]]
+name = "high"
+pattern = '''{"detail": {"severity": [8]}}'''
+targets = ["queue"]
+[[respond.target]]
+name = "queue"
+kind = "sqs"
+arn = "arn:aws:sqs:eu-west-1:111122223333:findings"
+endpoint = "https://sqs.example.org/"
+input_template = "<id>"
+timeout = "3 s"
+[respond.target.input_paths]
+id = "$.detail.id"
+)",
+                                   "c.toml");
+  ASSERT_TRUE(config) << config.error().message();
+  const RespondRuleKeys& rule = config->respond.rules.at(0);
+  EXPECT_EQ(rule.pattern, R"({"detail": {"severity": [8]}})");
+  EXPECT_EQ(rule.where, "c.toml:4");
+  const RespondTargetKeys& target = config->respond.targets.at(0);
+  EXPECT_EQ(target.endpoint, "https://sqs.example.org");
+  EXPECT_EQ(target.input_paths.at("id"), "$.detail.id");
+  EXPECT_EQ(target.timeout, 3 * second_ms);
+  EXPECT_EQ(parse_config("[[respond.target]]\nname = \"x\"\nkind = \"sqss\"", "c.toml").error().message(),
+            "c.toml:3: respond.target.kind must be one of eventbridge, sns, sqs, lambda, stepfunctions, "
+            "securityhub, webhook, syslog, file");
+  EXPECT_EQ(parse_config("[[respond.rule]]\nname = \"x\"\ntarget = []", "c.toml").error().message(),
+            "c.toml:3: no such key: respond.rule.target, did you mean targets?");
+}
+
 TEST(Config, NamesWhatIsWrong) {
   const auto what = [](std::string_view text) { return parse_config(text, "c.toml").error().message(); };
   EXPECT_EQ(what("[retention]\nfinding = \"3 d\""),

@@ -1,7 +1,11 @@
 #include "net/address_guard.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "base/text.h"
 
@@ -32,6 +36,22 @@ bool is_public_destination(const IpAddress& ip) {
   if (in("2001::/32", ip))  // Teredo: the server, and the client's address with every bit turned
     return is_public_destination(v4_at(ip, 4)) && is_public_destination(v4_at(ip, 12, 0xff));
   return !in("::/96", ip);  // IPv4-compatible
+}
+
+std::optional<IpAddress> address_of(const sockaddr& address) {
+  if (address.sa_family == AF_INET) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, &address, sizeof v4);
+    return IpAddress::v4(ntohl(v4.sin_addr.s_addr));
+  }
+  if (address.sa_family == AF_INET6) {
+    sockaddr_in6 v6{};
+    std::memcpy(&v6, &address, sizeof v6);
+    std::array<std::uint8_t, 16> bytes{};
+    std::memcpy(bytes.data(), &v6.sin6_addr, bytes.size());
+    return IpAddress::v6(bytes);
+  }
+  return std::nullopt;
 }
 
 Result<AddressGuard> AddressGuard::make(const std::vector<std::string>& allow_hosts) {

@@ -3,6 +3,9 @@
 // behind it or the cloud's instance metadata.
 #pragma once
 
+#include <sys/socket.h>
+
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,5 +33,8 @@ class AddressGuard {
 // On the public Internet, and no way round to a place that is not: addresses that carry an IPv4 address
 // inside (NAT64, 6to4, Teredo) count as what they carry.
 bool is_public_destination(const IpAddress& ip);
+
+// Of an Internet socket.
+std::optional<IpAddress> address_of(const sockaddr& address);
 
 }  // namespace picket::net

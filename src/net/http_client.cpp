@@ -46,22 +46,6 @@ Result<CurlUrl> parse_url(const std::string& url) {
   return parsed;
 }
 
-std::optional<IpAddress> address_of(const sockaddr& address) {
-  if (address.sa_family == AF_INET) {
-    sockaddr_in v4{};
-    std::memcpy(&v4, &address, sizeof v4);
-    return IpAddress::v4(ntohl(v4.sin_addr.s_addr));
-  }
-  if (address.sa_family == AF_INET6) {
-    sockaddr_in6 v6{};
-    std::memcpy(&v6, &address, sizeof v6);
-    std::array<std::uint8_t, 16> bytes{};
-    std::memcpy(bytes.data(), &v6.sin6_addr, bytes.size());
-    return IpAddress::v6(bytes);
-  }
-  return std::nullopt;
-}
-
 // One transfer, as curl's callbacks see it.
 struct Transfer {
   const AddressGuard* guard = nullptr;

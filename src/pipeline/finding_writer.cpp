@@ -46,17 +46,30 @@ Result<void> FindingWriter::use_disabled_detectors(std::string_view body) {
 Result<std::vector<OutboxRow>> FindingWriter::outbox_of(const std::vector<FindingRow>& rows,
                                                         const std::vector<std::string>& maybe_new) const {
   std::vector<OutboxRow> outbox;
-  if (publish_to_.empty()) return outbox;
-  const auto stored = store_.get({}, maybe_new);
+  const bool responds = respond_by_ != nullptr && !respond_by_->empty();
+  if (publish_to_.empty() && !responds) return outbox;
+  // Responders ask of known ones too what users made of them.
+  std::vector<std::string> asked = maybe_new;
+  if (responds) {
+    asked.clear();
+    for (const FindingRow& row : rows) asked.push_back(row.id);
+  }
+  const auto stored = store_.get({}, asked);
   if (!stored) return std::unexpected(stored.error());
-  std::set<std::string> fresh(maybe_new.begin(), maybe_new.end());
-  for (const Finding& finding : *stored) fresh.erase(finding.id);
+  std::map<std::string_view, const Finding*> known;
+  for (const Finding& finding : *stored) known.emplace(finding.id, &finding);
+  const std::set<std::string_view> first(maybe_new.begin(), maybe_new.end());
   for (const FindingRow& row : rows) {
-    const bool is_new = fresh.contains(row.id);
+    const auto before = known.find(row.id);
+    const bool is_new = first.contains(row.id) && before == known.end();
     if (is_new && row.suppressed) continue;
     for (const PublishTo& to : publish_to_) {
       if (to.region == row.region && holds(to.accounts, row.account))
         outbox.push_back({row.id, outbox_kind({is_new, to.destination})});
+    }
+    if (responds) {
+      const Finding* one = before == known.end() ? nullptr : before->second;
+      for (OutboxRow& more : respond::outbox_rows(*respond_by_, row, one)) outbox.push_back(std::move(more));
     }
   }
   return outbox;

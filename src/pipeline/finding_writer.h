@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 
 #include "pipeline/render.h"
 #include "pipeline/suppressions.h"
+#include "respond/rules.h"
 #include "store/finding_store.h"
 
 namespace picket {
@@ -34,6 +36,8 @@ class FindingWriter {
     Accounts accounts;
   };
   void publish_to(std::vector<PublishTo> destinations) { publish_to_ = std::move(destinations); }
+  // Whom findings are sent to besides; likewise.
+  void respond_by(std::shared_ptr<const respond::Rules> rules) { respond_by_ = std::move(rules); }
   std::uint64_t rejected() const { return rejected_; }
   const std::string& first_rejection() const { return first_rejection_; }
   // Findings not stored because the account's detector in that Region is disabled or deleted.
@@ -52,6 +56,7 @@ class FindingWriter {
   std::set<std::pair<std::string, std::string>> disabled_;  // account and Region
   Suppressions suppressions_;
   std::vector<PublishTo> publish_to_;
+  std::shared_ptr<const respond::Rules> respond_by_;
   std::uint64_t rejected_ = 0, withheld_ = 0;
   std::string first_rejection_;
 };

@@ -40,6 +40,7 @@ Live::Live(LiveSettings settings, Setup& setup, FindingStore& store, ContentFold
       writer_(store, *setup.engine, renderer_, wall_clock_),
       contents_(contents),
       watcher_(settings_.sources) {
+  writer_.respond_by(settings_.respond_by);
   controls_.add(
       {.name = "detectors",
        .wanted = [this] { return disabled_detectors(store_); },

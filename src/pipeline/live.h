@@ -36,6 +36,7 @@ struct LiveSettings {
   IntelSetLimits set_limits;
   // Whose lists, filters and destinations hold for every account; empty: nobody's.
   std::string administrator_of_all;
+  std::shared_ptr<const respond::Rules> respond_by;  // absent: nobody
 };
 
 // A copy of what is known, for the API, metrics and the console.

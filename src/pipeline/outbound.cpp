@@ -19,7 +19,7 @@ Result<net::AddressGuard> s3_address_guard(const Config& config) {
 
 Result<std::unique_ptr<Outbound>> Outbound::make(const Config& config, const std::string& data_dir,
                                                  const IntelSetLimits& limits, FindingStore& store,
-                                                 ContentFolder& contents,
+                                                 ContentFolder& contents, const respond::Rules& rules,
                                                  std::function<TimeMs()> wall_clock) {
   const auto guard = net::AddressGuard::make(config.network.allow_hosts);
   if (!guard) return std::unexpected(guard.error());
@@ -30,16 +30,33 @@ Result<std::unique_ptr<Outbound>> Outbound::make(const Config& config, const std
   if (!caller_key) return std::unexpected(caller_key.error());
   auto feeds = config.intel_use_feeds ? feeds_of(config) : std::vector<Feed>{};
   if (!feeds) return std::unexpected(feeds.error());
-  return std::unique_ptr<Outbound>(new Outbound(config, data_dir, limits, store, contents, *guard, *s3_guard,
-                                                std::move(*caller_key), std::move(*feeds), wall_clock));
+  auto responder_key = aws::load_caller_key(config.respond.credentials, config.respond.profile);
+  if (!responder_key) return std::unexpected(responder_key.error());
+  std::unique_ptr<Outbound> made(new Outbound(config, data_dir, limits, store, contents, *guard, *s3_guard,
+                                              std::move(*caller_key), std::move(*feeds),
+                                              std::move(*responder_key), wall_clock));
+  if (!rules.targets().empty()) {
+    const std::string dead_letters = config.respond.dead_letters.empty()
+                                         ? data_dir + "/respond/dead_letters.jsonl"
+                                         : config.respond.dead_letters;
+    auto responder = respond::Responder::make(
+        store, rules, {made->http_, made->guard_, made->aws_, config.network.ca_file, wall_clock},
+        dead_letters);
+    if (!responder) return std::unexpected(responder.error());
+    made->responder_ = std::move(*responder);
+  }
+  return made;
 }
 
 Outbound::Outbound(const Config& config, const std::string& data_dir, const IntelSetLimits& limits,
                    FindingStore& store, ContentFolder& contents, const net::AddressGuard& guard,
                    const net::AddressGuard& s3_guard, std::optional<aws::CallerKey> caller_key,
-                   std::vector<Feed> feeds, const std::function<TimeMs()>& wall_clock)
-    : http_(guard, config.network.ca_file),
+                   std::vector<Feed> feeds, std::optional<aws::CallerKey> responder_key,
+                   const std::function<TimeMs()>& wall_clock)
+    : guard_(guard),
+      http_(guard, config.network.ca_file),
       s3_http_(s3_guard, config.network.ca_file),
+      aws_(http_, std::move(responder_key), wall_clock),
       s3_(s3_http_, {config.s3.endpoint, std::move(caller_key)}, wall_clock),
       feeds_(
           std::move(feeds), feeds_folder(data_dir),
@@ -54,6 +71,7 @@ void Outbound::start() {
   threads_.emplace_back([this](const std::stop_token& stop) { feeds_.run(stop); });
   threads_.emplace_back([this](const std::stop_token& stop) { lists_.run(stop); });
   threads_.emplace_back([this](const std::stop_token& stop) { publisher_.run(stop); });
+  if (responder_) threads_.emplace_back([this](const std::stop_token& stop) { responder_->run(stop); });
 }
 
 void Outbound::stop() {

@@ -10,8 +10,7 @@
 
 #include "base/gzip.h"
 #include "base/hash.h"
-#include "pipeline/export.h"
-#include "store/detector_settings.h"
+#include "finding/export.h"
 
 namespace picket {
 
@@ -104,7 +103,7 @@ Result<void> Publisher::serve(PublishingDestination destination) {
   Result<Refusal> refused = verified ? Refusal() : verify(destination);
   if (refused && !*refused) refused = send(destination, waiting.fresh);
   if (refused && !*refused && !waiting.updates.empty()) {
-    const auto interval = frequency(destination);
+    const auto interval = publishing_interval(store_, destination.account, destination.region);
     if (!interval) return std::unexpected(interval.error());
     if (now - destination.updates_published_at >= *interval) {
       refused = send(destination, waiting.updates);
@@ -184,16 +183,6 @@ Result<void> Publisher::note(const PublishingDestination& before, PublishingDest
   // In a conflict a client changed the destination meanwhile: the next turn verifies it anew.
   if (!saved && saved.error().kind != ErrorKind::conflict) return std::unexpected(saved.error());
   return {};
-}
-
-Result<TimeMs> Publisher::frequency(const PublishingDestination& destination) const {
-  const auto detector = load_detector(store_, destination.account, destination.region);
-  if (!detector) return std::unexpected(detector.error());
-  const std::string name = *detector ? (*detector)->finding_publishing_frequency
-                                     : default_detector(0).finding_publishing_frequency;
-  if (name == "FIFTEEN_MINUTES") return 15 * minute_ms;
-  if (name == "ONE_HOUR") return hour_ms;
-  return 6 * hour_ms;
 }
 
 void Publisher::run(const std::stop_token& stop) {

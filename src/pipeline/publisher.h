@@ -40,7 +40,6 @@ class Publisher {
   Result<void> put(const PublishingDestination& destination, const std::string& account,
                    const std::string& name, std::string_view body) const;
   Result<void> note(const PublishingDestination& before, PublishingDestination now);
-  Result<TimeMs> frequency(const PublishingDestination& destination) const;
 
   FindingStore& store_;
   const aws::S3Client& s3_;

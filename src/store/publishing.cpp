@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/json_writer.h"
+#include "store/detector_settings.h"
 #include "store/stored.h"
 
 namespace picket {
@@ -72,6 +73,16 @@ SettingChange save_change(const PublishingDestination& destination) {
 
 SettingChange remove_change(const PublishingDestination& destination) {
   return {destination.account, destination.region, std::string(setting_kind), destination.id, std::nullopt};
+}
+
+Result<TimeMs> publishing_interval(FindingStore& store, std::string_view account, std::string_view region) {
+  const auto detector = load_detector(store, account, region);
+  if (!detector) return std::unexpected(detector.error());
+  const std::string name = *detector ? (*detector)->finding_publishing_frequency
+                                     : default_detector(0).finding_publishing_frequency;
+  if (name == "FIFTEEN_MINUTES") return 15 * minute_ms;
+  if (name == "ONE_HOUR") return hour_ms;
+  return 6 * hour_ms;
 }
 
 std::optional<BucketPlace> parse_bucket_arn(std::string_view arn) {

@@ -38,6 +38,9 @@ Result<std::vector<PublishingDestination>> load_destinations(FindingStore& store
 SettingChange save_change(const PublishingDestination& destination);
 SettingChange remove_change(const PublishingDestination& destination);
 
+// How long the updates of known findings wait: findingPublishingFrequency of the account's detector.
+Result<TimeMs> publishing_interval(FindingStore& store, std::string_view account, std::string_view region);
+
 struct BucketPlace {
   std::string bucket;
   std::string prefix;  // without slashes at its ends; empty: the whole bucket

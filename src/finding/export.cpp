@@ -1,4 +1,4 @@
-#include "pipeline/export.h"
+#include "finding/export.h"
 
 #include <simdjson.h>
 

@@ -1,0 +1,106 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "api/samples.h"
+#include "base/clock.h"
+#include "cli/commands.h"
+#include "cli/open_store.h"
+#include "cli/table.h"
+#include "config/config.h"
+#include "finding/detector_id.h"
+#include "respond/rules.h"
+
+namespace picket::cli {
+
+namespace {
+
+struct RespondFlags {
+  std::string config, data_dir = default_data_dir(), rule, finding;
+};
+
+bool is_finding_id(std::string_view text) {
+  return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+// A file, "-" for standard input.
+Result<std::string> text_of(const std::string& path) {
+  std::ifstream file(path == "-" ? "/dev/stdin" : path, std::ios::binary);
+  if (!file) return fail(ErrorKind::not_found, "neither a finding's id, a sample:TYPE nor a file", path);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+Result<respond::FindingEvent> event_named(const RespondFlags& flags) {
+  constexpr std::string_view sample_prefix = "sample:";
+  if (flags.finding.starts_with(sample_prefix)) {
+    const std::string type = flags.finding.substr(sample_prefix.size());
+    const api::SampleType* sample = api::find_sample(type);
+    if (sample == nullptr)
+      return fail(ErrorKind::not_found, "no such finding type; `picket detectors` lists them", type);
+    const std::string account = "111122223333", region = "us-east-1";
+    const FindingRow row =
+        api::sample_finding(*sample, {account, region, detector_id_of(account, region), 1, wall_clock()});
+    return respond::event_of(row.document, row.id, row.epoch, true);
+  }
+  if (is_finding_id(flags.finding)) {
+    auto store = open_store(flags.data_dir);
+    if (!store) return std::unexpected(store.error());
+    const auto found = (*store)->get({}, {&flags.finding, 1});
+    if (!found) return std::unexpected(found.error());
+    if (found->empty()) return fail(ErrorKind::not_found, "no such finding", flags.finding);
+    return respond::event_of(found->front().document, flags.finding, found->front().epoch, true);
+  }
+  const auto text = text_of(flags.finding);
+  if (!text) return std::unexpected(text.error());
+  auto event = respond::event_of(*text, flags.finding, 0, true);
+  if (event.type.empty())
+    return fail(ErrorKind::invalid, "not a finding in JSON, as `picket findings --format jsonl` prints it",
+                flags.finding);
+  return event;
+}
+
+Result<respond::Rules> rules_of(const RespondFlags& flags) {
+  const auto config = load_config(flags.config);
+  if (!config) return std::unexpected(config.error());
+  return respond::Rules::make(config->respond);
+}
+
+// What would be sent where; nothing is. Exit 1 when the rule does not want the finding.
+int test_rule(const RespondFlags& flags) {
+  const auto rules = rules_of(flags);
+  if (!rules) return failed(rules.error());
+  const auto event = event_named(flags);
+  if (!event) return failed(event.error());
+  const auto tasks = rules->tasks(*event, flags.rule);
+  if (!tasks) return failed({ErrorKind::not_found, "no such rule in the configuration", flags.rule, -1});
+  fmt::print("{} of severity {}: {}\n", printable(event->type), event->severity,
+             tasks->empty() ? "the rule does not want it" : "would be sent");
+  for (const respond::Task& task : *tasks) {
+    const respond::Target& target = rules->targets().find(task.target)->second;
+    fmt::print("\n{} ({}) {}\n{}\n", target.keys.name, target.keys.kind, printable(target.place()),
+               printable(target.body(*event, task.rule, wall_clock())));
+  }
+  return tasks->empty() ? exit_found : exit_ok;
+}
+
+}  // namespace
+
+void add_respond(CLI::App& program, Run& run) {
+  auto flags = std::make_shared<RespondFlags>();
+  CLI::App* command = program.add_subcommand("respond", "Where findings are sent");
+  command->require_subcommand(1);
+  CLI::App* test = command->add_subcommand("test", "Show what a rule would send where; sends nothing");
+  test->add_option("RULE", flags->rule, "Name of a [[respond.rule]]")->required();
+  test->add_option("FINDING", flags->finding,
+                   "A finding's id, sample:TYPE, or a file with a finding (- reads it from standard input)")
+      ->required();
+  test->add_option("--config", flags->config, "Configuration file (TOML)")->required();
+  test->add_option("--data-dir", flags->data_dir, "Where findings are kept");
+  test->footer(
+      "Exit 1 when the rule does not want the finding.\n"
+      "Example: picket respond test high 'sample:Recon:EC2/Portscan' --config picket.toml");
+  test->callback([flags, &run] { run = [flags] { return test_rule(*flags); }; });
+}
+
+}  // namespace picket::cli

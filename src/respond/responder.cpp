@@ -1,0 +1,374 @@
+#include "respond/responder.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/json_writer.h"
+#include "respond/update_times.h"
+#include "store/publishing.h"
+
+namespace picket::respond {
+
+namespace {
+
+constexpr std::size_t rows_at_once = 1000;
+constexpr auto pause = std::chrono::milliseconds(200);
+constexpr TimeMs look_interval = 5 * second_ms;  // at settings that change rarely
+constexpr TimeMs backoff_first = second_ms, backoff_last = 5 * minute_ms;
+
+std::size_t level_of(Severity severity) { return static_cast<std::size_t>(severity); }
+
+std::string dead_letter(const Target& target, const Lane::Item& item, const Error& error,
+                        const FindingEvent& event, TimeMs now) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object();
+  json.member("time", format_time(now));
+  json.member("target", target.keys.name);
+  json.member("rule", item.rule);
+  json.member("attempts", item.attempts);
+  json.member("error", error.message());
+  json.member_raw("event", event_json(event));
+  json.end_object();
+  return out;
+}
+
+}  // namespace
+
+// ---- Lane
+
+bool Lane::add(Item item) {
+  const std::lock_guard lock(mutex_);
+  if (joined(item)) return false;
+  const std::size_t level = level_of(item.severity);
+  waiting_.emplace(item.finding_id, Spot{level, item.sequence});
+  due_[level].emplace(item.sequence, std::move(item));
+  wake_.notify_one();
+  return true;
+}
+
+bool Lane::join(const Item& item) {
+  const std::lock_guard lock(mutex_);
+  return joined(item);
+}
+
+bool Lane::joined(const Item& item) {
+  const auto at = waiting_.find(item.finding_id);
+  if (at == waiting_.end()) return false;
+  Spot& spot = at->second;
+  const std::size_t level = level_of(item.severity);
+  if (level > spot.level) {
+    if (auto waiting = due_[spot.level].extract(spot.sequence)) {
+      waiting.mapped().severity = item.severity;
+      due_[level].insert(std::move(waiting));
+      spot.level = level;
+    }
+  }
+  return true;
+}
+
+// A second's worth may go at once.
+bool Lane::take_token(std::size_t level, TimeMs now) {
+  const double rate = target_.keys.rate_per_minute;
+  if (rate == 0) return true;
+  Bucket& bucket = buckets_[level];
+  const double most = std::max(1.0, rate / 60);
+  if (bucket.filled_at == 0) bucket.tokens = most;
+  const auto passed = static_cast<double>(std::max<TimeMs>(0, now - bucket.filled_at));
+  bucket.tokens = std::min(most, bucket.tokens + passed * rate / minute_ms);
+  bucket.filled_at = now;
+  if (bucket.tokens < 1) return false;
+  bucket.tokens -= 1;
+  return true;
+}
+
+std::optional<Lane::Item> Lane::take(TimeMs now) {
+  const std::lock_guard lock(mutex_);
+  while (!later_.empty() && later_.begin()->first <= now) {
+    Item item = std::move(later_.begin()->second);
+    later_.erase(later_.begin());
+    due_[level_of(item.severity)].emplace(item.sequence, std::move(item));
+  }
+  if (now < paused_until_) return std::nullopt;
+  for (std::size_t level = severity_levels; level-- > 0;) {
+    auto& waiting = due_[level];
+    if (waiting.empty() || !take_token(level, now)) continue;
+    Item item = std::move(waiting.begin()->second);
+    waiting.erase(waiting.begin());
+    waiting_.erase(item.finding_id);
+    return item;
+  }
+  return std::nullopt;
+}
+
+TimeMs Lane::backoff(unsigned attempts) {
+  const TimeMs most = std::min(backoff_last, backoff_first << std::min(attempts - 1, 16U));
+  return most / 2 + static_cast<TimeMs>(jitter_() % static_cast<std::uint64_t>(most / 2 + 1));
+}
+
+// Others go first meanwhile, so that one event the target cannot bear does not stop them.
+void Lane::put_back(Item item, bool unreachable, TimeMs now) {
+  const std::lock_guard lock(mutex_);
+  if (unreachable) {
+    paused_until_ = now + backoff(++failures_);
+    counts_.paused = true;
+  }
+  waiting_.try_emplace(item.finding_id, Spot{level_of(item.severity), item.sequence});
+  const TimeMs at = now + backoff(std::max(1U, item.attempts));
+  later_.emplace(at, std::move(item));
+}
+
+Result<bool> Lane::turn(FindingStore& store, LineFile& dead_letters, TimeMs now) {
+  auto item = take(now);
+  if (!item) return false;
+  const auto count = [this](std::uint64_t LaneCounts::* what) {
+    const std::lock_guard lock(mutex_);
+    ++(counts_.*what);
+  };
+  const auto end = [&]() -> Result<bool> {
+    if (auto done = store.outbox_done({&item->sequence, 1}); !done) {
+      put_back(std::move(*item), false, now);  // sent twice rather than forgotten
+      return std::unexpected(done.error());
+    }
+    return true;
+  };
+  const auto stored = store.get({}, {&item->finding_id, 1});
+  if (!stored) {
+    ++item->attempts;
+    put_back(std::move(*item), false, now);
+    return std::unexpected(stored.error());
+  }
+  // One that is not there any more has expired or was taken back.
+  if (stored->empty() || stored->front().archived == Archived::automatic) {
+    count(&LaneCounts::dropped);
+    return end();
+  }
+  const FindingEvent event =
+      event_of(stored->front().document, item->finding_id, stored->front().epoch, item->is_new);
+  const auto sent = send_(event, target_.body(event, item->rule, now));
+  if (sent) {
+    {
+      const std::lock_guard lock(mutex_);
+      ++counts_.delivered;
+      failures_ = 0;
+      counts_.paused = false;
+    }
+    return end();
+  }
+  count(&LaneCounts::failed);
+  if (item->attempts++ == 0) item->first_tried = now;
+  if (now - item->first_tried < target_.keys.retry_for) {
+    const bool unreachable = sent.error().kind != ErrorKind::invalid;
+    spdlog::warn("respond.target {}: {}; tried again", target_.keys.name, sent.error().message());
+    put_back(std::move(*item), unreachable, now);
+    return true;
+  }
+  spdlog::error("respond.target {}: {}; given up after {} attempts: {}", target_.keys.name,
+                sent.error().message(), item->attempts, dead_letters.path());
+  if (auto kept = dead_letters.append(dead_letter(target_, *item, sent.error(), event, now)); !kept) {
+    put_back(std::move(*item), false, now);
+    return std::unexpected(kept.error());
+  }
+  count(&LaneCounts::dead_lettered);
+  return end();
+}
+
+void Lane::wait(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  if (!stop.stop_requested()) wake_.wait_for(lock, pause);
+}
+
+LaneCounts Lane::counts() const {
+  const std::lock_guard lock(mutex_);
+  LaneCounts now = counts_;
+  now.waiting = later_.size();
+  for (const auto& waiting : due_) now.waiting += waiting.size();
+  return now;
+}
+
+// ---- Responder
+
+Result<std::unique_ptr<Responder>> Responder::make(FindingStore& store, const Rules& rules,
+                                                   const Means& means, const std::string& dead_letters) {
+  std::unique_ptr<Responder> made(new Responder(store, rules, means, dead_letters));
+  std::uint32_t seed = std::random_device{}();
+  for (const auto& [name, target] : rules.targets()) {
+    auto send = make_sender(target, means);
+    if (!send)
+      return fail(send.error().kind, fmt::format("respond.target {}: {}", name, send.error().message()),
+                  target.keys.where);
+    made->lanes_.emplace(name, std::make_unique<Lane>(target, std::move(*send), seed++));
+  }
+  return made;
+}
+
+void Responder::add(Update update, std::vector<std::uint64_t>& superseded) {
+  const std::uint64_t sequence = update.item.sequence;
+  if (!lanes_.find(update.target)->second->add(std::move(update.item))) superseded.push_back(sequence);
+}
+
+Result<void> Responder::take_in() {
+  for (;;) {
+    const auto rows = store_.outbox(last_sequence_, rows_at_once);
+    if (!rows) return std::unexpected(rows.error());
+    std::vector<std::uint64_t> over;  // needs no sending
+    std::vector<Update> updates;
+    for (const OutboxEntry& row : *rows) {
+      auto task = parse_task(row.kind);
+      if (!task) continue;
+      if (!lanes_.contains(task->target)) {
+        spdlog::warn("respond: finding {} was meant for target {}, which is not configured any more",
+                     row.finding_id, task->target);
+        ++without_target_;
+        over.push_back(row.sequence);
+        continue;
+      }
+      Update update{std::move(task->target),
+                    {.sequence = row.sequence,
+                     .finding_id = row.finding_id,
+                     .rule = std::move(task->rule),
+                     .is_new = task->is_new,
+                     .severity = task->severity}};
+      if (task->is_new) {
+        add(std::move(update), over);
+      } else if (lanes_.find(update.target)->second->join(update.item)) {
+        over.push_back(row.sequence);
+      } else {
+        updates.push_back(std::move(update));
+      }
+    }
+    if (auto held = hold(std::move(updates), over); !held) return held;
+    if (!over.empty()) {
+      if (auto done = store_.outbox_done(over); !done) return done;
+    }
+    if (!rows->empty()) last_sequence_ = rows->back().sequence;
+    if (rows->size() < rows_at_once) break;
+  }
+  return release();
+}
+
+// Sorts updates by account and Region. Of one finding and target the oldest row stays: it goes first.
+Result<void> Responder::hold(std::vector<Update> updates, std::vector<std::uint64_t>& superseded) {
+  if (updates.empty()) return {};
+  std::vector<std::string> ids;
+  for (const Update& update : updates) ids.push_back(update.item.finding_id);
+  const auto stored = store_.get({}, ids);
+  if (!stored) return std::unexpected(stored.error());
+  std::map<std::string_view, const Finding*> findings;
+  for (const Finding& finding : *stored) findings.emplace(finding.id, &finding);
+  for (Update& update : updates) {
+    const auto finding = findings.find(update.item.finding_id);
+    if (finding == findings.end()) {
+      superseded.push_back(update.item.sequence);
+      continue;
+    }
+    Held& held = held_[{finding->second->account, finding->second->region}];
+    if (held.known.emplace(update.target, update.item.finding_id).second) {
+      held.updates.push_back(std::move(update));
+      ++held_count_;
+    } else {
+      superseded.push_back(update.item.sequence);
+    }
+  }
+  return {};
+}
+
+Result<void> Responder::release() {
+  const TimeMs now = clock_();
+  std::vector<std::uint64_t> superseded;
+  for (auto& [place, held] : held_) {
+    if (held.updates.empty() || now < held.look_at) continue;
+    held.look_at = now + look_interval;
+    const auto& [account, region] = place;
+    const auto interval = publishing_interval(store_, account, region);
+    if (!interval) return std::unexpected(interval.error());
+    auto last = load_update_time(store_, account, region);
+    if (!last) return std::unexpected(last.error());
+    if (!*last) {  // The first update ever: its interval begins now.
+      *last = UpdateTime{now, 0};
+      if (auto saved = save_update_time(store_, account, region, **last); !saved) return saved;
+    }
+    if (now - (*last)->released_at >= *interval) {
+      *last = UpdateTime{now, held.updates.back().item.sequence};
+      if (auto saved = save_update_time(store_, account, region, **last); !saved) return saved;
+    }
+    // Besides those of now, what a crash kept from being sent.
+    const auto kept = std::partition(held.updates.begin(), held.updates.end(), [&](const Update& update) {
+      return update.item.sequence > (*last)->through;
+    });
+    for (auto at = kept; at != held.updates.end(); ++at) {
+      held.known.erase({at->target, at->item.finding_id});
+      --held_count_;
+      add(std::move(*at), superseded);
+    }
+    held.updates.erase(kept, held.updates.end());
+  }
+  return superseded.empty() ? Result<void>() : store_.outbox_done(superseded);
+}
+
+Result<bool> Responder::turn() {
+  bool sent = false;
+  for (const auto& [name, lane] : lanes_) {
+    const auto turned = lane->turn(store_, dead_letters_, clock_());
+    if (!turned) return turned;
+    sent |= *turned;
+  }
+  return sent;
+}
+
+void Responder::run(const std::stop_token& stop) {
+  std::vector<std::jthread> threads;
+  for (const auto& [name, lane] : lanes_) {
+    threads.emplace_back([this, &lane = *lane](const std::stop_token& own) {
+      while (!own.stop_requested()) {
+        const auto turned = lane.turn(store_, dead_letters_, clock_());
+        if (!turned) spdlog::error("respond: {}", turned.error().message());
+        if (!turned || !*turned) lane.wait(own);
+      }
+    });
+  }
+  while (!stop.stop_requested()) {
+    if (const auto taken = take_in(); !taken) spdlog::error("respond: {}", taken.error().message());
+    std::this_thread::sleep_for(pause);
+  }
+  for (std::jthread& thread : threads) thread.request_stop();
+}
+
+std::string Responder::metrics() const {
+  std::string out;
+  const auto head = [&](std::string_view name, std::string_view type, std::string_view help) {
+    out += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
+  };
+  std::map<std::string_view, LaneCounts> counts;
+  for (const auto& [name, lane] : lanes_) counts.emplace(name, lane->counts());
+  head("picket_respond_attempts_total", "counter", "Attempts to send a finding to a target.");
+  for (const auto& [name, lane] : counts) {
+    out += fmt::format("picket_respond_attempts_total{{target=\"{}\",outcome=\"delivered\"}} {}\n", name,
+                       lane.delivered);
+    out += fmt::format("picket_respond_attempts_total{{target=\"{}\",outcome=\"failed\"}} {}\n", name,
+                       lane.failed);
+  }
+  head("picket_respond_dead_letters_total", "counter", "Findings given up after retry_for.");
+  for (const auto& [name, lane] : counts)
+    out += fmt::format("picket_respond_dead_letters_total{{target=\"{}\"}} {}\n", name, lane.dead_lettered);
+  head("picket_respond_dropped_total", "counter",
+       "Findings that were gone or archived by a filter when it was their turn.");
+  for (const auto& [name, lane] : counts)
+    out += fmt::format("picket_respond_dropped_total{{target=\"{}\"}} {}\n", name, lane.dropped);
+  head("picket_respond_waiting", "gauge", "Findings that wait for a target.");
+  for (const auto& [name, lane] : counts)
+    out += fmt::format("picket_respond_waiting{{target=\"{}\"}} {}\n", name, lane.waiting);
+  head("picket_respond_unreachable", "gauge", "1 when the last attempt could not reach the target.");
+  for (const auto& [name, lane] : counts)
+    out += fmt::format("picket_respond_unreachable{{target=\"{}\"}} {}\n", name, lane.paused ? 1 : 0);
+  head("picket_respond_updates_held", "gauge", "Updates that wait for the detector's publishing frequency.");
+  out += fmt::format("picket_respond_updates_held {}\n", held_count_.load());
+  head("picket_respond_without_target_total", "counter", "Findings whose target is not configured any more.");
+  out += fmt::format("picket_respond_without_target_total {}\n", without_target_.load());
+  return out;
+}
+
+}  // namespace picket::respond

@@ -1,0 +1,235 @@
+#include "respond/rules.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "aws/service_call.h"
+#include "base/json_writer.h"
+#include "net/http_client.h"
+#include "net/send_bytes.h"
+#include "respond/formats.h"
+#include "store/finding_document.h"
+
+namespace picket::respond {
+
+namespace dom = simdjson::dom;
+
+namespace {
+
+constexpr std::string_view prefix = "respond/";
+
+struct KindFacts {
+  std::string_view name;
+  TargetKind kind;
+  std::string_view arn_service;  // empty: no ARN
+  Format format;                 // when none is given
+};
+constexpr KindFacts kinds[] = {
+    {"eventbridge", TargetKind::eventbridge, "events", Format::eventbridge},
+    {"sns", TargetKind::sns, "sns", Format::eventbridge},
+    {"sqs", TargetKind::sqs, "sqs", Format::eventbridge},
+    {"lambda", TargetKind::lambda, "lambda", Format::eventbridge},
+    {"stepfunctions", TargetKind::stepfunctions, "states", Format::eventbridge},
+    {"securityhub", TargetKind::securityhub, "securityhub", Format::asff},
+    {"webhook", TargetKind::webhook, "", Format::eventbridge},
+    {"syslog", TargetKind::syslog, "", Format::cef},
+    {"file", TargetKind::file, "", Format::eventbridge},
+};
+
+constexpr std::string_view format_names[] = {"eventbridge", "guardduty", "asff", "ocsf",
+                                             "cef",         "slack",     "teams"};
+
+bool is_name(std::string_view text) {
+  return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.';
+  });
+}
+
+// What is wrong with where a target sends; empty: nothing.
+std::string wrong_place(const RespondTargetKeys& keys, const KindFacts& facts) {
+  if (!facts.arn_service.empty()) {
+    const auto arn = aws::parse_arn(keys.arn);
+    if (!arn || arn->service != facts.arn_service || arn->region.empty() || arn->account.empty())
+      return fmt::format("kind {} needs arn = \"arn:aws:{}:REGION:ACCOUNT:…\"", keys.kind, facts.arn_service);
+    if (!keys.endpoint.empty() && !net::host_of(keys.endpoint)) return "endpoint is not a URL";
+    if (facts.kind == TargetKind::eventbridge && keys.source.starts_with("aws."))
+      return "source: EventBridge refuses events whose source begins with aws.";
+    return {};
+  }
+  if (facts.kind == TargetKind::webhook && !net::host_of(keys.url))
+    return "kind webhook needs url = \"https://…\"";
+  if (facts.kind == TargetKind::syslog && !net::parse_peer(keys.address))
+    return "kind syslog needs address = \"HOST:PORT\"";
+  if (facts.kind == TargetKind::file && keys.path.empty()) return "kind file needs a path";
+  return {};
+}
+
+// What is wrong with the form of what is sent; empty: nothing.
+std::string wrong_form(const Target& target) {
+  const Format format = target.format;
+  if (target.kind == TargetKind::securityhub && format != Format::asff)
+    return "kind securityhub takes only format = \"asff\"";
+  if (target.kind == TargetKind::eventbridge && format != Format::eventbridge)
+    return "kind eventbridge takes only format = \"eventbridge\"";
+  if ((format == Format::slack || format == Format::teams) && target.kind != TargetKind::webhook)
+    return "formats slack and teams are for webhooks";
+  if (format == Format::cef &&
+      (target.kind == TargetKind::lambda || target.kind == TargetKind::stepfunctions))
+    return "kinds lambda and stepfunctions take only JSON";
+  if (!target.input.is_whole() && (format != Format::eventbridge || target.kind == TargetKind::eventbridge))
+    return "input, input_path and input_template are for format = \"eventbridge\" of other kinds than "
+           "eventbridge";
+  return {};
+}
+
+Result<Target> target_of(const RespondTargetKeys& keys) {
+  const auto wrong = [&](std::string what) {
+    return fail(ErrorKind::invalid, fmt::format("respond.target {}: {}", keys.name, what), keys.where);
+  };
+  if (!is_name(keys.name)) return wrong("a name has 1 to 64 letters, digits, dots, dashes and underscores");
+  const auto facts = std::ranges::find(kinds, keys.kind, &KindFacts::name);
+  if (facts == std::end(kinds)) return wrong("there is no kind " + keys.kind);
+  auto input = Input::make(keys);
+  if (!input) return wrong(input.error().what);
+  const auto format = std::ranges::find(format_names, keys.format);
+  Target target{.keys = keys,
+                .kind = facts->kind,
+                .format = format == std::end(format_names)
+                              ? facts->format
+                              : static_cast<Format>(format - std::begin(format_names)),
+                .input = std::move(*input)};
+  if (auto what = wrong_place(keys, *facts); !what.empty()) return wrong(std::move(what));
+  if (auto what = wrong_form(target); !what.empty()) return wrong(std::move(what));
+  return target;
+}
+
+}  // namespace
+
+std::string Target::body(const FindingEvent& event, std::string_view rule, TimeMs now) const {
+  if (kind == TargetKind::eventbridge || format == Format::guardduty) return event.detail;
+  if (format == Format::eventbridge) return input.apply(event_json(event), rule, now);
+  dom::parser parser;
+  const dom::element finding = parser.parse(event.detail);
+  switch (format) {
+    case Format::asff:
+      return asff(event, finding, kind == TargetKind::securityhub ? keys.arn : "");
+    case Format::ocsf:
+      return ocsf(event, finding);
+    case Format::cef:
+      return cef(event, finding);
+    case Format::slack:
+      return slack(event, finding);
+    case Format::teams:
+      return teams(event, finding);
+    case Format::eventbridge:
+    case Format::guardduty:
+      break;
+  }
+  return event.detail;
+}
+
+const std::string& Target::place() const {
+  switch (kind) {
+    case TargetKind::webhook:
+      return keys.url;
+    case TargetKind::syslog:
+      return keys.address;
+    case TargetKind::file:
+      return keys.path;
+    default:
+      return keys.arn;
+  }
+}
+
+std::string outbox_kind(const Task& task) {
+  return fmt::format("{}{}/{}/{}/{}", prefix, task.is_new ? "new" : "update", name_of(task.severity),
+                     task.target, task.rule);
+}
+
+std::optional<Task> parse_task(std::string_view kind) {
+  if (!kind.starts_with(prefix)) return std::nullopt;
+  kind.remove_prefix(prefix.size());
+  std::vector<std::string_view> parts;
+  for (;;) {
+    const std::size_t slash = kind.find('/');
+    parts.push_back(kind.substr(0, slash));
+    if (slash == std::string_view::npos) break;
+    kind.remove_prefix(slash + 1);
+  }
+  if (parts.size() != 4 || (parts[0] != "new" && parts[0] != "update")) return std::nullopt;
+  const auto severity = parse_severity(parts[1]);
+  if (!severity) return std::nullopt;
+  return Task{parts[0] == "new", *severity, std::string(parts[2]), std::string(parts[3])};
+}
+
+Result<Rules> Rules::make(const RespondKeys& keys) {
+  Rules made;
+  for (const RespondTargetKeys& one : keys.targets) {
+    auto target = target_of(one);
+    if (!target) return std::unexpected(target.error());
+    if (!made.targets_.emplace(one.name, std::move(*target)).second)
+      return fail(ErrorKind::invalid, fmt::format("respond.target {} stands there twice", one.name),
+                  one.where);
+  }
+  for (const RespondRuleKeys& one : keys.rules) {
+    const auto wrong = [&](const std::string& what) {
+      return fail(ErrorKind::invalid, fmt::format("respond.rule {}: {}", one.name, what), one.where);
+    };
+    Rule rule{.name = one.name, .pattern = {}, .targets = one.targets};
+    if (!is_name(one.name)) return wrong("a name has 1 to 64 letters, digits, dots, dashes and underscores");
+    if (std::ranges::find(made.rules_, one.name, &Rule::name) != made.rules_.end())
+      return wrong("stands there twice");
+    if (one.targets.empty()) return wrong("names no targets");
+    for (const std::string& target : one.targets)
+      if (!made.targets_.contains(target)) return wrong("there is no target " + target);
+    if (!one.pattern.empty()) {
+      auto pattern = EventPattern::parse(one.pattern);
+      if (!pattern) return wrong("pattern: " + pattern.error().message());
+      rule.pattern = std::move(*pattern);
+    }
+    made.rules_.push_back(std::move(rule));
+  }
+  return made;
+}
+
+std::vector<Task> Rules::tasks(const FindingEvent& event, const Rule* only) const {
+  std::vector<Task> all;
+  const std::string json = event_json(event);
+  dom::parser parser;
+  dom::element root;
+  if (parser.parse(json).get(root) != simdjson::SUCCESS) return all;
+  for (const Rule& rule : rules_) {
+    if ((only != nullptr && &rule != only) || (rule.pattern && !rule.pattern->matches(root))) continue;
+    for (const std::string& target : rule.targets) {
+      if (std::ranges::find(all, target, &Task::target) == all.end())
+        all.push_back({event.is_new, severity_of(event.severity), target, rule.name});
+    }
+  }
+  return all;
+}
+
+std::vector<Task> Rules::tasks(const FindingEvent& event) const { return tasks(event, nullptr); }
+
+std::optional<std::vector<Task>> Rules::tasks(const FindingEvent& event, std::string_view rule) const {
+  const auto known = std::ranges::find(rules_, rule, &Rule::name);
+  if (known == rules_.end()) return std::nullopt;
+  return tasks(event, &*known);
+}
+
+std::vector<OutboxRow> outbox_rows(const Rules& rules, const FindingRow& row, const Finding* stored) {
+  std::vector<OutboxRow> rows;
+  // What a filter archived sends no events, neither at first nor later; what a user archived still does.
+  if (stored == nullptr ? row.suppressed : stored->archived == Archived::automatic) return rows;
+  const auto service = service_offset(row.document);
+  if (!service) return rows;  // the store will refuse it, and tell
+  const std::string document =
+      with_user_state(row.document, *service, stored != nullptr && stored->archived != Archived::no,
+                      stored == nullptr ? std::string_view() : std::string_view(stored->feedback));
+  const FindingEvent event = event_of(document, row.id, row.epoch, stored == nullptr);
+  for (const Task& task : rules.tasks(event)) rows.push_back({row.id, outbox_kind(task)});
+  return rows;
+}
+
+}  // namespace picket::respond
