@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <charconv>
 #include <set>
 
 #include "api/ids.h"
@@ -94,6 +95,25 @@ bool from_own_page(const aws::HttpRequest& request) {
     origin.remove_prefix(scheme + 3);
   if (!origin.empty() && origin != aws::header_of(request, "host")) return false;
   return aws::header_of(request, "content-type").starts_with("application/json");
+}
+
+// Whether the finding stands on this record: nobody reads others through it.
+bool proves(std::string_view document, std::string_view object, std::uint64_t position) {
+  simdjson::dom::parser parser, inner;
+  simdjson::dom::element root, info;
+  std::string_view value;
+  simdjson::dom::array records;
+  if (parser.parse(document.data(), document.size()).get(root) != simdjson::SUCCESS ||
+      root.at_pointer("/service/additionalInfo/value").get(value) != simdjson::SUCCESS ||
+      inner.parse(value.data(), value.size()).get(info) != simdjson::SUCCESS ||
+      info.at_pointer("/picket/records").get(records) != simdjson::SUCCESS)
+    return false;
+  return std::any_of(records.begin(), records.end(), [&](const simdjson::dom::element& one) {
+    std::string_view key;
+    std::uint64_t number = 0;
+    return one["object"].get(key) == simdjson::SUCCESS && one["position"].get(number) == simdjson::SUCCESS &&
+           key == object && number == position;
+  });
 }
 
 bool accepts(const aws::HttpRequest& request, std::string_view header, std::string_view what) {
@@ -188,6 +208,7 @@ api::Response Console::answer(std::string_view call, const aws::HttpRequest& req
   if (!same(aws::header_of(request, "x-picket-csrf"), who->session.csrf))
     return refused(403, "The call lacks the session's token.");
   if (call == "credentials") return credentials(*who);
+  if (call == "record") return record(*who, *body);
   if (call == "password") return change_password(request, *who, *body);
   if (call == "sign-out") {
     sessions_.end(cookie_of(request));
@@ -369,6 +390,31 @@ api::Response Console::credentials(const SignedIn& who) {
   json.member("secretAccessKey", made->secret_access_key);
   json.member("sessionToken", made->session_token);
   json.member("expiration", expires_at);
+  json.end_object();
+  return told(200, std::move(out));
+}
+
+api::Response Console::record(const SignedIn& who, const Body& body) {
+  const std::string object(body["object"]);
+  std::uint64_t position = 0;
+  const std::string_view digits = body["position"];
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), position);
+  if (error != std::errc{} || end != digits.data() + digits.size())
+    return refused(400, "The record's position is no number.");
+  if (!api::is_permitted(who.key, "guardduty:GetFindings"))
+    return refused(403, "The key that you act through may not read findings.");
+  const std::string document =
+      settings_.finding(who.key, std::string(body["region"]), std::string(body["finding"]));
+  if (document.empty() || !proves(document, object, position))
+    return refused(404, "No finding that you see stands on this record.");
+  const std::unique_lock one_reader(reading_, std::try_to_lock);
+  if (!one_reader) return refused(429, "Another record is being read: try again in a moment.");
+  const auto text = settings_.read_record(object, position);
+  if (!text) return refused(404, text.error().message());
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object();
+  json.member("record", *text);
   json.end_object();
   return told(200, std::move(out));
 }

@@ -5,6 +5,7 @@
 //   POST /console/api/setup        makes the first user, with the token of the link the server prints
 //   POST /console/api/sign-in, sign-out, password
 //   POST /console/api/credentials  of the session: signed calls of the API with the user's role
+//   POST /console/api/record       one log record of a finding's proof, as it lies in its object
 //
 // A session is a cookie that scripts cannot read and other sites cannot send; what changes anything needs the
 // session's token in a header besides.
@@ -36,6 +37,11 @@ struct ConsoleSettings {
   std::function<TimeMs()> now;
   // Accounts and Regions that logs were seen of.
   std::function<std::vector<std::pair<std::string, std::string>>()> places;
+  // The document of a finding that the caller may see; empty when there is none such.
+  std::function<std::string(const aws::Credential& caller, const std::string& region, const std::string& id)>
+      finding;
+  // A record by its object's key and its number in it.
+  std::function<Result<std::string>(const std::string& object, std::uint64_t position)> read_record;
 };
 
 class Console {
@@ -60,6 +66,7 @@ class Console {
   api::Response sign_in(const aws::HttpRequest& request, const Body& body);
   api::Response change_password(const aws::HttpRequest& request, const SignedIn& who, const Body& body);
   api::Response credentials(const SignedIn& who);
+  api::Response record(const SignedIn& who, const Body& body);
   std::optional<SignedIn> signed_in(const aws::HttpRequest& request);
   // A session for the user, told like `session`.
   api::Response begin_session(const aws::HttpRequest& request, const User& user);
@@ -76,6 +83,7 @@ class Console {
   const std::string first_user_key_;
   Sessions sessions_;
   Attempts attempts_;
+  std::mutex reading_;  // one record at a time: a large object must be decoded up to it
   std::mutex mutex_;
   std::string setup_token_;  // empty until it is asked for
   std::map<std::string, std::uint64_t, std::less<>> counters_;

@@ -37,14 +37,23 @@ class ConsoleTest : public ::testing::Test {
     keys = std::move(*aws::KeyStore::open(dir));
     users = std::make_unique<UserStore>(dir);
     console = std::make_unique<Console>(
-        ConsoleSettings{.version = "1",
-                        .files = files,
-                        .now = [this] { return now; },
-                        .places =
-                            [] {
-                              return std::vector<std::pair<std::string, std::string>>{
-                                  {"444455556666", "us-east-1"}};
-                            }},
+        ConsoleSettings{
+            .version = "1",
+            .files = files,
+            .now = [this] { return now; },
+            .places =
+                [] {
+                  return std::vector<std::pair<std::string, std::string>>{{"444455556666", "us-east-1"}};
+                },
+            .finding = [](const aws::Credential& caller, const std::string& region,
+                          const std::string& id) -> std::string {
+              if (caller.account != "111122223333" || region != "eu-west-1" || id != "f1") return {};
+              return R"({"service":{"additionalInfo":{"value":"{\"picket\":{\"records\":)"
+                     R"([{\"object\":\"a.gz\",\"position\":7}]}}"}}})";
+            },
+            .read_record = [](const std::string& object, std::uint64_t position) -> Result<std::string> {
+              return object + std::to_string(position);
+            }},
         *keys, *users, key.access_key_id);
   }
   ~ConsoleTest() override { std::filesystem::remove_all(dir); }
@@ -185,6 +194,30 @@ TEST_F(ConsoleTest, AUserMayNoMoreThanItsKeyNorThanItsRole) {
   EXPECT_FALSE(api::is_permitted(*found, "guardduty:DeleteDetector"));  // the policy adds to the key's role
   ASSERT_TRUE(aws::set_credential_policy(dir, "default", *denying));
   EXPECT_EQ(post("credentials", "{}", session).status, 401U);  // a responder would read usage
+}
+
+TEST_F(ConsoleTest, OnlyRecordsOfAFindingAreRead) {
+  add_user("alice", aws::Role::read_only);
+  const auto session = session_of(sign_in("alice", password));
+  const auto ask = [&](std::string_view region, std::string_view finding, std::string_view object,
+                       std::string_view position) {
+    return post("record",
+                fmt::format(R"({{"region":"{}","finding":"{}","object":"{}","position":"{}"}})", region,
+                            finding, object, position),
+                session);
+  };
+  const auto record = ask("eu-west-1", "f1", "a.gz", "7");
+  EXPECT_EQ(record.status, 200U);
+  EXPECT_EQ(record.body, R"({"record":"a.gz7"})");
+  EXPECT_EQ(ask("eu-west-1", "f1", "a.gz", "8").status, 404U);
+  EXPECT_EQ(ask("eu-west-1", "f1", "b.gz", "7").status, 404U);
+  EXPECT_EQ(ask("eu-west-1", "f2", "a.gz", "7").status, 404U);
+  EXPECT_EQ(ask("us-east-1", "f1", "a.gz", "7").status, 404U);
+  EXPECT_EQ(ask("eu-west-1", "f1", "a.gz", "-7").status, 400U);
+  EXPECT_EQ(ask("eu-west-1", "f1", "a.gz", "").status, 400U);
+  const auto denying = aws::parse_policy(R"({"Statement":[{"Effect":"Deny","Action":"guardduty:GetF*"}]})");
+  ASSERT_TRUE(denying && aws::set_credential_policy(dir, "default", *denying));
+  EXPECT_NE(ask("eu-west-1", "f1", "a.gz", "7").status, 200U);
 }
 
 TEST_F(ConsoleTest, OtherSitesCannotCall) {

@@ -123,7 +123,7 @@ export class Console {
   }
 
   async shoot(name) {
-    for (const notice of await this.page.getByRole("button", { name: "Dismiss" }).all()) await notice.click().catch(() => undefined);
+    for (const notice of await this.page.getByRole("button", { name: "Dismiss" }).all()) await notice.click({ timeout: 300 }).catch(() => undefined);
     await this.page.mouse.move(0, 0);
     await this.page.screenshot({ path: `${shots}/${name}.png`, animations: "disabled" });
   }

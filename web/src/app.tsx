@@ -30,6 +30,8 @@ const pages: Record<string, Page> = {
   finding: { component: lazy(() => import("./findings/page")), title: "Finding" },
 };
 
+const PasswordDialog = lazy(() => import("./password"));
+
 const navigation: SideNavigationProps.Item[] = [
   { type: "link", text: "Summary", href: href(["summary"]) },
   { type: "link", text: "Findings", href: href(["findings"]) },
@@ -81,12 +83,14 @@ interface FrameProps {
   theme: Theme;
   setTheme: (theme: Theme) => void;
   onOver: () => void;
+  onSession: (session: Session) => void;
 }
 
-function Frame({ session, theme, setTheme, onOver }: FrameProps) {
+function Frame({ session, theme, setTheme, onOver, onSession }: FrameProps) {
   const route = useRoute();
   const notices = useNotices();
   const bar = useNoticeBar();
+  const [changing, setChanging] = useState(false);
   const [navigating, setNavigating] = useState(window.innerWidth > 1024);
   const page = pageOf(route);
   const Shown = page?.component;
@@ -120,14 +124,23 @@ function Frame({ session, theme, setTheme, onOver }: FrameProps) {
               text: plain(session.user),
               description: `${session.role}, account ${session.account}`,
               iconName: "user-profile",
-              items: [{ id: "sign-out", text: "Sign out" }],
+              items: [
+                { id: "password", text: "Change password" },
+                { id: "sign-out", text: "Sign out" },
+              ],
               onItemClick: ({ detail }) => {
                 if (detail.id === "sign-out") void signOut();
+                else setChanging(true);
               },
             },
           ]}
         />
       </div>
+      {changing && (
+        <Suspense>
+          <PasswordDialog session={session} onEnd={() => setChanging(false)} onSession={onSession} />
+        </Suspense>
+      )}
       <AppLayout
         headerSelector="#top"
         navigationOpen={navigating}
@@ -206,8 +219,14 @@ function Guarded() {
   }
   return (
     <ApiProvider value={api}>
-      <NoticesProvider key={state.session.csrf}>
-        <Frame session={state.session} theme={theme} setTheme={setTheme} onOver={() => setState({ at: "door", setup: false, over: false })} />
+      <NoticesProvider key={state.session.user}>
+        <Frame
+          session={state.session}
+          theme={theme}
+          setTheme={setTheme}
+          onSession={(session) => setState({ at: "in", session })}
+          onOver={() => setState({ at: "door", setup: false, over: false })}
+        />
       </NoticesProvider>
     </ApiProvider>
   );

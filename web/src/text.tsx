@@ -3,7 +3,6 @@ import { Fragment, type ReactNode } from "react";
 
 // Controls, bidirectional overrides, zero-width characters, tags and the like.
 const unseen =
-  // eslint-disable-next-line no-control-regex
   /[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\u{e0000}-\u{e0fff}]/gu;
 const marksInARowMax = 4;
 const piledMarks = new RegExp(`(\\p{M}{${marksInARowMax}})\\p{M}+`, "gu");

@@ -253,6 +253,7 @@ export default function FindingsPage({ route }: { route: Route }) {
   const [selected, setSelected] = useState<Finding[]>([]);
   const [busy, setBusy] = useState("");
   const [saving, setSaving] = useState(false);
+  const [saved, setSaved] = useState(0);
   const [stale, setStale] = useState(false);
   const { region, wanted, criterion, page, change } = view;
 
@@ -272,7 +273,6 @@ export default function FindingsPage({ route }: { route: Route }) {
       else setStale(true);
     }, pollMs);
     return () => clearInterval(timer);
-    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [api, region, wanted, state, page, selected.length]);
 
   const refresh = () => {
@@ -382,7 +382,7 @@ export default function FindingsPage({ route }: { route: Route }) {
           options={shownOptions}
           onChange={({ detail }) => change({ shown: detail.selectedOption.value === "current" ? undefined : detail.selectedOption.value })}
         />
-        <SavedFilters region={region} onChosen={(chosen) => change({ filter: JSON.stringify(chosen) })} />
+        <SavedFilters key={saved} region={region} onChosen={(chosen) => change({ filter: JSON.stringify(chosen) })} />
       </div>
       <PropertyFilter
         query={{ tokens, operation: "and" }}
@@ -537,7 +537,7 @@ export default function FindingsPage({ route }: { route: Route }) {
           }
         />
       )}
-      {saving && <SaveFilter region={region} criterion={criterion} onEnd={() => setSaving(false)} />}
+      {saving && <SaveFilter region={region} criterion={criterion} onEnd={() => (setSaving(false), setSaved((before) => before + 1))} />}
     </>
   );
 }
