@@ -210,6 +210,9 @@ api::Response Console::answer(std::string_view call, const aws::HttpRequest& req
   if (call == "credentials") return credentials(*who);
   if (call == "record") return record(*who, *body);
   if (call == "password") return change_password(request, *who, *body);
+  if (call.starts_with("users"))
+    return manage_users(request, *who, call.substr(std::min(call.size(), std::string_view("users/").size())),
+                        *body);
   if (call == "sign-out") {
     sessions_.end(cookie_of(request));
     api::Response response = told(200, "{}");
@@ -419,6 +422,60 @@ api::Response Console::record(const SignedIn& who, const Body& body) {
   return told(200, std::move(out));
 }
 
+api::Response Console::list_users(const SignedIn& who) const {
+  const auto users = load_users(users_.data_dir());
+  if (!users) return refused(500, "The users cannot be read.");
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object();
+  json.key("users");
+  json.begin_array();
+  for (const User& user : *users) {
+    if (user.access_key_id != who.key.access_key_id) continue;
+    json.begin_object();
+    json.member("name", user.name);
+    json.member("role", aws::name_of(user.role));
+    json.member("active", user.active);
+    json.member("createdAt", user.created_at);
+    json.member("passwordAt", user.password_at);
+    json.end_object();
+  }
+  json.end_array();
+  json.end_object();
+  return told(200, std::move(out));
+}
+
+api::Response Console::manage_users(const aws::HttpRequest& request, const SignedIn& who,
+                                    std::string_view act, const Body& body) {
+  if (who.user.role != aws::Role::administrator)
+    return refused(403, "Users are an administrator's business.");
+  if (act.empty()) return list_users(who);
+  const std::string name(body["name"]), new_password(body["password"]);
+  const auto done = [&](const Result<void>& result, std::string_view event) {
+    if (!result) return refused(result.error().kind == ErrorKind::conflict ? 409 : 400, result.error().what);
+    audit(request, who.key, who.user, event, "", name);
+    return list_users(who);
+  };
+  const auto& folder = users_.data_dir();
+  if (act == "create") {
+    const auto role = aws::parse_role(body["role"]);
+    if (!role || !api::no_wider(*role, who.key))
+      return refused(400, "The role is none, or allows more than the key that you act through.");
+    const auto made =
+        create_user(folder, {.name = name, .key = who.key, .role = *role, .password = new_password});
+    return done(made ? Result<void>() : std::unexpected(made.error()), "CreateUser");
+  }
+  const auto user = users_.find(name);
+  if (!user || user->access_key_id != who.key.access_key_id)
+    return refused(404, "No user of this name acts through your key.");
+  if (name == who.user.name) return refused(400, "Nobody does this to himself.");
+  if (act == "enable" || act == "disable")
+    return done(set_user_active(folder, name, act == "enable"), "UpdateUser");
+  if (act == "password") return done(set_user_password(folder, name, new_password), "UpdateLoginProfile");
+  if (act == "delete") return done(delete_user(folder, name), "DeleteUser");
+  return refused(404, "There is no such call.");
+}
+
 std::string Console::setup_link() {
   if (settings_.files.empty() || !users_.empty()) return {};
   auto token = new_token();
@@ -429,7 +486,7 @@ std::string Console::setup_link() {
 }
 
 void Console::audit(const aws::HttpRequest& request, const aws::Credential& key, const User& user,
-                    std::string_view event, std::string_view error) {
+                    std::string_view event, std::string_view error, std::string_view to_whom) {
   if (settings_.audit == nullptr) return;
   const bool login = event == "ConsoleLogin";
   aws::Credential caller = key;
@@ -440,7 +497,7 @@ void Console::audit(const aws::HttpRequest& request, const aws::Credential& key,
   if (!login) {
     JsonWriter json(parameters);
     json.begin_object();
-    json.member("userName", user.name);
+    json.member("userName", to_whom.empty() ? user.name : to_whom);
     json.end_object();
   }
   const auto done =

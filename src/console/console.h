@@ -6,6 +6,8 @@
 //   POST /console/api/sign-in, sign-out, password
 //   POST /console/api/credentials  of the session: signed calls of the API with the user's role
 //   POST /console/api/record       one log record of a finding's proof, as it lies in its object
+//   POST /console/api/users        of an administrator: who else acts through the same key; users/create,
+//                                  users/enable, users/disable, users/password, users/delete
 //
 // A session is a cookie that scripts cannot read and other sites cannot send; what changes anything needs the
 // session's token in a header besides.
@@ -67,14 +69,18 @@ class Console {
   api::Response change_password(const aws::HttpRequest& request, const SignedIn& who, const Body& body);
   api::Response credentials(const SignedIn& who);
   api::Response record(const SignedIn& who, const Body& body);
+  api::Response manage_users(const aws::HttpRequest& request, const SignedIn& who, std::string_view act,
+                             const Body& body);
+  api::Response list_users(const SignedIn& who) const;
   std::optional<SignedIn> signed_in(const aws::HttpRequest& request);
   // A session for the user, told like `session`.
   api::Response begin_session(const aws::HttpRequest& request, const User& user);
   std::string described(const SignedIn& who) const;
   // The user's key, if it is there and still allows the user's role.
   std::optional<aws::Credential> key_of(const User& user);
+  // What `user` did, of sign-ins how they ended, of the rest to whom.
   void audit(const aws::HttpRequest& request, const aws::Credential& key, const User& user,
-             std::string_view event, std::string_view error);
+             std::string_view event, std::string_view error, std::string_view to_whom = {});
   void count(std::string_view outcome);
 
   const ConsoleSettings settings_;

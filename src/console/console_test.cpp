@@ -220,6 +220,46 @@ TEST_F(ConsoleTest, OnlyRecordsOfAFindingAreRead) {
   EXPECT_NE(ask("eu-west-1", "f1", "a.gz", "7").status, 200U);
 }
 
+TEST_F(ConsoleTest, AdministratorsManageWhoActsThroughTheirKey) {
+  add_user("ada", aws::Role::administrator);
+  add_user("eve", aws::Role::responder);
+  const auto other =
+      *aws::create_credential(dir, {"other", "444455556666", aws::Role::read_only, "eu-west-1"});
+  ASSERT_TRUE(create_user(
+      dir, {.name = "olga", .key = other, .role = aws::Role::read_only, .password = std::string(password)}));
+  const auto ada = session_of(sign_in("ada", password)), eve = session_of(sign_in("eve", password));
+  const auto named = [](std::string_view name, std::string_view more = "") {
+    return fmt::format(R"({{"name":"{}"{}}})", name, more);
+  };
+  EXPECT_EQ(post("users", "{}", eve).status, 403U);
+  EXPECT_EQ(post("users/disable", named("ada"), eve).status, 403U);
+  const auto listed = post("users", "{}", ada);
+  EXPECT_THAT(listed.body, HasSubstr(R"("name":"eve")"));
+  EXPECT_THAT(listed.body, Not(HasSubstr("olga")));
+  EXPECT_THAT(listed.body, Not(HasSubstr("argon2")));
+  EXPECT_EQ(post("users/delete", named("olga"), ada).status, 404U);
+  EXPECT_EQ(post("users/disable", named("ada"), ada).status, 400U);
+  EXPECT_EQ(
+      post("users/create", named("bob", R"(,"role":"king","password":"correct horse battery")"), ada).status,
+      400U);
+  EXPECT_EQ(
+      post("users/create", named("bob", R"(,"role":"responder","password":"correct horse battery")"), ada)
+          .status,
+      200U);
+  EXPECT_EQ(
+      post("users/create", named("bob", R"(,"role":"responder","password":"correct horse battery")"), ada)
+          .status,
+      409U);
+  EXPECT_EQ(sign_in("bob", password).status, 200U);
+  EXPECT_EQ(post("users/disable", named("bob"), ada).status, 200U);
+  EXPECT_EQ(sign_in("bob", password).status, 403U);
+  EXPECT_EQ(post("users/enable", named("bob"), ada).status, 200U);
+  EXPECT_EQ(post("users/password", named("bob", R"(,"password":"another horse battery")"), ada).status, 200U);
+  EXPECT_EQ(sign_in("bob", "another horse battery").status, 200U);
+  EXPECT_EQ(post("users/delete", named("bob"), ada).status, 200U);
+  EXPECT_EQ(sign_in("bob", "another horse battery").status, 401U);
+}
+
 TEST_F(ConsoleTest, OtherSitesCannotCall) {
   add_user("alice", aws::Role::administrator);
   Sent sent = session_of(sign_in("alice", password));

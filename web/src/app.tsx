@@ -32,7 +32,7 @@ const pages: Record<string, Page> = {
 
 const PasswordDialog = lazy(() => import("./password"));
 
-const navigation: SideNavigationProps.Item[] = [
+const navigation = (administrator: boolean): SideNavigationProps.Item[] => [
   { type: "link", text: "Summary", href: href(["summary"]) },
   { type: "link", text: "Findings", href: href(["findings"]) },
   { type: "link", text: "Suppression", href: href(["suppression"]) },
@@ -47,6 +47,7 @@ const navigation: SideNavigationProps.Item[] = [
       { type: "link", text: "Publishing", href: href(["settings", "publishing"]) },
       { type: "link", text: "Accounts", href: href(["settings", "accounts"]) },
       { type: "link", text: "Coverage and usage", href: href(["settings", "coverage"]) },
+      ...(administrator ? [{ type: "link" as const, text: "Users", href: href(["settings", "users"]) }] : []),
     ],
   },
 ];
@@ -92,6 +93,7 @@ function Frame({ session, theme, setTheme, onOver, onSession }: FrameProps) {
   const bar = useNoticeBar();
   const [changing, setChanging] = useState(false);
   const [navigating, setNavigating] = useState(window.innerWidth > 1024);
+  const items = useMemo(() => navigation(session.role === "administrator"), [session.role]);
   const page = pageOf(route);
   const Shown = page?.component;
   const here = href(route.path[0] === "settings" ? ["settings", route.path[1] ?? "protection"] : [route.path[0] ?? start]);
@@ -149,7 +151,7 @@ function Frame({ session, theme, setTheme, onOver, onSession }: FrameProps) {
           <SideNavigation
             header={{ text: "Threat detection", href: "#/" }}
             activeHref={here}
-            items={navigation}
+            items={items}
             onFollow={(event) => {
               if (event.detail.external) return;
               event.preventDefault();

@@ -44,9 +44,9 @@ export function To({ to, children, label }: { to: string; children: ReactNode; l
   );
 }
 
-export function Value({ children }: { children?: string | number | boolean | null }) {
+export function Value({ children, most }: { children?: string | number | boolean | null; most?: number }) {
   if (children === undefined || children === null || children === "") return <Box color="text-status-inactive">-</Box>;
-  return <Text>{children}</Text>;
+  return <Text most={most}>{children}</Text>;
 }
 
 export function Copy({ text, label }: { text: string; label: string }) {

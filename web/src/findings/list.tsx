@@ -45,6 +45,7 @@ import { archivedPath } from "./paths";
 
 const pollMs = 15_000;
 const exportedMax = 20_000;
+const shownCharsMax = 80; // of a value in a row
 const defaultSort: Sorting = { attribute: "severity", descending: true };
 const allColumns = ["severity", "finding", "resource", "principal", "remote", "account", "updated", "count"];
 
@@ -162,7 +163,7 @@ const columns: Record<string, TableProps.ColumnDefinition<Finding> & { sortingFi
     cell: (finding) => (
       <div>
         <To to={findingHref(finding)}>
-          <Text>{finding.Title}</Text>
+          <Text most={3 * shownCharsMax}>{finding.Title}</Text>
         </To>
         <Box variant="small" display="block" color="text-body-secondary">
           <Text>{finding.Type}</Text>
@@ -176,8 +177,8 @@ const columns: Record<string, TableProps.ColumnDefinition<Finding> & { sortingFi
     minWidth: 280,
     width: 360,
   },
-  resource: { id: "resource", name: "Resource", header: "Resource", cell: (finding) => <Value>{resourceOf(finding)}</Value>, width: 165 },
-  principal: { id: "principal", name: "Principal", header: "Principal", cell: (finding) => <Value>{principalOf(finding)}</Value>, width: 140 },
+  resource: { id: "resource", name: "Resource", header: "Resource", cell: (finding) => <Value most={shownCharsMax}>{resourceOf(finding)}</Value>, width: 165 },
+  principal: { id: "principal", name: "Principal", header: "Principal", cell: (finding) => <Value most={shownCharsMax}>{principalOf(finding)}</Value>, width: 140 },
   remote: {
     id: "remote",
     name: "Remote",
@@ -186,7 +187,7 @@ const columns: Record<string, TableProps.ColumnDefinition<Finding> & { sortingFi
       const place = remoteOf(finding)?.Country?.CountryName;
       return (
         <>
-          <Value>{remoteAddressOf(finding)}</Value>
+          <Value most={shownCharsMax}>{remoteAddressOf(finding)}</Value>
           {place && (
             <Box variant="small" display="block" color="text-body-secondary">
               <Text>{place}</Text>
