@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <set>
 
 #include "api/ids.h"
@@ -23,6 +24,7 @@ constexpr std::string_view root = "/console/", calls = "api/";
 constexpr std::string_view cookie_name = "picket_session";
 constexpr std::size_t body_bytes_max = 16'384, fields_max = 16;
 constexpr TimeMs credentials_last = 15 * minute_ms;
+constexpr std::chrono::seconds reading_wait{5};
 
 // Scripts, styles and fonts of this server only; nothing may embed the console, and it embeds nothing.
 constexpr std::string_view content_policy =
@@ -114,6 +116,17 @@ bool proves(std::string_view document, std::string_view object, std::uint64_t po
     return one["object"].get(key) == simdjson::SUCCESS && one["position"].get(number) == simdjson::SUCCESS &&
            key == object && number == position;
   });
+}
+
+// Who sent it: behind a proxy on this machine what the proxy says, since all else would count as one sender.
+std::string_view client_address(const aws::HttpRequest& request) {
+  const bool local = request.remote_address == "127.0.0.1" || request.remote_address == "::1";
+  std::string_view said = aws::header_of(request, "x-forwarded-for");
+  if (!local || said.empty()) return request.remote_address;
+  if (const std::size_t comma = said.rfind(','); comma != std::string_view::npos)
+    said.remove_prefix(comma + 1);
+  said.remove_prefix(std::min(said.find_first_not_of(' '), said.size()));
+  return said.substr(0, 64);
 }
 
 bool accepts(const aws::HttpRequest& request, std::string_view header, std::string_view what) {
@@ -325,7 +338,7 @@ api::Response Console::sign_in(const aws::HttpRequest& request, const Body& body
   const TimeMs now = settings_.now();
   const std::string_view name = body["name"];
   if (name.size() > body_bytes_max / 64) return refused(401, "The name or the password is wrong.");
-  if (const TimeMs wait = attempts_.wait(name, request.remote_address, now); wait > 0) {
+  if (const TimeMs wait = attempts_.wait(name, client_address(request), now); wait > 0) {
     count("limited");
     api::Response response = refused(
         429, fmt::format("Too many attempts: try again in {} s.", (wait + second_ms - 1) / second_ms));
@@ -340,7 +353,7 @@ api::Response Console::sign_in(const aws::HttpRequest& request, const Body& body
   }
   // Only who knows the password learns more than that it is wrong.
   if (!*right) {
-    attempts_.failed(name, request.remote_address, now);
+    attempts_.failed(name, client_address(request), now);
     count("failed");
     if (user)
       if (const auto key = keys_.find(user->access_key_id))
@@ -353,7 +366,7 @@ api::Response Console::sign_in(const aws::HttpRequest& request, const Body& body
       audit(request, *key, *user, "ConsoleLogin", "User is disabled");
     return refused(403, "This user is disabled.");
   }
-  attempts_.succeeded(name, request.remote_address);
+  attempts_.succeeded(name, client_address(request));
   api::Response response = begin_session(request, *user);
   if (response.status == 200) {
     count("succeeded");
@@ -365,12 +378,12 @@ api::Response Console::sign_in(const aws::HttpRequest& request, const Body& body
 api::Response Console::change_password(const aws::HttpRequest& request, const SignedIn& who,
                                        const Body& body) {
   const TimeMs now = settings_.now();
-  if (attempts_.wait(who.user.name, request.remote_address, now) > 0)
+  if (attempts_.wait(who.user.name, client_address(request), now) > 0)
     return refused(429, "Too many attempts: try again later.");
   const auto right = is_password(body["current"], who.user.password_hash);
   if (!right) return refused(429, "Too many sign in at once: try again in a moment.");
   if (!*right) {
-    attempts_.failed(who.user.name, request.remote_address, now);
+    attempts_.failed(who.user.name, client_address(request), now);
     return refused(403, "The current password is wrong.");
   }
   if (const auto done = set_user_password(users_.data_dir(), who.user.name, body["password"]); !done)
@@ -410,7 +423,7 @@ api::Response Console::record(const SignedIn& who, const Body& body) {
       settings_.finding(who.key, std::string(body["region"]), std::string(body["finding"]));
   if (document.empty() || !proves(document, object, position))
     return refused(404, "No finding that you see stands on this record.");
-  const std::unique_lock one_reader(reading_, std::try_to_lock);
+  const std::unique_lock one_reader(reading_, reading_wait);
   if (!one_reader) return refused(429, "Another record is being read: try again in a moment.");
   const auto text = settings_.read_record(object, position);
   if (!text) return refused(404, text.error().message());
@@ -507,7 +520,7 @@ void Console::audit(const aws::HttpRequest& request, const aws::Credential& key,
                                .event_source = login ? "signin.amazonaws.com" : "iam.amazonaws.com",
                                .event_name = event,
                                .request_id = id,
-                               .source_address = request.remote_address,
+                               .source_address = client_address(request),
                                .user_agent = aws::header_of(request, "user-agent"),
                                .request_parameters = parameters,
                                .response_elements = !login          ? ""

@@ -89,7 +89,7 @@ class Console {
   const std::string first_user_key_;
   Sessions sessions_;
   Attempts attempts_;
-  std::mutex reading_;  // one record at a time: a large object must be decoded up to it
+  std::timed_mutex reading_;  // one record at a time: a large object must be decoded up to it
   std::mutex mutex_;
   std::string setup_token_;  // empty until it is asked for
   std::map<std::string, std::uint64_t, std::less<>> counters_;

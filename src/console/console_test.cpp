@@ -24,7 +24,7 @@ constexpr File files[] = {{"index.html", "text/html; charset=utf-8", "h1", "<htm
 
 struct Sent {
   std::string cookie, csrf, origin = "http://127.0.0.1:7788", type = "application/json", site = "same-origin";
-  std::string address = "192.0.2.1";
+  std::string address = "192.0.2.1", forwarded_for;
 };
 
 class ConsoleTest : public ::testing::Test {
@@ -75,6 +75,7 @@ class ConsoleTest : public ::testing::Test {
     add("Origin", sent.origin);
     add("Content-Type", sent.type);
     add("Sec-Fetch-Site", sent.site);
+    add("X-Forwarded-For", sent.forwarded_for);
     const auto answer = console->handle({method, path, "", headers, body, sent.address});
     return answer ? *answer : api::Response{.status = 0, .headers = {}, .body = {}};
   }
@@ -334,6 +335,21 @@ TEST_F(ConsoleTest, GuessingIsSlow) {
   EXPECT_EQ(sign_in("alice", password, {.address = "198.51.100.7"}).status, 200U);
   now += 2 * second_ms;
   EXPECT_EQ(sign_in("alice", password).status, 200U);
+}
+
+TEST_F(ConsoleTest, ALocalProxyTellsWhoGuesses) {
+  add_user("alice", aws::Role::administrator);
+  const Sent guesser{.address = "127.0.0.1", .forwarded_for = "10.0.0.9, 198.51.100.9"};
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(sign_in("alice", "wrong", guesser).status, 401U);
+  EXPECT_EQ(sign_in("alice", password, guesser).status, 429U);
+  EXPECT_EQ(sign_in("alice", password, {.address = "127.0.0.1", .forwarded_for = "198.51.100.10"}).status,
+            200U);
+  // Others cannot name themselves.
+  const auto other = [](int i) {
+    return Sent{.address = "203.0.113.1", .forwarded_for = "198.51.100." + std::to_string(20 + i)};
+  };
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(sign_in("alice", "wrong", other(i)).status, 401U);
+  EXPECT_EQ(sign_in("alice", password, other(9)).status, 429U);
 }
 
 TEST_F(ConsoleTest, StrangersLearnNothing) {

@@ -12,6 +12,7 @@ import { binary, client, Console, dataDir, detectorOf, openBrowser, payloads, se
 const region = "eu-west-1";
 const name = "ada";
 const password = "a long enough password";
+const currentPassword = `${password}!`; // once it was changed
 const api = client(region);
 
 let browser, console_, DetectorId;
@@ -89,8 +90,8 @@ describe("signing in", () => {
     await page.getByRole("menuitem", { name: "Change password" }).click();
     const dialog = page.getByRole("dialog");
     await dialog.getByLabel("Current password").fill("wrong");
-    await dialog.getByLabel("New password").fill(`${password}!`);
-    await dialog.getByLabel("The new one again").fill(`${password}!`);
+    await dialog.getByLabel("New password").fill(currentPassword);
+    await dialog.getByLabel("The new one again").fill(currentPassword);
     await dialog.getByRole("button", { name: "Change" }).click();
     await console_.says("The current password is wrong");
     await dialog.getByLabel("Current password").fill(password);
@@ -117,8 +118,21 @@ describe("signing in", () => {
 });
 
 describe("findings", () => {
+  test("need less than a megabyte of the console to be shown", async () => {
+    const visitor = await Console.open(browser);
+    const sizes_ = [];
+    visitor.page.on("requestfinished", async (request) => request.url().includes("/console/") && sizes_.push(request.sizes()));
+    await visitor.signIn(name, currentPassword);
+    await visitor.goto("#/findings");
+    const bytes = (await Promise.all(sizes_)).reduce((sum, one) => sum + one.responseBodySize + one.responseHeadersSize, 0);
+    console.log(`sign-in, summary and findings: ${Math.round(bytes / 1000)} kB`);
+    assert.ok(bytes < 1_000_000, `${bytes} bytes`);
+    await visitor.context.close();
+  });
+
   test("are listed over all Regions, the gravest first", async () => {
     await console_.goto("#/findings");
+    await console_.page.locator("tbody .severity-number").first().waitFor();
     const severities = await console_.page.locator("tbody .severity-number").allTextContents();
     assert.ok(severities.length >= 10);
     assert.deepEqual(severities.map(Number), severities.map(Number).sort((a, b) => b - a));
