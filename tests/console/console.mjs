@@ -251,7 +251,9 @@ describe("a finding", () => {
     for (const tab of ["Graph", "Signals", "Actors", "Endpoints", "Resources"]) {
       await page.getByRole("tab", { name: tab }).click();
       await console_.check(`an attack sequence, ${tab}`);
-      if (tab === "Graph") await console_.shoot("sequence-graph");
+      if (tab !== "Graph") continue;
+      await page.getByRole("tab", { name: tab }).evaluate((one) => window.scrollTo(0, one.getBoundingClientRect().top + window.scrollY - 120));
+      await console_.shoot("sequence-graph");
     }
   });
 

@@ -1,7 +1,7 @@
 // Small pieces that several pages are made of.
 import Box from "@cloudscape-design/components/box";
+import CopyToClipboard from "@cloudscape-design/components/copy-to-clipboard";
 import Link from "@cloudscape-design/components/link";
-import Popover from "@cloudscape-design/components/popover";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import type { ReactNode } from "react";
 import { ageText, levelOf, timeText } from "./finding";
@@ -50,19 +50,7 @@ export function Value({ children, most }: { children?: string | number | boolean
 }
 
 export function Copy({ text, label }: { text: string; label: string }) {
-  return (
-    <Popover
-      dismissButton={false}
-      position="top"
-      size="small"
-      triggerType="custom"
-      content={<StatusIndicator type="success">Copied</StatusIndicator>}
-    >
-      <button type="button" className="copy" aria-label={label} title={label} onClick={() => void navigator.clipboard?.writeText(text)}>
-        ⧉
-      </button>
-    </Popover>
-  );
+  return <CopyToClipboard variant="icon" textToCopy={text} copyButtonAriaLabel={label} copySuccessText="Copied" copyErrorText="Not copied" />;
 }
 
 export function Failed({ what, error }: { what: string; error: string }) {
