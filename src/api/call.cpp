@@ -140,13 +140,15 @@ Result<void> forget_client_tokens(FindingStore& store, TimeMs now) {
   return {};
 }
 
-Scope Call::scope() const {
+Scope scope_of(const aws::Credential& caller, const Members& members, const std::string& region) {
   Scope scope{.accounts = std::nullopt, .region = region};
   if (caller.administers_all) return scope;
-  scope.accounts = members->associated(caller.account, region);
+  scope.accounts = members.associated(caller.account, region);
   scope.accounts->push_back(caller.account);
   return scope;
 }
+
+Scope Call::scope() const { return scope_of(caller, *members, region); }
 
 std::string Call::detector_id() const { return detector_id_of(caller.account, region); }
 

@@ -59,6 +59,9 @@ struct Call {
   std::string detector_id() const;  // of the caller's account in this Region
 };
 
+// The same without a call.
+Scope scope_of(const aws::Credential& caller, const Members& members, const std::string& region);
+
 // Removes the tokens whose time is over.
 Result<void> forget_client_tokens(FindingStore& store, TimeMs now);
 

@@ -211,6 +211,16 @@ void Service::forget_tokens(TimeMs now) {
     spdlog::warn("api: old client tokens stay: {}", done.error().message());
 }
 
+Result<std::optional<Finding>> Service::finding(const aws::Credential& caller, const std::string& region,
+                                                const std::string& id) {
+  const auto members = members_.current(*backend_.store);
+  if (!members) return std::unexpected(members.error());
+  auto found = backend_.store->get(scope_of(caller, **members, region), {&id, 1});
+  if (!found) return std::unexpected(found.error());
+  if (found->empty()) return std::nullopt;
+  return std::move(found->front());
+}
+
 Result<void> Service::enroll() {
   const std::scoped_lock one_change(changes_);
   const auto version = backend_.store->settings_version();

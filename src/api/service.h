@@ -33,6 +33,10 @@ class Service {
 
   Response handle(const aws::HttpRequest& request);
 
+  // A finding that the caller may see; absent when there is none such.
+  Result<std::optional<Finding>> finding(const aws::Credential& caller, const std::string& region,
+                                         const std::string& id);
+
   // Enrols accounts of the organisation that were seen since the last time; cheap when nothing changed.
   Result<void> enroll();
 

@@ -23,6 +23,7 @@
 #include "finding/export.h"
 #include "pipeline/live.h"
 #include "pipeline/outbound.h"
+#include "pipeline/records.h"
 #include "pipeline/setup.h"
 #include "store/sqlite_store.h"
 
@@ -196,12 +197,36 @@ api::Backend backend_of(const Config& config, FindingStore& store, const Live& l
   return backend;
 }
 
-console::ConsoleSettings console_settings(const Live& live, api::AuditLog* audit) {
-  return {.version = PICKET_VERSION,
-          .files = console_files(),
-          .audit = audit,
-          .now = wall_clock,
-          .places = [&live] { return live.places(); }};
+// Among what is watched, as findings name objects: by their keys below the source that holds them.
+Result<std::string> read_record(const std::vector<WatchSource>& sources, const std::string& object,
+                                std::uint64_t position) {
+  for (const WatchSource& source : sources) {
+    auto found = read_records(source.path, object, {position});
+    if (!found) {
+      if (found.error().kind == ErrorKind::not_found) continue;
+      return std::unexpected(found.error());
+    }
+    if (const auto at = found->find(position); at != found->end()) return at->second;
+    return fail(ErrorKind::not_found, "the object has no such record any more", object);
+  }
+  return fail(ErrorKind::not_found, "the object is not among what is watched any more", object);
+}
+
+console::ConsoleSettings console_settings(const Live& live, api::AuditLog* audit, api::Service& service,
+                                          const std::vector<WatchSource>& sources) {
+  return {
+      .version = PICKET_VERSION,
+      .files = console_files(),
+      .audit = audit,
+      .now = wall_clock,
+      .places = [&live] { return live.places(); },
+      .finding =
+          [&service](const aws::Credential& caller, const std::string& region, const std::string& id) {
+            const auto found = service.finding(caller, region, id);
+            return found && *found ? (*found)->document : std::string();
+          },
+      .read_record = [&sources](const std::string& object,
+                                std::uint64_t position) { return read_record(sources, object, position); }};
 }
 
 // The key that the console's first user acts through: of the administrator of all, else of any administrator.
@@ -294,7 +319,8 @@ int run_serve(ServeFlags flags) {
   service_settings.verifier.skew_ms_max = config.clock_skew;
   api::Service service(std::move(backend), **keys, service_settings);
   console::UserStore users(flags.data_dir);
-  console::Console console(console_settings(live, audit.get()), **keys, users, first_user_key(*known));
+  console::Console console(console_settings(live, audit.get(), service, live_settings.sources), **keys, users,
+                           first_user_key(*known));
   api::SiteSettings site_settings;
   site_settings.metrics = [&live, &console, &outbound] {
     return live.metrics() + console.metrics() + (*outbound)->metrics();

@@ -6,6 +6,8 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <charconv>
+#include <chrono>
 #include <set>
 
 #include "api/ids.h"
@@ -22,6 +24,7 @@ constexpr std::string_view root = "/console/", calls = "api/";
 constexpr std::string_view cookie_name = "picket_session";
 constexpr std::size_t body_bytes_max = 16'384, fields_max = 16;
 constexpr TimeMs credentials_last = 15 * minute_ms;
+constexpr std::chrono::seconds reading_wait{5};
 
 // Scripts, styles and fonts of this server only; nothing may embed the console, and it embeds nothing.
 constexpr std::string_view content_policy =
@@ -94,6 +97,36 @@ bool from_own_page(const aws::HttpRequest& request) {
     origin.remove_prefix(scheme + 3);
   if (!origin.empty() && origin != aws::header_of(request, "host")) return false;
   return aws::header_of(request, "content-type").starts_with("application/json");
+}
+
+// Whether the finding stands on this record: nobody reads others through it.
+bool proves(std::string_view document, std::string_view object, std::uint64_t position) {
+  simdjson::dom::parser parser, inner;
+  simdjson::dom::element root, info;
+  std::string_view value;
+  simdjson::dom::array records;
+  if (parser.parse(document.data(), document.size()).get(root) != simdjson::SUCCESS ||
+      root.at_pointer("/service/additionalInfo/value").get(value) != simdjson::SUCCESS ||
+      inner.parse(value.data(), value.size()).get(info) != simdjson::SUCCESS ||
+      info.at_pointer("/picket/records").get(records) != simdjson::SUCCESS)
+    return false;
+  return std::any_of(records.begin(), records.end(), [&](const simdjson::dom::element& one) {
+    std::string_view key;
+    std::uint64_t number = 0;
+    return one["object"].get(key) == simdjson::SUCCESS && one["position"].get(number) == simdjson::SUCCESS &&
+           key == object && number == position;
+  });
+}
+
+// Who sent it: behind a proxy on this machine what the proxy says, since all else would count as one sender.
+std::string_view client_address(const aws::HttpRequest& request) {
+  const bool local = request.remote_address == "127.0.0.1" || request.remote_address == "::1";
+  std::string_view said = aws::header_of(request, "x-forwarded-for");
+  if (!local || said.empty()) return request.remote_address;
+  if (const std::size_t comma = said.rfind(','); comma != std::string_view::npos)
+    said.remove_prefix(comma + 1);
+  said.remove_prefix(std::min(said.find_first_not_of(' '), said.size()));
+  return said.substr(0, 64);
 }
 
 bool accepts(const aws::HttpRequest& request, std::string_view header, std::string_view what) {
@@ -188,7 +221,11 @@ api::Response Console::answer(std::string_view call, const aws::HttpRequest& req
   if (!same(aws::header_of(request, "x-picket-csrf"), who->session.csrf))
     return refused(403, "The call lacks the session's token.");
   if (call == "credentials") return credentials(*who);
+  if (call == "record") return record(*who, *body);
   if (call == "password") return change_password(request, *who, *body);
+  if (call.starts_with("users"))
+    return manage_users(request, *who, call.substr(std::min(call.size(), std::string_view("users/").size())),
+                        *body);
   if (call == "sign-out") {
     sessions_.end(cookie_of(request));
     api::Response response = told(200, "{}");
@@ -301,7 +338,7 @@ api::Response Console::sign_in(const aws::HttpRequest& request, const Body& body
   const TimeMs now = settings_.now();
   const std::string_view name = body["name"];
   if (name.size() > body_bytes_max / 64) return refused(401, "The name or the password is wrong.");
-  if (const TimeMs wait = attempts_.wait(name, request.remote_address, now); wait > 0) {
+  if (const TimeMs wait = attempts_.wait(name, client_address(request), now); wait > 0) {
     count("limited");
     api::Response response = refused(
         429, fmt::format("Too many attempts: try again in {} s.", (wait + second_ms - 1) / second_ms));
@@ -316,7 +353,7 @@ api::Response Console::sign_in(const aws::HttpRequest& request, const Body& body
   }
   // Only who knows the password learns more than that it is wrong.
   if (!*right) {
-    attempts_.failed(name, request.remote_address, now);
+    attempts_.failed(name, client_address(request), now);
     count("failed");
     if (user)
       if (const auto key = keys_.find(user->access_key_id))
@@ -329,7 +366,7 @@ api::Response Console::sign_in(const aws::HttpRequest& request, const Body& body
       audit(request, *key, *user, "ConsoleLogin", "User is disabled");
     return refused(403, "This user is disabled.");
   }
-  attempts_.succeeded(name, request.remote_address);
+  attempts_.succeeded(name, client_address(request));
   api::Response response = begin_session(request, *user);
   if (response.status == 200) {
     count("succeeded");
@@ -341,12 +378,12 @@ api::Response Console::sign_in(const aws::HttpRequest& request, const Body& body
 api::Response Console::change_password(const aws::HttpRequest& request, const SignedIn& who,
                                        const Body& body) {
   const TimeMs now = settings_.now();
-  if (attempts_.wait(who.user.name, request.remote_address, now) > 0)
+  if (attempts_.wait(who.user.name, client_address(request), now) > 0)
     return refused(429, "Too many attempts: try again later.");
   const auto right = is_password(body["current"], who.user.password_hash);
   if (!right) return refused(429, "Too many sign in at once: try again in a moment.");
   if (!*right) {
-    attempts_.failed(who.user.name, request.remote_address, now);
+    attempts_.failed(who.user.name, client_address(request), now);
     return refused(403, "The current password is wrong.");
   }
   if (const auto done = set_user_password(users_.data_dir(), who.user.name, body["password"]); !done)
@@ -373,6 +410,85 @@ api::Response Console::credentials(const SignedIn& who) {
   return told(200, std::move(out));
 }
 
+api::Response Console::record(const SignedIn& who, const Body& body) {
+  const std::string object(body["object"]);
+  std::uint64_t position = 0;
+  const std::string_view digits = body["position"];
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), position);
+  if (error != std::errc{} || end != digits.data() + digits.size())
+    return refused(400, "The record's position is no number.");
+  if (!api::is_permitted(who.key, "guardduty:GetFindings"))
+    return refused(403, "The key that you act through may not read findings.");
+  const std::string document =
+      settings_.finding(who.key, std::string(body["region"]), std::string(body["finding"]));
+  if (document.empty() || !proves(document, object, position))
+    return refused(404, "No finding that you see stands on this record.");
+  const std::unique_lock one_reader(reading_, reading_wait);
+  if (!one_reader) return refused(429, "Another record is being read: try again in a moment.");
+  const auto text = settings_.read_record(object, position);
+  if (!text) return refused(404, text.error().message());
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object();
+  json.member("record", *text);
+  json.end_object();
+  return told(200, std::move(out));
+}
+
+api::Response Console::list_users(const SignedIn& who) const {
+  const auto users = load_users(users_.data_dir());
+  if (!users) return refused(500, "The users cannot be read.");
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object();
+  json.key("users");
+  json.begin_array();
+  for (const User& user : *users) {
+    if (user.access_key_id != who.key.access_key_id) continue;
+    json.begin_object();
+    json.member("name", user.name);
+    json.member("role", aws::name_of(user.role));
+    json.member("active", user.active);
+    json.member("createdAt", user.created_at);
+    json.member("passwordAt", user.password_at);
+    json.end_object();
+  }
+  json.end_array();
+  json.end_object();
+  return told(200, std::move(out));
+}
+
+api::Response Console::manage_users(const aws::HttpRequest& request, const SignedIn& who,
+                                    std::string_view act, const Body& body) {
+  if (who.user.role != aws::Role::administrator)
+    return refused(403, "Users are an administrator's business.");
+  if (act.empty()) return list_users(who);
+  const std::string name(body["name"]), new_password(body["password"]);
+  const auto done = [&](const Result<void>& result, std::string_view event) {
+    if (!result) return refused(result.error().kind == ErrorKind::conflict ? 409 : 400, result.error().what);
+    audit(request, who.key, who.user, event, "", name);
+    return list_users(who);
+  };
+  const auto& folder = users_.data_dir();
+  if (act == "create") {
+    const auto role = aws::parse_role(body["role"]);
+    if (!role || !api::no_wider(*role, who.key))
+      return refused(400, "The role is none, or allows more than the key that you act through.");
+    const auto made =
+        create_user(folder, {.name = name, .key = who.key, .role = *role, .password = new_password});
+    return done(made ? Result<void>() : std::unexpected(made.error()), "CreateUser");
+  }
+  const auto user = users_.find(name);
+  if (!user || user->access_key_id != who.key.access_key_id)
+    return refused(404, "No user of this name acts through your key.");
+  if (name == who.user.name) return refused(400, "Nobody does this to himself.");
+  if (act == "enable" || act == "disable")
+    return done(set_user_active(folder, name, act == "enable"), "UpdateUser");
+  if (act == "password") return done(set_user_password(folder, name, new_password), "UpdateLoginProfile");
+  if (act == "delete") return done(delete_user(folder, name), "DeleteUser");
+  return refused(404, "There is no such call.");
+}
+
 std::string Console::setup_link() {
   if (settings_.files.empty() || !users_.empty()) return {};
   auto token = new_token();
@@ -383,7 +499,7 @@ std::string Console::setup_link() {
 }
 
 void Console::audit(const aws::HttpRequest& request, const aws::Credential& key, const User& user,
-                    std::string_view event, std::string_view error) {
+                    std::string_view event, std::string_view error, std::string_view to_whom) {
   if (settings_.audit == nullptr) return;
   const bool login = event == "ConsoleLogin";
   aws::Credential caller = key;
@@ -394,7 +510,7 @@ void Console::audit(const aws::HttpRequest& request, const aws::Credential& key,
   if (!login) {
     JsonWriter json(parameters);
     json.begin_object();
-    json.member("userName", user.name);
+    json.member("userName", to_whom.empty() ? user.name : to_whom);
     json.end_object();
   }
   const auto done =
@@ -404,7 +520,7 @@ void Console::audit(const aws::HttpRequest& request, const aws::Credential& key,
                                .event_source = login ? "signin.amazonaws.com" : "iam.amazonaws.com",
                                .event_name = event,
                                .request_id = id,
-                               .source_address = request.remote_address,
+                               .source_address = client_address(request),
                                .user_agent = aws::header_of(request, "user-agent"),
                                .request_parameters = parameters,
                                .response_elements = !login          ? ""

@@ -5,6 +5,9 @@
 //   POST /console/api/setup        makes the first user, with the token of the link the server prints
 //   POST /console/api/sign-in, sign-out, password
 //   POST /console/api/credentials  of the session: signed calls of the API with the user's role
+//   POST /console/api/record       one log record of a finding's proof, as it lies in its object
+//   POST /console/api/users        of an administrator: who else acts through the same key; users/create,
+//                                  users/enable, users/disable, users/password, users/delete
 //
 // A session is a cookie that scripts cannot read and other sites cannot send; what changes anything needs the
 // session's token in a header besides.
@@ -36,6 +39,11 @@ struct ConsoleSettings {
   std::function<TimeMs()> now;
   // Accounts and Regions that logs were seen of.
   std::function<std::vector<std::pair<std::string, std::string>>()> places;
+  // The document of a finding that the caller may see; empty when there is none such.
+  std::function<std::string(const aws::Credential& caller, const std::string& region, const std::string& id)>
+      finding;
+  // A record by its object's key and its number in it.
+  std::function<Result<std::string>(const std::string& object, std::uint64_t position)> read_record;
 };
 
 class Console {
@@ -60,14 +68,19 @@ class Console {
   api::Response sign_in(const aws::HttpRequest& request, const Body& body);
   api::Response change_password(const aws::HttpRequest& request, const SignedIn& who, const Body& body);
   api::Response credentials(const SignedIn& who);
+  api::Response record(const SignedIn& who, const Body& body);
+  api::Response manage_users(const aws::HttpRequest& request, const SignedIn& who, std::string_view act,
+                             const Body& body);
+  api::Response list_users(const SignedIn& who) const;
   std::optional<SignedIn> signed_in(const aws::HttpRequest& request);
   // A session for the user, told like `session`.
   api::Response begin_session(const aws::HttpRequest& request, const User& user);
   std::string described(const SignedIn& who) const;
   // The user's key, if it is there and still allows the user's role.
   std::optional<aws::Credential> key_of(const User& user);
+  // What `user` did, of sign-ins how they ended, of the rest to whom.
   void audit(const aws::HttpRequest& request, const aws::Credential& key, const User& user,
-             std::string_view event, std::string_view error);
+             std::string_view event, std::string_view error, std::string_view to_whom = {});
   void count(std::string_view outcome);
 
   const ConsoleSettings settings_;
@@ -76,6 +89,7 @@ class Console {
   const std::string first_user_key_;
   Sessions sessions_;
   Attempts attempts_;
+  std::timed_mutex reading_;  // one record at a time: a large object must be decoded up to it
   std::mutex mutex_;
   std::string setup_token_;  // empty until it is asked for
   std::map<std::string, std::uint64_t, std::less<>> counters_;

@@ -24,7 +24,7 @@ constexpr File files[] = {{"index.html", "text/html; charset=utf-8", "h1", "<htm
 
 struct Sent {
   std::string cookie, csrf, origin = "http://127.0.0.1:7788", type = "application/json", site = "same-origin";
-  std::string address = "192.0.2.1";
+  std::string address = "192.0.2.1", forwarded_for;
 };
 
 class ConsoleTest : public ::testing::Test {
@@ -37,14 +37,23 @@ class ConsoleTest : public ::testing::Test {
     keys = std::move(*aws::KeyStore::open(dir));
     users = std::make_unique<UserStore>(dir);
     console = std::make_unique<Console>(
-        ConsoleSettings{.version = "1",
-                        .files = files,
-                        .now = [this] { return now; },
-                        .places =
-                            [] {
-                              return std::vector<std::pair<std::string, std::string>>{
-                                  {"444455556666", "us-east-1"}};
-                            }},
+        ConsoleSettings{
+            .version = "1",
+            .files = files,
+            .now = [this] { return now; },
+            .places =
+                [] {
+                  return std::vector<std::pair<std::string, std::string>>{{"444455556666", "us-east-1"}};
+                },
+            .finding = [](const aws::Credential& caller, const std::string& region,
+                          const std::string& id) -> std::string {
+              if (caller.account != "111122223333" || region != "eu-west-1" || id != "f1") return {};
+              return R"({"service":{"additionalInfo":{"value":"{\"picket\":{\"records\":)"
+                     R"([{\"object\":\"a.gz\",\"position\":7}]}}"}}})";
+            },
+            .read_record = [](const std::string& object, std::uint64_t position) -> Result<std::string> {
+              return object + std::to_string(position);
+            }},
         *keys, *users, key.access_key_id);
   }
   ~ConsoleTest() override { std::filesystem::remove_all(dir); }
@@ -66,6 +75,7 @@ class ConsoleTest : public ::testing::Test {
     add("Origin", sent.origin);
     add("Content-Type", sent.type);
     add("Sec-Fetch-Site", sent.site);
+    add("X-Forwarded-For", sent.forwarded_for);
     const auto answer = console->handle({method, path, "", headers, body, sent.address});
     return answer ? *answer : api::Response{.status = 0, .headers = {}, .body = {}};
   }
@@ -187,6 +197,70 @@ TEST_F(ConsoleTest, AUserMayNoMoreThanItsKeyNorThanItsRole) {
   EXPECT_EQ(post("credentials", "{}", session).status, 401U);  // a responder would read usage
 }
 
+TEST_F(ConsoleTest, OnlyRecordsOfAFindingAreRead) {
+  add_user("alice", aws::Role::read_only);
+  const auto session = session_of(sign_in("alice", password));
+  const auto ask = [&](std::string_view region, std::string_view finding, std::string_view object,
+                       std::string_view position) {
+    return post("record",
+                fmt::format(R"({{"region":"{}","finding":"{}","object":"{}","position":"{}"}})", region,
+                            finding, object, position),
+                session);
+  };
+  const auto record = ask("eu-west-1", "f1", "a.gz", "7");
+  EXPECT_EQ(record.status, 200U);
+  EXPECT_EQ(record.body, R"({"record":"a.gz7"})");
+  EXPECT_EQ(ask("eu-west-1", "f1", "a.gz", "8").status, 404U);
+  EXPECT_EQ(ask("eu-west-1", "f1", "b.gz", "7").status, 404U);
+  EXPECT_EQ(ask("eu-west-1", "f2", "a.gz", "7").status, 404U);
+  EXPECT_EQ(ask("us-east-1", "f1", "a.gz", "7").status, 404U);
+  EXPECT_EQ(ask("eu-west-1", "f1", "a.gz", "-7").status, 400U);
+  EXPECT_EQ(ask("eu-west-1", "f1", "a.gz", "").status, 400U);
+  const auto denying = aws::parse_policy(R"({"Statement":[{"Effect":"Deny","Action":"guardduty:GetF*"}]})");
+  ASSERT_TRUE(denying && aws::set_credential_policy(dir, "default", *denying));
+  EXPECT_NE(ask("eu-west-1", "f1", "a.gz", "7").status, 200U);
+}
+
+TEST_F(ConsoleTest, AdministratorsManageWhoActsThroughTheirKey) {
+  add_user("ada", aws::Role::administrator);
+  add_user("eve", aws::Role::responder);
+  const auto other =
+      *aws::create_credential(dir, {"other", "444455556666", aws::Role::read_only, "eu-west-1"});
+  ASSERT_TRUE(create_user(
+      dir, {.name = "olga", .key = other, .role = aws::Role::read_only, .password = std::string(password)}));
+  const auto ada = session_of(sign_in("ada", password)), eve = session_of(sign_in("eve", password));
+  const auto named = [](std::string_view name, std::string_view more = "") {
+    return fmt::format(R"({{"name":"{}"{}}})", name, more);
+  };
+  EXPECT_EQ(post("users", "{}", eve).status, 403U);
+  EXPECT_EQ(post("users/disable", named("ada"), eve).status, 403U);
+  const auto listed = post("users", "{}", ada);
+  EXPECT_THAT(listed.body, HasSubstr(R"("name":"eve")"));
+  EXPECT_THAT(listed.body, Not(HasSubstr("olga")));
+  EXPECT_THAT(listed.body, Not(HasSubstr("argon2")));
+  EXPECT_EQ(post("users/delete", named("olga"), ada).status, 404U);
+  EXPECT_EQ(post("users/disable", named("ada"), ada).status, 400U);
+  EXPECT_EQ(
+      post("users/create", named("bob", R"(,"role":"king","password":"correct horse battery")"), ada).status,
+      400U);
+  EXPECT_EQ(
+      post("users/create", named("bob", R"(,"role":"responder","password":"correct horse battery")"), ada)
+          .status,
+      200U);
+  EXPECT_EQ(
+      post("users/create", named("bob", R"(,"role":"responder","password":"correct horse battery")"), ada)
+          .status,
+      409U);
+  EXPECT_EQ(sign_in("bob", password).status, 200U);
+  EXPECT_EQ(post("users/disable", named("bob"), ada).status, 200U);
+  EXPECT_EQ(sign_in("bob", password).status, 403U);
+  EXPECT_EQ(post("users/enable", named("bob"), ada).status, 200U);
+  EXPECT_EQ(post("users/password", named("bob", R"(,"password":"another horse battery")"), ada).status, 200U);
+  EXPECT_EQ(sign_in("bob", "another horse battery").status, 200U);
+  EXPECT_EQ(post("users/delete", named("bob"), ada).status, 200U);
+  EXPECT_EQ(sign_in("bob", "another horse battery").status, 401U);
+}
+
 TEST_F(ConsoleTest, OtherSitesCannotCall) {
   add_user("alice", aws::Role::administrator);
   Sent sent = session_of(sign_in("alice", password));
@@ -261,6 +335,21 @@ TEST_F(ConsoleTest, GuessingIsSlow) {
   EXPECT_EQ(sign_in("alice", password, {.address = "198.51.100.7"}).status, 200U);
   now += 2 * second_ms;
   EXPECT_EQ(sign_in("alice", password).status, 200U);
+}
+
+TEST_F(ConsoleTest, ALocalProxyTellsWhoGuesses) {
+  add_user("alice", aws::Role::administrator);
+  const Sent guesser{.address = "127.0.0.1", .forwarded_for = "10.0.0.9, 198.51.100.9"};
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(sign_in("alice", "wrong", guesser).status, 401U);
+  EXPECT_EQ(sign_in("alice", password, guesser).status, 429U);
+  EXPECT_EQ(sign_in("alice", password, {.address = "127.0.0.1", .forwarded_for = "198.51.100.10"}).status,
+            200U);
+  // Others cannot name themselves.
+  const auto other = [](int i) {
+    return Sent{.address = "203.0.113.1", .forwarded_for = "198.51.100." + std::to_string(20 + i)};
+  };
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(sign_in("alice", "wrong", other(i)).status, 401U);
+  EXPECT_EQ(sign_in("alice", password, other(9)).status, 429U);
 }
 
 TEST_F(ConsoleTest, StrangersLearnNothing) {

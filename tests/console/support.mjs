@@ -35,7 +35,7 @@ export class Console {
   }
 
   async watch() {
-    this.page.setDefaultTimeout(15_000);
+    this.page.setDefaultTimeout(30_000);
     await this.page.addInitScript(() => {
       window.violations = [];
       document.addEventListener("securitypolicyviolation", (event) => window.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
@@ -60,7 +60,7 @@ export class Console {
 
   // No request for a while, and nothing that says it is loading.
   async settled() {
-    const deadline = Date.now() + 20_000;
+    const deadline = Date.now() + 40_000;
     for (let quiet = 0; quiet < 4; await this.page.waitForTimeout(80)) {
       assert.ok(Date.now() < deadline, "the page does not come to rest");
       const loading = await this.page.locator('[class*="awsui_spinner"]:visible, [class*="status-loading"]:visible').count();
@@ -123,7 +123,7 @@ export class Console {
   }
 
   async shoot(name) {
-    for (const notice of await this.page.getByRole("button", { name: "Dismiss" }).all()) await notice.click().catch(() => undefined);
+    for (const notice of await this.page.getByRole("button", { name: "Dismiss" }).all()) await notice.click({ timeout: 300 }).catch(() => undefined);
     await this.page.mouse.move(0, 0);
     await this.page.screenshot({ path: `${shots}/${name}.png`, animations: "disabled" });
   }

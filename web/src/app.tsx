@@ -30,7 +30,9 @@ const pages: Record<string, Page> = {
   finding: { component: lazy(() => import("./findings/page")), title: "Finding" },
 };
 
-const navigation: SideNavigationProps.Item[] = [
+const PasswordDialog = lazy(() => import("./password"));
+
+const navigation = (administrator: boolean): SideNavigationProps.Item[] => [
   { type: "link", text: "Summary", href: href(["summary"]) },
   { type: "link", text: "Findings", href: href(["findings"]) },
   { type: "link", text: "Suppression", href: href(["suppression"]) },
@@ -45,6 +47,7 @@ const navigation: SideNavigationProps.Item[] = [
       { type: "link", text: "Publishing", href: href(["settings", "publishing"]) },
       { type: "link", text: "Accounts", href: href(["settings", "accounts"]) },
       { type: "link", text: "Coverage and usage", href: href(["settings", "coverage"]) },
+      ...(administrator ? [{ type: "link" as const, text: "Users", href: href(["settings", "users"]) }] : []),
     ],
   },
 ];
@@ -81,13 +84,16 @@ interface FrameProps {
   theme: Theme;
   setTheme: (theme: Theme) => void;
   onOver: () => void;
+  onSession: (session: Session) => void;
 }
 
-function Frame({ session, theme, setTheme, onOver }: FrameProps) {
+function Frame({ session, theme, setTheme, onOver, onSession }: FrameProps) {
   const route = useRoute();
   const notices = useNotices();
   const bar = useNoticeBar();
+  const [changing, setChanging] = useState(false);
   const [navigating, setNavigating] = useState(window.innerWidth > 1024);
+  const items = useMemo(() => navigation(session.role === "administrator"), [session.role]);
   const page = pageOf(route);
   const Shown = page?.component;
   const here = href(route.path[0] === "settings" ? ["settings", route.path[1] ?? "protection"] : [route.path[0] ?? start]);
@@ -120,14 +126,23 @@ function Frame({ session, theme, setTheme, onOver }: FrameProps) {
               text: plain(session.user),
               description: `${session.role}, account ${session.account}`,
               iconName: "user-profile",
-              items: [{ id: "sign-out", text: "Sign out" }],
+              items: [
+                { id: "password", text: "Change password" },
+                { id: "sign-out", text: "Sign out" },
+              ],
               onItemClick: ({ detail }) => {
                 if (detail.id === "sign-out") void signOut();
+                else setChanging(true);
               },
             },
           ]}
         />
       </div>
+      {changing && (
+        <Suspense>
+          <PasswordDialog session={session} onEnd={() => setChanging(false)} onSession={onSession} />
+        </Suspense>
+      )}
       <AppLayout
         headerSelector="#top"
         navigationOpen={navigating}
@@ -136,7 +151,7 @@ function Frame({ session, theme, setTheme, onOver }: FrameProps) {
           <SideNavigation
             header={{ text: "Threat detection", href: "#/" }}
             activeHref={here}
-            items={navigation}
+            items={items}
             onFollow={(event) => {
               if (event.detail.external) return;
               event.preventDefault();
@@ -206,8 +221,14 @@ function Guarded() {
   }
   return (
     <ApiProvider value={api}>
-      <NoticesProvider key={state.session.csrf}>
-        <Frame session={state.session} theme={theme} setTheme={setTheme} onOver={() => setState({ at: "door", setup: false, over: false })} />
+      <NoticesProvider key={state.session.user}>
+        <Frame
+          session={state.session}
+          theme={theme}
+          setTheme={setTheme}
+          onSession={(session) => setState({ at: "in", session })}
+          onOver={() => setState({ at: "door", setup: false, over: false })}
+        />
       </NoticesProvider>
     </ApiProvider>
   );

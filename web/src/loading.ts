@@ -9,18 +9,21 @@ export interface Loaded<T> {
   again: () => void;
 }
 
+// Asked again the old value stays until the new one is there; another question begins with none.
 export function useLoaded<T>(load: () => Promise<T>, dependencies: unknown[]): Loaded<T> {
   const [state, setState] = useState<{ value?: T; error?: string; loading: boolean }>({ loading: true });
   const [turn, setTurn] = useState(0);
   const newest = useRef(0);
+  const answered = useRef(0);
   useEffect(() => {
     const mine = ++newest.current;
-    setState((before) => ({ value: before.value, loading: true }));
+    const again = answered.current !== turn;
+    answered.current = turn;
+    setState((before) => ({ value: again ? before.value : undefined, loading: true }));
     load().then(
       (value) => mine === newest.current && setState({ value, loading: false }),
       (error: unknown) => mine === newest.current && setState({ error: messageOf(error), loading: false }),
     );
-    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [...dependencies, turn]);
   useEffect(
     () => () => {

@@ -1,6 +1,6 @@
 // What was done and what failed, told above every page.
 import Flashbar, { type FlashbarProps } from "@cloudscape-design/components/flashbar";
-import { createContext, useCallback, useContext, useMemo, useState, type ReactNode } from "react";
+import { createContext, useCallback, useContext, useEffect, useMemo, useState, type ReactNode } from "react";
 import { messageOf } from "./guardduty";
 import { plain } from "./text";
 
@@ -16,12 +16,14 @@ const Context = createContext<{ notices: Notices; bar: ReactNode }>({
 });
 
 const shownMax = 3;
+const justNowMs = 1000;
 let next = 0;
+const toldAt = (id = "") => Number(id.split("-")[0]);
 
 export function NoticesProvider({ children }: { children: ReactNode }) {
   const [items, setItems] = useState<FlashbarProps.MessageDefinition[]>([]);
   const tell = useCallback<Notices["tell"]>((type, text) => {
-    const id = String(next++);
+    const id = `${Date.now()}-${next++}`;
     const dismiss = () => setItems((before) => before.filter((item) => item.id !== id));
     const item: FlashbarProps.MessageDefinition = {
       id,
@@ -34,6 +36,12 @@ export function NoticesProvider({ children }: { children: ReactNode }) {
     };
     setItems((before) => [item, ...before].slice(0, shownMax));
     if (type === "success") setTimeout(dismiss, 6000);
+  }, []);
+  // What was done is not said on the next page again; what a button did before it led there is.
+  useEffect(() => {
+    const leave = () => setItems((before) => before.filter(({ type, id }) => type !== "success" || Date.now() - toldAt(id) < justNowMs));
+    window.addEventListener("hashchange", leave);
+    return () => window.removeEventListener("hashchange", leave);
   }, []);
   const attempt = useCallback<Notices["attempt"]>(
     async (done, act) => {

@@ -1,7 +1,7 @@
 // Small pieces that several pages are made of.
 import Box from "@cloudscape-design/components/box";
+import CopyToClipboard from "@cloudscape-design/components/copy-to-clipboard";
 import Link from "@cloudscape-design/components/link";
-import Popover from "@cloudscape-design/components/popover";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import type { ReactNode } from "react";
 import { ageText, levelOf, timeText } from "./finding";
@@ -44,25 +44,13 @@ export function To({ to, children, label }: { to: string; children: ReactNode; l
   );
 }
 
-export function Value({ children }: { children?: string | number | boolean | null }) {
+export function Value({ children, most }: { children?: string | number | boolean | null; most?: number }) {
   if (children === undefined || children === null || children === "") return <Box color="text-status-inactive">-</Box>;
-  return <Text>{children}</Text>;
+  return <Text most={most}>{children}</Text>;
 }
 
 export function Copy({ text, label }: { text: string; label: string }) {
-  return (
-    <Popover
-      dismissButton={false}
-      position="top"
-      size="small"
-      triggerType="custom"
-      content={<StatusIndicator type="success">Copied</StatusIndicator>}
-    >
-      <button type="button" className="copy" aria-label={label} title={label} onClick={() => void navigator.clipboard?.writeText(text)}>
-        ⧉
-      </button>
-    </Popover>
-  );
+  return <CopyToClipboard variant="icon" textToCopy={text} copyButtonAriaLabel={label} copySuccessText="Copied" copyErrorText="Not copied" />;
 }
 
 export function Failed({ what, error }: { what: string; error: string }) {

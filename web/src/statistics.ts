@@ -1,6 +1,6 @@
 // Counts over several Regions.
 import { GetFindingsStatisticsCommand, type FindingStatistics, type GroupByType } from "@aws-sdk/client-guardduty";
-import { levelOf, levels, type Level } from "./finding";
+import { levelOf, levels, severitiesOf, type Level } from "./finding";
 import type { Criterion, Place } from "./guardduty";
 
 const groupsMax = 100; // the API's most
@@ -83,14 +83,20 @@ export interface Day {
   byLevel: Record<Level, number>;
 }
 
-// By the day that the findings were last updated, every day between the first and the last.
+// By the day that the findings were last updated. A level at a time, since the API tells a day's severities one by one
+// and a limited number of them.
 export async function countByDay(places: Place[], criterion: Criterion): Promise<Day[]> {
   const days = new Map<number, Day>();
   const at = (date: number) => {
     if (!days.has(date)) days.set(date, { date, byLevel: { critical: 0, high: 0, medium: 0, low: 0 } });
     return days.get(date)!;
   };
-  for (const group of (await grouped(places, criterion, "DATE")).flatMap((one) => one.GroupedByDate ?? []))
-    if (group.Date) at(group.Date.getTime()).byLevel[levelOf(group.Severity)] += group.TotalFindings ?? 0;
+  await Promise.all(
+    levels.map(async (level) => {
+      const groups = await grouped(places, { ...criterion, severity: { Equals: severitiesOf[level] } }, "DATE");
+      for (const { Date: date, TotalFindings = 0 } of groups.flatMap((one) => one.GroupedByDate ?? []))
+        if (date) at(date.getTime()).byLevel[level] += TotalFindings;
+    }),
+  );
   return [...days.values()].sort((a, b) => a.date - b.date);
 }

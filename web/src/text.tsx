@@ -3,7 +3,6 @@ import { Fragment, type ReactNode } from "react";
 
 // Controls, bidirectional overrides, zero-width characters, tags and the like.
 const unseen =
-  // eslint-disable-next-line no-control-regex
   /[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\u{e0000}-\u{e0fff}]/gu;
 const marksInARowMax = 4;
 const piledMarks = new RegExp(`(\\p{M}{${marksInARowMax}})\\p{M}+`, "gu");
@@ -11,9 +10,9 @@ const longest = 4096;
 
 const named = (character: string) => `⟨U+${character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0")}⟩`;
 
-function tamed(text: string): string {
+function tamed(text: string, most = longest): string {
   const calm = text.replace(piledMarks, "$1…");
-  return calm.length > longest ? `${calm.slice(0, longest)}…` : calm;
+  return calm.length > most ? `${calm.slice(0, most)}…` : calm;
 }
 
 // For places that take strings only.
@@ -22,10 +21,11 @@ export function plain(text: string | number | boolean | undefined | null): strin
   return tamed(String(text)).replace(unseen, named);
 }
 
-// The same with marks that stand out, isolated from the direction of what is around it.
-export function Text({ children }: { children?: string | number | boolean | null }): ReactNode {
+// The same with marks that stand out, isolated from the direction of what is around it. In a list `most` keeps a row
+// from filling the page.
+export function Text({ children, most }: { children?: string | number | boolean | null; most?: number }): ReactNode {
   if (children === undefined || children === null || children === "") return null;
-  const text = tamed(String(children));
+  const text = tamed(String(children), most);
   const parts: ReactNode[] = [];
   let at = 0;
   for (const found of text.matchAll(unseen)) {

@@ -45,6 +45,7 @@ import { archivedPath } from "./paths";
 
 const pollMs = 15_000;
 const exportedMax = 20_000;
+const shownCharsMax = 80; // of a value in a row
 const defaultSort: Sorting = { attribute: "severity", descending: true };
 const allColumns = ["severity", "finding", "resource", "principal", "remote", "account", "updated", "count"];
 
@@ -162,7 +163,7 @@ const columns: Record<string, TableProps.ColumnDefinition<Finding> & { sortingFi
     cell: (finding) => (
       <div>
         <To to={findingHref(finding)}>
-          <Text>{finding.Title}</Text>
+          <Text most={3 * shownCharsMax}>{finding.Title}</Text>
         </To>
         <Box variant="small" display="block" color="text-body-secondary">
           <Text>{finding.Type}</Text>
@@ -176,8 +177,8 @@ const columns: Record<string, TableProps.ColumnDefinition<Finding> & { sortingFi
     minWidth: 280,
     width: 360,
   },
-  resource: { id: "resource", name: "Resource", header: "Resource", cell: (finding) => <Value>{resourceOf(finding)}</Value>, width: 165 },
-  principal: { id: "principal", name: "Principal", header: "Principal", cell: (finding) => <Value>{principalOf(finding)}</Value>, width: 140 },
+  resource: { id: "resource", name: "Resource", header: "Resource", cell: (finding) => <Value most={shownCharsMax}>{resourceOf(finding)}</Value>, width: 165 },
+  principal: { id: "principal", name: "Principal", header: "Principal", cell: (finding) => <Value most={shownCharsMax}>{principalOf(finding)}</Value>, width: 140 },
   remote: {
     id: "remote",
     name: "Remote",
@@ -186,7 +187,7 @@ const columns: Record<string, TableProps.ColumnDefinition<Finding> & { sortingFi
       const place = remoteOf(finding)?.Country?.CountryName;
       return (
         <>
-          <Value>{remoteAddressOf(finding)}</Value>
+          <Value most={shownCharsMax}>{remoteAddressOf(finding)}</Value>
           {place && (
             <Box variant="small" display="block" color="text-body-secondary">
               <Text>{place}</Text>
@@ -253,6 +254,7 @@ export default function FindingsPage({ route }: { route: Route }) {
   const [selected, setSelected] = useState<Finding[]>([]);
   const [busy, setBusy] = useState("");
   const [saving, setSaving] = useState(false);
+  const [saved, setSaved] = useState(0);
   const [stale, setStale] = useState(false);
   const { region, wanted, criterion, page, change } = view;
 
@@ -272,7 +274,6 @@ export default function FindingsPage({ route }: { route: Route }) {
       else setStale(true);
     }, pollMs);
     return () => clearInterval(timer);
-    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [api, region, wanted, state, page, selected.length]);
 
   const refresh = () => {
@@ -382,7 +383,7 @@ export default function FindingsPage({ route }: { route: Route }) {
           options={shownOptions}
           onChange={({ detail }) => change({ shown: detail.selectedOption.value === "current" ? undefined : detail.selectedOption.value })}
         />
-        <SavedFilters region={region} onChosen={(chosen) => change({ filter: JSON.stringify(chosen) })} />
+        <SavedFilters key={saved} region={region} onChosen={(chosen) => change({ filter: JSON.stringify(chosen) })} />
       </div>
       <PropertyFilter
         query={{ tokens, operation: "and" }}
@@ -537,7 +538,7 @@ export default function FindingsPage({ route }: { route: Route }) {
           }
         />
       )}
-      {saving && <SaveFilter region={region} criterion={criterion} onEnd={() => setSaving(false)} />}
+      {saving && <SaveFilter region={region} criterion={criterion} onEnd={() => (setSaving(false), setSaved((before) => before + 1))} />}
     </>
   );
 }

@@ -13,7 +13,6 @@ import Header from "@cloudscape-design/components/header";
 import KeyValuePairs, { type KeyValuePairsProps } from "@cloudscape-design/components/key-value-pairs";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import Spinner from "@cloudscape-design/components/spinner";
-import Table from "@cloudscape-design/components/table";
 import { lazy, Suspense, useState } from "react";
 import {
   additionalInfo,
@@ -25,12 +24,15 @@ import {
   resourceOf,
   timeText,
   type AdditionalInfo,
+  type ProofRecord,
 } from "../finding";
 import { getFindings, merged, take, useApi, type Criterion } from "../guardduty";
 import { useLoaded } from "../loading";
 import { useNotices } from "../notices";
 import { Copy, Failed, Severity, Time, To, Value } from "../parts";
+import { Rows } from "../rows";
 import { go, href, type Route } from "../router";
+import { post } from "../session";
 import { jsonText, plain, Text } from "../text";
 import { asJson, download, setArchived, setFeedback } from "./actions";
 import { criterionFrom, labelOf } from "./filter";
@@ -79,12 +81,13 @@ function FindingView({ finding, again }: { finding: Finding; again: () => void }
       header={<FindingHeader finding={finding} info={info} again={again} />}
     >
       <SpaceBetween size="l">
-        <Facts finding={finding} />
-        {isSequence(finding) || finding.Service?.Detection?.Sequence ? (
+        {!isSequence(finding) && <Facts finding={finding} />}
+        {finding.Service?.Detection?.Sequence && (
           <Suspense fallback={<Spinner />}>
             <SequenceView finding={finding} />
           </Suspense>
-        ) : null}
+        )}
+        {isSequence(finding) && <Facts finding={finding} />}
         <Why finding={finding} info={info} />
         <Records finding={finding} info={info} />
         <Related finding={finding} />
@@ -335,7 +338,7 @@ function Why({ finding, info }: { finding: Finding; info: AdditionalInfo }) {
           <div>
             <Box variant="h3">Indicators</Box>
             {Array.isArray(indicators) ? (
-              <Table
+              <Rows
                 variant="embedded"
                 items={indicators as Record<string, string>[]}
                 columnDefinitions={[
@@ -345,7 +348,6 @@ function Why({ finding, info }: { finding: Finding; info: AdditionalInfo }) {
                   { id: "threat", header: "Threat", cell: (one) => <Value>{one["threat_name"]}</Value> },
                 ]}
                 ariaLabels={{ tableLabel: "Indicators" }}
-                wrapLines
               />
             ) : (
               <KeyValuePairs
@@ -370,6 +372,39 @@ function Why({ finding, info }: { finding: Finding; info: AdditionalInfo }) {
       </SpaceBetween>
     </Container>
   );
+}
+
+// The record as it lies in its log, asked for when it is opened.
+function RawRecord({ finding, record }: { finding: Finding; record: ProofRecord }) {
+  const { session } = useApi();
+  const [open, setOpen] = useState(false);
+  const raw = useLoaded(async () => {
+    if (!open) return undefined;
+    const asked = { region: finding.Region ?? "", finding: finding.Id ?? "", object: record.object, position: String(record.position) };
+    return (await post<{ record: string }>("record", asked, session.csrf)).record;
+  }, [open, finding.Id, record]);
+  return (
+    <ExpandableSection headerText="Record" expanded={open} onChange={({ detail }) => setOpen(detail.expanded)} variant="inline">
+      {raw.error ? (
+        <Failed what="It cannot be read" error={raw.error} />
+      ) : raw.value === undefined ? (
+        <Spinner />
+      ) : (
+        <pre className="json" tabIndex={0} aria-label="The record">
+          {recordText(raw.value)}
+        </pre>
+      )}
+    </ExpandableSection>
+  );
+}
+
+// Most are JSON; a flow log's line is not.
+function recordText(record: string): string {
+  try {
+    return jsonText(JSON.parse(record));
+  } catch {
+    return plain(record);
+  }
 }
 
 function Records({ finding, info }: { finding: Finding; info: AdditionalInfo }) {
@@ -418,6 +453,7 @@ function Records({ finding, info }: { finding: Finding; info: AdditionalInfo }) 
                 </>
               )}
             </div>
+            <RawRecord finding={finding} record={record} />
           </li>,
         ])}
       </ol>
@@ -454,7 +490,7 @@ function Related({ finding }: { finding: Finding }) {
   }, [api, finding.Id]);
   if (!shared.length) return null;
   return (
-    <Table
+    <Rows
       variant="container"
       header={
         <Header variant="h2" counter={value && `(${value.length})`} description="With the same identity, resource or address, in every Region">
@@ -466,7 +502,6 @@ function Related({ finding }: { finding: Finding }) {
       loadingText="Looking for related findings"
       empty={error ? <Failed what="They cannot be listed" error={error} /> : "Nothing else shares them."}
       ariaLabels={{ tableLabel: "Related findings" }}
-      wrapLines
       columnDefinitions={[
         { id: "severity", header: "Severity", cell: (one) => <Severity value={one.finding.Severity} />, width: 120 },
         {

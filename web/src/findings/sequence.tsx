@@ -5,11 +5,11 @@ import Container from "@cloudscape-design/components/container";
 import Header from "@cloudscape-design/components/header";
 import KeyValuePairs from "@cloudscape-design/components/key-value-pairs";
 import SpaceBetween from "@cloudscape-design/components/space-between";
-import Table from "@cloudscape-design/components/table";
 import Tabs from "@cloudscape-design/components/tabs";
 import { useMemo } from "react";
 import { levelOf, timeText } from "../finding";
 import { Severity, Time, Value } from "../parts";
+import { Rows } from "../rows";
 import { plain, Text } from "../text";
 import { tactics } from "./guidance";
 
@@ -64,7 +64,7 @@ export default function SequenceView({ finding }: { finding: Finding }) {
   return (
     <Container
       header={
-        <Header variant="h2" counter={`(${signals.length})`} description={<Text>{sequence.Description}</Text>}>
+        <Header variant="h2" counter={`(${signals.length})`} description={sequence.Description !== finding.Description && <Text>{sequence.Description}</Text>}>
           Attack sequence
         </Header>
       }
@@ -95,7 +95,7 @@ function Summary({ sequence, signals }: { sequence: Sequence; signals: Signal[] 
       columns={4}
       items={[
         { label: "Lasted", value: minutes < 90 ? `${minutes} minutes` : `${(minutes / 60).toFixed(1)} hours` },
-        { label: "Tactics", value: <Value>{seen.join(" → ")}</Value> },
+        { label: "Tactics", value: <Value>{seen.join(", ")}</Value> },
         { label: "Actors", value: <Value>{(sequence.Actors ?? []).map((actor) => actor.User?.Name || actor.Id).join(", ")}</Value> },
         { label: "From", value: <Value>{(sequence.Endpoints ?? []).map((endpoint) => endpoint.Ip ?? endpoint.Domain).join(", ")}</Value> },
       ]}
@@ -109,7 +109,7 @@ function Chain({ signals }: { signals: Signal[] }) {
   const first = startOf(signals[0]!);
   const last = Math.max(...signals.map(endOf), first + 60_000);
   const left = 150;
-  const width = 980;
+  const width = 900;
   const lane = 42;
   const top = 30;
   const x = (time: number) => left + 20 + ((time - first) / (last - first)) * (width - left - 60);
@@ -222,10 +222,10 @@ function Graph({ sequence, signals }: { sequence: Sequence; signals: Signal[] })
     },
   ];
   const shown = columns.filter(({ nodes }) => nodes.length);
-  const boxWidth = 200;
+  const boxWidth = 180;
   const boxHeight = 46;
   const gap = 14;
-  const step = 270;
+  const step = 241;
   const rows = Math.max(...shown.map(({ nodes }) => nodes.length));
   const height = 34 + rows * (boxHeight + gap);
   const place = new Map<string, { x: number; y: number }>();
@@ -280,10 +280,10 @@ function Graph({ sequence, signals }: { sequence: Sequence; signals: Signal[] })
                   <title>{`${plain(node.label)}${node.note ? `: ${plain(node.note)}` : ""}`}</title>
                   <rect className="node" width={boxWidth} height={boxHeight} rx={8} />
                   <text x={12} y={20} fontWeight={600}>
-                    {clip(node.label, 26)}
+                    {clip(node.label, 22)}
                   </text>
                   <text className="quiet" x={12} y={36} fontSize={11}>
-                    {clip(node.note, 30)}
+                    {clip(node.note, 27)}
                   </text>
                 </g>
               );
@@ -297,10 +297,9 @@ function Graph({ sequence, signals }: { sequence: Sequence; signals: Signal[] })
 
 function Signals({ signals }: { signals: Signal[] }) {
   return (
-    <Table
+    <Rows
       variant="embedded"
       items={signals}
-      wrapLines
       ariaLabels={{ tableLabel: "Signals" }}
       columnDefinitions={[
         { id: "time", header: "First seen (UTC)", cell: (one) => <Time at={one.FirstSeenAt} />, width: 180 },
@@ -318,10 +317,9 @@ function Signals({ signals }: { signals: Signal[] }) {
 
 function Actors({ sequence }: { sequence: Sequence }) {
   return (
-    <Table
+    <Rows
       variant="embedded"
       items={sequence.Actors ?? []}
-      wrapLines
       ariaLabels={{ tableLabel: "Actors" }}
       empty="The logs name none."
       columnDefinitions={[
@@ -337,10 +335,9 @@ function Actors({ sequence }: { sequence: Sequence }) {
 
 function Endpoints({ sequence }: { sequence: Sequence }) {
   return (
-    <Table
+    <Rows
       variant="embedded"
       items={sequence.Endpoints ?? []}
-      wrapLines
       ariaLabels={{ tableLabel: "Endpoints" }}
       empty="The logs name none."
       columnDefinitions={[
@@ -359,10 +356,9 @@ function Endpoints({ sequence }: { sequence: Sequence }) {
 
 function Resources({ sequence }: { sequence: Sequence }) {
   return (
-    <Table
+    <Rows
       variant="embedded"
       items={sequence.Resources ?? []}
-      wrapLines
       ariaLabels={{ tableLabel: "Resources" }}
       empty="The logs name none."
       columnDefinitions={[

@@ -23,12 +23,12 @@ import Header from "@cloudscape-design/components/header";
 import Input from "@cloudscape-design/components/input";
 import Select from "@cloudscape-design/components/select";
 import SpaceBetween from "@cloudscape-design/components/space-between";
-import Table from "@cloudscape-design/components/table";
 import { useState } from "react";
 import { useApi, type Place } from "../guardduty";
 import { useLoaded } from "../loading";
 import { useNotices } from "../notices";
 import { Failed, Time, Value } from "../parts";
+import { Rows } from "../rows";
 import { plain, Text } from "../text";
 import { Dialog, RegionPage } from "./frame";
 
@@ -130,9 +130,8 @@ function Members({ place }: { place: Place }) {
   };
   return (
     <>
-      <Table<Member>
+      <Rows<Member>
         variant="container"
-        wrapLines
         trackBy="AccountId"
         items={members.value ?? []}
         loading={!members.value && !members.error}

@@ -3,10 +3,10 @@ import { GetUsageStatisticsCommand, ListCoverageCommand, type CoverageResource, 
 import Header from "@cloudscape-design/components/header";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
-import Table from "@cloudscape-design/components/table";
 import type { Place } from "../guardduty";
 import { useLoaded } from "../loading";
 import { Failed, Time, Value } from "../parts";
+import { Rows } from "../rows";
 import { plain, Text } from "../text";
 import { RegionPage } from "./frame";
 
@@ -29,16 +29,15 @@ function Coverage({ place }: { place: Place }) {
     const all: CoverageResource[] = [];
     let NextToken: string | undefined;
     do {
-      const page = await client.send(new ListCoverageCommand({ DetectorId: detectorId, MaxResults: 200, NextToken }));
+      const page = await client.send(new ListCoverageCommand({ DetectorId: detectorId, MaxResults: 50, NextToken }));
       all.push(...(page.Resources ?? []));
       NextToken = page.NextToken || undefined;
     } while (NextToken);
     return all;
   }, [client, detectorId]);
   return (
-    <Table<CoverageResource>
+    <Rows<CoverageResource>
       variant="container"
-      wrapLines
       items={resources.value ?? []}
       loading={!resources.value && !resources.error}
       loadingText="Loading coverage"
@@ -106,7 +105,7 @@ function Usage({ place }: { place: Place }) {
     ];
   }, [client, detectorId]);
   return (
-    <Table
+    <Rows
       variant="container"
       items={usage.value ?? []}
       loading={!usage.value && !usage.error}

@@ -30,12 +30,12 @@ import Input from "@cloudscape-design/components/input";
 import Select from "@cloudscape-design/components/select";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator, { type StatusIndicatorProps } from "@cloudscape-design/components/status-indicator";
-import Table from "@cloudscape-design/components/table";
 import { useState } from "react";
 import { useApi, type Place } from "../guardduty";
 import { useLoaded } from "../loading";
 import { useNotices } from "../notices";
 import { Failed, Value } from "../parts";
+import { Rows } from "../rows";
 import { plain, Text } from "../text";
 import { Confirm, Dialog, RegionPage } from "./frame";
 
@@ -160,9 +160,8 @@ function ListTable({ place }: { place: Place }) {
   const active = selected?.status === "ACTIVE" || selected?.status === "ACTIVATING";
   return (
     <>
-      <Table<Listed>
+      <Rows<Listed>
         variant="container"
-        wrapLines
         trackBy="id"
         items={lists.value ?? []}
         loading={!lists.value && !lists.error}

@@ -8,8 +8,9 @@ import Lists from "./lists";
 import Protection from "./protection";
 import Publishing from "./publishing";
 import Rules from "./rules";
+import Users from "./users";
 
-const sections = { protection: Protection, lists: Lists, publishing: Publishing, accounts: Accounts, rules: Rules, coverage: CoverageAndUsage };
+const sections = { protection: Protection, lists: Lists, publishing: Publishing, accounts: Accounts, rules: Rules, coverage: CoverageAndUsage, users: Users };
 
 export default function SettingsPage({ route }: { route: Route }) {
   const { session } = useApi();

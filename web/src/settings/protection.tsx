@@ -4,6 +4,7 @@ import {
   GetDetectorCommand,
   UpdateDetectorCommand,
   type DetectorFeature,
+  type DetectorFeatureResult,
   type FindingPublishingFrequency,
   type UpdateDetectorCommandInput,
 } from "@aws-sdk/client-guardduty";
@@ -16,13 +17,13 @@ import KeyValuePairs from "@cloudscape-design/components/key-value-pairs";
 import Select from "@cloudscape-design/components/select";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import Spinner from "@cloudscape-design/components/spinner";
-import Table from "@cloudscape-design/components/table";
 import Toggle from "@cloudscape-design/components/toggle";
 import { useState } from "react";
 import { useApi } from "../guardduty";
 import { useLoaded } from "../loading";
 import { useNotices } from "../notices";
 import { Failed, Time, Value } from "../parts";
+import { Rows } from "../rows";
 import { plain } from "../text";
 import { RegionPage, type SectionProps } from "./frame";
 
@@ -30,6 +31,19 @@ const frequencies: Record<FindingPublishingFrequency, string> = {
   FIFTEEN_MINUTES: "every 15 minutes",
   ONE_HOUR: "every hour",
   SIX_HOURS: "every 6 hours",
+};
+
+const plans: Partial<Record<DetectorFeatureResult, string>> = {
+  CLOUD_TRAIL: "CloudTrail management events",
+  DNS_LOGS: "Route 53 Resolver query logs",
+  FLOW_LOGS: "VPC flow logs",
+  S3_DATA_EVENTS: "S3 Protection (data events)",
+  EKS_AUDIT_LOGS: "EKS Protection (audit logs)",
+  EBS_MALWARE_PROTECTION: "Malware Protection for EC2",
+  RDS_LOGIN_EVENTS: "RDS Protection (login events)",
+  LAMBDA_NETWORK_LOGS: "Lambda Protection (network logs)",
+  EKS_RUNTIME_MONITORING: "EKS Runtime Monitoring",
+  RUNTIME_MONITORING: "Runtime Monitoring",
 };
 
 export default function Protection({ region }: { region: string }) {
@@ -81,6 +95,7 @@ function Detector({ place }: Pick<SectionProps, "place">) {
   if (!detector.value) return <Spinner size="large" />;
   const { Status, FindingPublishingFrequency, Features = [], CreatedAt, UpdatedAt, Tags = {} } = detector.value;
   const words = (name: string | undefined) => plain(name).replaceAll("_", " ").toLowerCase();
+  const planOf = (name: DetectorFeatureResult | undefined) => (name && plans[name]) ?? words(name);
   return (
     <SpaceBetween size="l">
       <Container header={<Header variant="h2">Detector</Header>}>
@@ -116,25 +131,24 @@ function Detector({ place }: Pick<SectionProps, "place">) {
           </FormField>
         </SpaceBetween>
       </Container>
-      <Table
+      <Rows
         variant="container"
         header={<Header variant="h2" counter={`(${Features.length})`}>Plans and sources</Header>}
         items={Features}
         ariaLabels={{ tableLabel: "Plans and sources" }}
-        wrapLines
         columnDefinitions={[
-          { id: "name", header: "Plan", isRowHeader: true, cell: (one) => words(one.Name) },
+          { id: "name", header: "Plan", isRowHeader: true, cell: (one) => planOf(one.Name) },
           {
             id: "status",
             header: "On",
             cell: (one) => (
               <Toggle
-                ariaLabel={words(one.Name)}
+                ariaLabel={planOf(one.Name)}
                 checked={one.Status === "ENABLED"}
                 // The foundational sources are there as long as the detector is.
                 disabled={!may || busy || ["CLOUD_TRAIL", "DNS_LOGS", "FLOW_LOGS"].includes(one.Name ?? "")}
                 onChange={({ detail }) =>
-                  void update(`${words(one.Name)} is ${detail.checked ? "on" : "off"}`, {
+                  void update(`${planOf(one.Name)} is ${detail.checked ? "on" : "off"}`, {
                     Features: [{ Name: one.Name as DetectorFeature, Status: detail.checked ? "ENABLED" : "DISABLED" }],
                   })
                 }

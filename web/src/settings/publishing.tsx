@@ -11,12 +11,12 @@ import Header from "@cloudscape-design/components/header";
 import Input from "@cloudscape-design/components/input";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator, { type StatusIndicatorProps } from "@cloudscape-design/components/status-indicator";
-import Table from "@cloudscape-design/components/table";
 import { useState } from "react";
 import { useApi, type Place } from "../guardduty";
 import { useLoaded } from "../loading";
 import { useNotices } from "../notices";
 import { Failed, Time, Value } from "../parts";
+import { Rows } from "../rows";
 import { plain } from "../text";
 import { Confirm, Dialog, RegionPage } from "./frame";
 
@@ -51,9 +51,8 @@ function Destinations({ place }: { place: Place }) {
   const chosen = destinations.value?.filter((one) => one.DestinationId === selected) ?? [];
   return (
     <>
-      <Table
+      <Rows
         variant="container"
-        wrapLines
         trackBy="DestinationId"
         items={destinations.value ?? []}
         loading={!destinations.value && !destinations.error}

@@ -18,13 +18,13 @@ import Modal from "@cloudscape-design/components/modal";
 import Select from "@cloudscape-design/components/select";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import Spinner from "@cloudscape-design/components/spinner";
-import Table from "@cloudscape-design/components/table";
 import TextFilter from "@cloudscape-design/components/text-filter";
 import { useMemo, useState } from "react";
 import { useApi, type Place } from "../guardduty";
 import { useLoaded } from "../loading";
 import { useNotices } from "../notices";
 import { Failed, Time, Value } from "../parts";
+import { Rows } from "../rows";
 import { plain, Text } from "../text";
 import { RegionPage } from "./frame";
 
@@ -98,9 +98,8 @@ function Catalogue({ place }: { place: Place }) {
           choice only what is chosen here counts.
         </Alert>
       )}
-      <Table<RuleSummary>
+      <Rows<RuleSummary>
         variant="container"
-        wrapLines
         trackBy="RuleId"
         items={items}
         loading={!rules.value && !rules.error}

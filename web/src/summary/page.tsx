@@ -7,12 +7,10 @@ import Container from "@cloudscape-design/components/container";
 import ContentLayout from "@cloudscape-design/components/content-layout";
 import Grid from "@cloudscape-design/components/grid";
 import Header from "@cloudscape-design/components/header";
-import Link from "@cloudscape-design/components/link";
 import Select from "@cloudscape-design/components/select";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import Spinner from "@cloudscape-design/components/spinner";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
-import Table from "@cloudscape-design/components/table";
 import type { ReactNode } from "react";
 import { levels, principalOf, severitiesOf, type Level } from "../finding";
 import { archivedPath } from "../findings/paths";
@@ -21,6 +19,7 @@ import { merged, take, useApi, type Criterion } from "../guardduty";
 import { kinds, loadLedger } from "../ledger";
 import { useLoaded, type Loaded } from "../loading";
 import { Failed, Severity, Time, To, Value } from "../parts";
+import { Rows } from "../rows";
 import { go, href, type Route } from "../router";
 import { countByAccount, countByDay, countByLevel, countByResource, countByType, type Count } from "../statistics";
 import { Text } from "../text";
@@ -85,21 +84,12 @@ function Levels({ region }: { region: string }) {
         {({ byLevel, latest }) => (
           <ColumnLayout columns={4} variant="text-grid" minColumnWidth={130}>
             {levels.map((level) => (
-              <div key={level} className={`tile severity-${level}`}>
-                <Link
-                  variant="secondary"
-                  href={findingsHref(region, { severity: { Equals: severitiesOf[level] } })}
-                  onFollow={(event) => {
-                    event.preventDefault();
-                    go(findingsHref(region, { severity: { Equals: severitiesOf[level] } }));
-                  }}
-                >
-                  <span className="tile-name">
-                    <span aria-hidden="true" className="severity-mark" /> {level[0]!.toUpperCase() + level.slice(1)}
-                  </span>
-                  <span className="tile-number">{byLevel[level].toLocaleString("en")}</span>
-                </Link>
-              </div>
+              <a key={level} className={`tile severity-${level}`} href={findingsHref(region, { severity: { Equals: severitiesOf[level] } })}>
+                <span className="tile-name">
+                  <span aria-hidden="true" className="severity-mark" /> {level[0]!.toUpperCase() + level.slice(1)}
+                </span>
+                <span className="tile-number">{byLevel[level].toLocaleString("en")}</span>
+              </a>
             ))}
             {latest > 0 && (
               <Box color="text-body-secondary" variant="small">
@@ -125,7 +115,7 @@ function Sequences({ region }: { region: string }) {
   );
   if (found.value && !found.value.length) return null;
   return (
-    <Table
+    <Rows
       variant="container"
       header={
         <Header
@@ -143,7 +133,6 @@ function Sequences({ region }: { region: string }) {
       empty={found.error ? <Failed what="They cannot be listed" error={found.error} /> : undefined}
       items={found.value?.slice(0, shownMax) ?? []}
       ariaLabels={{ tableLabel: "Attack sequences" }}
-      wrapLines
       columnDefinitions={[
         { id: "severity", header: "Severity", cell: (one) => <Severity value={one.Severity} />, width: 120 },
         {
@@ -255,7 +244,6 @@ function Types({ region }: { region: string }) {
 // Where the API holds the name of a resource of each type.
 const resourcePaths: Record<string, string> = {
   Instance: "resource.instanceDetails.instanceId",
-  AccessKey: "resource.accessKeyDetails.accessKeyId",
   S3Bucket: "resource.s3BucketDetails.name",
   EKSCluster: "resource.eksClusterDetails.name",
   Lambda: "resource.lambdaDetails.functionName",
@@ -290,7 +278,9 @@ function Affected({ region }: { region: string }) {
               counts={counts}
               none="None"
               to={({ name, note }) => {
-                const path = resourcePaths[note ?? ""];
+                // Under the type of an access key stands the bucket that it was used on, where there is one.
+                const key = /^A[KS]IA[A-Z0-9]{16}$/.test(name) ? "resource.accessKeyDetails.accessKeyId" : "resource.s3BucketDetails.name";
+                const path = note === "AccessKey" ? key : resourcePaths[note ?? ""];
                 return findingsHref(region, path ? { [path]: { Equals: [name] } } : { "resource.resourceType": { Equals: [note ?? ""] } });
               }}
             />
@@ -324,7 +314,7 @@ function Coverage({ region }: { region: string }) {
     return counts;
   }, [api, region]);
   return (
-    <Table
+    <Rows
       variant="container"
       header={
         <Header

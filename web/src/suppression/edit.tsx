@@ -16,7 +16,6 @@ import Select from "@cloudscape-design/components/select";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import Spinner from "@cloudscape-design/components/spinner";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
-import Table from "@cloudscape-design/components/table";
 import Textarea from "@cloudscape-design/components/textarea";
 import { useRef, useState } from "react";
 import { levels } from "../finding";
@@ -27,6 +26,7 @@ import { useApi, type Criterion } from "../guardduty";
 import { useLoaded, type Loaded } from "../loading";
 import { useNotices } from "../notices";
 import { Failed, Severity, Time, To } from "../parts";
+import { Rows } from "../rows";
 import { go, href, type Route } from "../router";
 import { plain, Text } from "../text";
 import { backtest, readMax, type Backtest } from "./backtest";
@@ -35,6 +35,7 @@ const back = href(["suppression"]);
 const spans = [7, 30, 90, 0].map((days) => ({ id: String(days), text: days ? `${days} days` : "All" }));
 
 interface Draft {
+  key: string; // of what it was loaded for
   name: string;
   reason: string;
   archives: boolean;
@@ -45,21 +46,24 @@ export default function RulePage({ route }: { route: Route }) {
   const [, region = "", name = ""] = route.path;
   const api = useApi();
   const fresh = region === "new" && !name;
+  const filter = route.query.get("filter");
+  const key = `${region} ${name} ${fresh ? filter : ""}`;
   const loaded = useLoaded(async (): Promise<Draft> => {
-    if (fresh) return { name: "", reason: "", archives: true, criterion: parseCriterion(route.query.get("filter")) };
+    if (fresh) return { key, name: "", reason: "", archives: true, criterion: parseCriterion(filter) };
     const place = await api.place(region);
     if (!place) throw new Error(`there is no detector in ${region}`);
-    const filter = await place.client.send(new GetFilterCommand({ DetectorId: place.detectorId, FilterName: name }));
+    const rule = await place.client.send(new GetFilterCommand({ DetectorId: place.detectorId, FilterName: name }));
     return {
+      key,
       name,
-      reason: filter.Description ?? "",
-      archives: filter.Action === "ARCHIVE",
-      criterion: filter.FindingCriteria?.Criterion ?? {},
+      reason: rule.Description ?? "",
+      archives: rule.Action === "ARCHIVE",
+      criterion: rule.FindingCriteria?.Criterion ?? {},
     };
-  }, [api, region, name]);
+  }, [api, key]);
   if (loaded.error) return <Failed what="The rule cannot be shown" error={loaded.error} />;
-  if (!loaded.value) return <Spinner size="large" />;
-  return <RuleForm key={`${region} ${name}`} draft={loaded.value} fresh={fresh} region={fresh ? (route.query.get("region") ?? "") : region} />;
+  if (loaded.value?.key !== key) return <Spinner size="large" />;
+  return <RuleForm key={key} draft={loaded.value} fresh={fresh} region={fresh ? (route.query.get("region") ?? "") : region} />;
 }
 
 function RuleForm({ draft, fresh, region: firstRegion }: { draft: Draft; fresh: boolean; region: string }) {
@@ -216,11 +220,10 @@ function Result({ tried, alsoNow, setAlsoNow }: { tried: Loaded<Backtest | undef
       {grave > 0 && (
         <Alert type="warning">{`${grave.toLocaleString("en")} of them ${grave === 1 ? "is" : "are"} high or critical. Narrow the criteria unless you know each.`}</Alert>
       )}
-      <Table
+      <Rows
         variant="embedded"
         items={value.byType}
         ariaLabels={{ tableLabel: "By type and severity" }}
-        wrapLines
         columnDefinitions={[
           { id: "type", header: "Finding type", isRowHeader: true, cell: (one) => <Text>{one.type}</Text> },
           ...levels.map((level) => ({
@@ -231,12 +234,11 @@ function Result({ tried, alsoNow, setAlsoNow }: { tried: Loaded<Backtest | undef
           { id: "total", header: "All", cell: (one) => one.total.toLocaleString("en") },
         ]}
       />
-      <Table
+      <Rows
         variant="embedded"
         header={<Header variant="h3">The gravest of them</Header>}
         items={value.examples}
         ariaLabels={{ tableLabel: "The gravest of them" }}
-        wrapLines
         columnDefinitions={[
           { id: "severity", header: "Severity", cell: (one) => <Severity value={one.Severity} />, width: 120 },
           {

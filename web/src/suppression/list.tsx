@@ -6,13 +6,13 @@ import Button from "@cloudscape-design/components/button";
 import Header from "@cloudscape-design/components/header";
 import Modal from "@cloudscape-design/components/modal";
 import SpaceBetween from "@cloudscape-design/components/space-between";
-import Table from "@cloudscape-design/components/table";
 import { useState } from "react";
 import { labelOf, toTokens } from "../findings/filter";
 import { useApi, type Criterion, type Place } from "../guardduty";
 import { useLoaded } from "../loading";
 import { useNotices } from "../notices";
 import { Failed, To, Value } from "../parts";
+import { Rows } from "../rows";
 import { go, href } from "../router";
 import { plain, Text } from "../text";
 
@@ -71,10 +71,9 @@ export default function SuppressionPage() {
   };
   return (
     <>
-      <Table<Rule>
+      <Rows<Rule>
         variant="full-page"
         stickyHeader
-        wrapLines
         trackBy="key"
         items={rules.value ?? []}
         loading={!rules.value && !rules.error}
