@@ -111,7 +111,8 @@ extern const Detector ec2_listed_domain = {
     .blind_spots =
         "Answers from the resolver's cache are not logged, nor are queries to other resolvers. Generated "
         "names "
-        "and bad reputation are known from lists only; names no list has are not judged.",
+        "and bad reputation are known from lists only; names no list has are another detector's "
+        "(Trojan:EC2/DGADomainRequest.B).",
 };
 
 }  // namespace picket::detectors

@@ -1,0 +1,255 @@
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/oldest.h"
+#include "base/text.h"
+#include "detectors/shared/dns_host.h"
+#include "engine/detector.h"
+#include "models/dga_score.h"
+#include "models/registered_domain.h"
+
+namespace picket::detectors {
+
+namespace {
+
+// All in 1/256 bit.
+constexpr std::int32_t bit = 256;
+// One in 10,000 hosts with 50 new harmless names each reaches 28.5 bits, with names from the worst of nine
+// populations (data/models/README.md); the rest is reserve for whoever asks for thousands.
+constexpr std::int32_t raised_at = 32 * bit;
+// What it goes beyond is forgotten, so that a host that stops is soon quiet again.
+constexpr std::int32_t total_max = raised_at + 16 * bit;
+// Generated names mostly do not exist: few of them are ever registered.
+constexpr std::int32_t nonexistent_bits = 2 * bit;
+constexpr std::int32_t name_bits_max = 8 * bit, name_bits_min = -4 * bit;
+// A name that exists and looks harmless takes this away; one in eight, by its hash, stands for all.
+constexpr std::uint64_t sampled = 8;
+constexpr std::int32_t harmless_bits = -bit;
+// Evidence fades by a bit an hour.
+constexpr std::int32_t fading_per_hour = bit;
+// Fewer names are no pattern, whatever they look like.
+constexpr std::uint32_t names_min = 5;
+// A name the account asked for before is no news, nor is one that exists and this many hosts ask for.
+constexpr TimeMs known_after = 20 * hour_ms;
+constexpr std::size_t service_hosts = 3;
+// Of one account, 150 bytes a name and at most 2 kB a host; beyond it the longest unused quarter goes.
+constexpr std::size_t names_max = 16384, hosts_max = 8192;
+constexpr std::size_t recent_max = 128, shown_max = 10;  // of a host
+
+// ---- the rows ----
+
+constexpr std::string_view account_name = "account", host_name = "host", registered_name = "registered",
+                           score_name = "score", rcode_name = "rcode";
+
+// What a name's letters say, whoever asks.
+struct Look {
+  std::uint64_t hash = 0;             // of the name as it was asked for
+  std::uint16_t begin = 0, size = 0;  // of the registered domain in it; no size: none
+  std::int16_t score = 0;
+  bool deep = false;  // more than "www" stands left of it
+  bool sample = false;
+};
+
+Look look_at(std::string_view asked) {
+  Look look;
+  const std::string name = lower(asked);
+  const NameParts parts = chosen_parts_of(name);
+  if (parts.registered.empty() || name.size() > 255 || parts.label.starts_with("xn--")) return look;
+  look.begin = static_cast<std::uint16_t>(name.size() - parts.registered.size());
+  look.size = static_cast<std::uint16_t>(parts.registered.size());
+  look.score = static_cast<std::int16_t>(dga_score(parts.label));
+  look.deep = !parts.below.empty() && parts.below != "www";
+  look.sample = hash64(parts.registered) % sampled == 0;
+  return look;
+}
+
+// Machines ask for the same names again and again.
+const Look& known_look_at(std::string_view asked) {
+  thread_local std::vector<Look> looks(4096);
+  const std::uint64_t hash = hash64(asked) | 1;
+  Look& look = looks[(hash >> 1) % looks.size()];
+  if (look.hash != hash) {
+    look = look_at(asked);
+    look.hash = hash;
+  }
+  return look;
+}
+
+std::optional<Evidence> select(const DnsQuery& query, const Context&) {
+  std::string_view asked = query.query_name;
+  if (asked.ends_with('.')) asked.remove_suffix(1);
+  // Most of what machines in AWS ask for.
+  if (asked.ends_with(".amazonaws.com") || asked.ends_with(".internal") || asked.ends_with(".arpa") ||
+      asked.ends_with(".local"))
+    return std::nullopt;
+  const Look& look = known_look_at(asked);
+  if (look.size == 0) return std::nullopt;
+  const bool nonexistent = query.rcode == "NXDOMAIN";
+  // A resolver's search list asks for what does not exist below names that do.
+  if (nonexistent && look.deep) return std::nullopt;
+  if (look.score <= 0 && !nonexistent && !look.sample) return std::nullopt;
+  return Evidence{{account_name, std::string(query.account_id)},
+                  {host_name, std::to_string(DnsHost::entity(query))},
+                  {registered_name, lower(asked.substr(look.begin, look.size))},
+                  {score_name, std::to_string(look.score)},
+                  {rcode_name, std::string(query.rcode)}};
+}
+
+std::string_view value_of(const Candidate& row, std::string_view name) {
+  const auto found =
+      std::ranges::find(row.evidence, name, [](const auto& item) { return std::string_view(item.first); });
+  return found == row.evidence.end() ? std::string_view{} : found->second;
+}
+
+template <class Number>
+Number number_of_text(std::string_view text) {
+  Number value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+// ---- what is remembered ----
+
+// A registered domain, of the account.
+struct Name {
+  TimeMs first = 0, last = 0;
+  std::vector<std::uint64_t> hosts;  // at most service_hosts
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(first, last, hosts);
+  }
+};
+
+// The sum over a host's new names, which never falls below nothing; the rest is of the names since it rose.
+struct Host {
+  TimeMs last = 0;
+  std::int32_t total = 0;
+  std::uint32_t names = 0, nonexistent = 0;
+  std::vector<std::string> shown;
+  std::vector<std::uint64_t> recent;  // hashes of names, the newest last
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(last, total, names, nonexistent, shown, recent);
+  }
+
+  void add(std::int32_t bits) {
+    total = std::clamp(total + bits, 0, total_max);
+    if (total > 0) return;
+    names = nonexistent = 0;
+    shown.clear();
+  }
+  void fade(TimeMs now) {
+    const TimeMs whole_hours = (now - last) / hour_ms;
+    if (whole_hours > 0)
+      add(-static_cast<std::int32_t>(std::min<TimeMs>(whole_hours, 100)) * fading_per_hour);
+  }
+};
+
+// The hosts of one account.
+class NewNames {
+ public:
+  std::optional<Candidate> step(const Candidate& row, const Facts&) {
+    const TimeMs now = row.first.time;
+    const std::string registered(value_of(row, registered_name));
+    const auto host_id = number_of_text<std::uint64_t>(value_of(row, host_name));
+    const auto score = number_of_text<std::int32_t>(value_of(row, score_name));
+    const bool nonexistent = value_of(row, rcode_name) == "NXDOMAIN";
+    const auto last = [](const auto& entry) { return entry.last; };
+    evicted_ +=
+        erase_oldest_quarter(names_, names_max - 1, last) + erase_oldest_quarter(hosts_, hosts_max - 1, last);
+
+    const std::uint64_t id = hash64(registered);
+    Name& name = names_[id];
+    if (name.last == 0) name.first = now;
+    name.last = now;
+    if (name.hosts.size() < service_hosts && std::ranges::find(name.hosts, host_id) == name.hosts.end())
+      name.hosts.push_back(host_id);
+    if (now - name.first >= known_after) return std::nullopt;
+    if (!nonexistent && score > 0 && name.hosts.size() >= service_hosts) return std::nullopt;
+
+    std::int32_t bits = score / 2;
+    if (nonexistent) {
+      bits = std::clamp(score + nonexistent_bits, name_bits_min, name_bits_max);
+    } else if (score <= 0) {
+      bits = harmless_bits * static_cast<std::int32_t>(sampled);
+    }
+    auto found = hosts_.find(host_id);
+    if (found == hosts_.end()) {
+      if (bits <= 0) return std::nullopt;
+      found = hosts_.emplace(host_id, Host{}).first;
+      found->second.last = now;
+    }
+    Host& host = found->second;
+    if (std::ranges::find(host.recent, id) != host.recent.end()) return std::nullopt;
+    host.fade(now);
+    host.last = now;
+    host.recent.push_back(id);
+    if (host.recent.size() > recent_max) host.recent.erase(host.recent.begin());
+    host.add(bits);
+    if (bits <= 0) return std::nullopt;
+    ++host.names;
+    host.nonexistent += nonexistent ? 1 : 0;
+    if (host.shown.size() < shown_max) host.shown.push_back(registered);
+    if (host.total < raised_at || host.names < names_min) return std::nullopt;
+    return raised(row, host, score);
+  }
+
+  std::uint64_t take_evicted() { return std::exchange(evicted_, 0); }
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(names_, hosts_);
+  }
+
+ private:
+  static Candidate raised(const Candidate& row, const Host& host, std::int32_t score) {
+    Candidate made = row;
+    std::string names;
+    for (const std::string& name : host.shown) names += (names.empty() ? "" : ", ") + name;
+    made.evidence = {{"names", std::to_string(host.names)},
+                     {"nonexistent", std::to_string(host.nonexistent)},
+                     {"first_names", std::move(names)},
+                     {"bits", std::to_string(host.total / bit)},
+                     {"threshold_bits", std::to_string(raised_at / bit)},
+                     {"bits_of_this_name", std::to_string(score / bit)}};
+    return made;
+  }
+
+  std::map<std::uint64_t, Name> names_;
+  std::map<std::uint64_t, Host> hosts_;
+  std::uint64_t evicted_ = 0;  // since it was last asked; not saved
+};
+
+}  // namespace
+
+extern const Detector dga_domain_request_b = {
+    .types = {{.name = "Trojan:EC2/DGADomainRequest.B",
+               .severity = Severity::high,
+               .mitre = {"TA0011", "T1568.002"},  // Dynamic Resolution: Domain Generation Algorithms
+               .role = ResourceRole::actor,
+               .title = "{host} asks for names that look generated, such as {domain}.",
+               .description =
+                   "{host} asked for {names} new domains that look made up by a program ({nonexistent} of "
+                   "them do not exist), at last {domain}; malware looks for its command and control server "
+                   "so."}},
+    .summary = "A host asked for new domains of which the names, taken together, look generated.",
+    .when = {queries()},
+    .issue = {key::host},
+    .entity = key::evidence(account_name),
+    .logic = ordered<NewNames>(select),
+    .blind_spots =
+        "Names joined from words, and many of those that can be spoken: the letters alone tell. Of the "
+        "families that the model did not learn, those that spell are told in 94 of 100 hosts after ten names "
+        "that do not exist, those that join words hardly ever. Names that exist count half: 82 of 100 hosts "
+        "after "
+        "twenty. Fewer than five names, names that came to the account one by one over days, labels of fewer "
+        "than five characters or in punycode, top-level domains that the public suffix list lacks, names "
+        "below "
+        "clouds and content delivery; hosts that ask for many new harmless names besides; resolvers other "
+        "than "
+        "AWS's, and answers from its cache.",
+};
+
+}  // namespace picket::detectors
