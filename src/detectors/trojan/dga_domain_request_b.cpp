@@ -244,13 +244,13 @@ extern const Detector dga_domain_request_b = {
         "Names joined from words, and many of those that can be spoken: the letters alone tell. Of the "
         "families that the model did not learn, those that spell are told in 94 of 100 hosts after ten names "
         "that do not exist, those that join words hardly ever. Names that exist count half: 75 of 100 hosts "
-        "after "
-        "twenty. Fewer than five names, names that came to the account one by one over days, labels of fewer "
-        "than five characters or in punycode, top-level domains that the public suffix list lacks, names "
-        "below "
-        "clouds and content delivery; hosts that ask for many new harmless names besides; resolvers other "
-        "than "
-        "AWS's, and answers from its cache.",
+        "after twenty. Fewer than five names, names that came to the account one by one over days, labels of "
+        "fewer than five characters or in punycode, top-level domains that the public suffix list lacks, "
+        "names "
+        "below clouds and content delivery; hosts that ask for many new harmless names besides; resolvers "
+        "other than AWS's, and answers from its cache. False alarms: the first two hosts of a fleet that "
+        "asks "
+        "for eight or more odd names of one vendor at once, and crawlers of cheap suffixes.",
 };
 
 }  // namespace picket::detectors
