@@ -218,7 +218,7 @@ def main():
     if everything:
         fresh = sorted(everything - known - trained_on)
         judged["popular, years later"] = fresh
-        judged["on lists years apart"] = sorted(everything & trained_on)
+        judged["on two lists"] = sorted(everything & trained_on)
         with_suffix = collections.defaultdict(set)
         for path in args.judge_harmless:
             for name in read_lines(path):
@@ -294,7 +294,7 @@ def main():
         told[f] = bits_of(raws[f], knots)
     usual = {n: raw[harmless_of == n] for n in populations}
     for n, members in judged.items():
-        usual[n] = raw_scores(*features(members), models[0]) if n != "on lists years apart" else raw[np.isin(labels, members) & (wanted == 0)]
+        usual[n] = raw_scores(*features(members), models[0]) if n != "on two lists" else raw[np.isin(labels, members) & (wanted == 0)]
     spelt = [f for f in told if f not in WORDS]
     print("\nper name, families left out (mean recall of families that spell / that join words):")
     for n, scores in usual.items():
