@@ -55,18 +55,10 @@ std::string encoded_key(std::string_view key) {
   return out;
 }
 
-std::string_view between(std::string_view text, std::string_view before, std::string_view after) {
-  const std::size_t begin = text.find(before);
-  if (begin == std::string_view::npos) return {};
-  const std::size_t end = text.find(after, begin + before.size());
-  if (end == std::string_view::npos) return {};
-  return text.substr(begin + before.size(), end - begin - before.size());
-}
-
 std::unexpected<Error> refusal(const net::Response& response, const S3Place& place) {
   const bool may_pass = response.status >= 500 || response.status == 429 || response.status == 408;
-  const std::string_view code = between(response.body, "<Code>", "</Code>");
-  const std::string_view message = between(response.body, "<Message>", "</Message>");
+  const std::string_view code = xml_text(response.body, "Code");
+  const std::string_view message = xml_text(response.body, "Message");
   return fail(may_pass ? ErrorKind::io : ErrorKind::invalid,
               code.empty() ? fmt::format("S3 answered with status {}", response.status)
                            : fmt::format("S3 answered {}: {}", code, message.substr(0, 300)),
@@ -74,6 +66,15 @@ std::unexpected<Error> refusal(const net::Response& response, const S3Place& pla
 }
 
 }  // namespace
+
+std::string_view xml_text(std::string_view xml, std::string_view element) {
+  const std::string open = fmt::format("<{}>", element), close = fmt::format("</{}>", element);
+  const std::size_t begin = xml.find(open);
+  if (begin == std::string_view::npos) return {};
+  const std::size_t end = xml.find(close, begin + open.size());
+  if (end == std::string_view::npos) return {};
+  return xml.substr(begin + open.size(), end - begin - open.size());
+}
 
 std::optional<S3Place> parse_s3_url(std::string_view url, std::string_view endpoint) {
   if (url.starts_with("s3://")) {

@@ -26,6 +26,9 @@ struct S3Place {
 // the text names no object.
 std::optional<S3Place> parse_s3_url(std::string_view url, std::string_view endpoint = {});
 
+// What stands in the first element of that name, as it stands there: of AWS's short XML errors.
+std::string_view xml_text(std::string_view xml, std::string_view element);
+
 struct S3Settings {
   std::string endpoint;          // "https://minio.example:9000"; empty: AWS, by Region
   std::optional<CallerKey> key;  // absent: requests are not signed, which public buckets answer

@@ -24,7 +24,7 @@ VENV = HERE / ".venv"
 MODELS = VENV / "models"
 
 
-def install_clients():
+def install_python_clients():
     """Does nothing when what is pinned is there already."""
     stamp = VENV / "installed"
     pinned = (HERE / "requirements.txt").read_text(encoding="utf-8")
@@ -33,6 +33,10 @@ def install_clients():
         subprocess.run([VENV / "bin/pip", "install", "--quiet", "-r", HERE / "requirements.txt"], check=True)
         unpack_model()
         stamp.write_text(pinned, encoding="utf-8")
+
+
+def install_clients():
+    install_python_clients()
     lock = (HERE / "package-lock.json").read_text(encoding="utf-8")
     stamp = HERE / "node_modules/installed"
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != lock:
@@ -155,4 +159,5 @@ def main():
     print("all clients passed")
 
 
-main()
+if __name__ == "__main__":
+    main()

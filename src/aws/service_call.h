@@ -1,0 +1,52 @@
+// One signed call to an AWS service other than S3, or to what speaks its protocol.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "aws/caller_keys.h"
+#include "aws/s3.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "net/http_client.h"
+
+namespace picket::aws {
+
+struct ServiceCall {
+  std::string service;  // as signatures name it: "events", "sqs", "states"
+  std::string region;
+  std::string endpoint;  // "http://127.0.0.1:5000"; empty: AWS, by service and Region
+  std::string path = "/";
+  std::string content_type;
+  std::string_view body;
+  HttpHeaders more;  // X-Amz-Target and the like; signed
+  TimeMs timeout = 10 * second_ms;
+};
+
+class ServiceCaller {
+ public:
+  // `http` outlives the caller. Without a key every call is refused. `clock` is the wall clock.
+  ServiceCaller(const net::HttpClient& http, std::optional<CallerKey> key, std::function<TimeMs()> clock)
+      : http_(http), key_(std::move(key)), clock_(std::move(clock)) {}
+
+  // The answer's body. Errors: `io` when trying again may help (the network, 5xx, throttling), else
+  // `invalid`; both tell the service's own code and message.
+  Result<std::string> call(const ServiceCall& call) const;
+
+ private:
+  const net::HttpClient& http_;
+  const std::optional<CallerKey> key_;
+  const std::function<TimeMs()> clock_;
+};
+
+struct Arn {
+  std::string partition, service, region, account, resource;
+};
+std::optional<Arn> parse_arn(std::string_view text);
+
+// "https://sqs.eu-west-1.amazonaws.com".
+std::string service_endpoint(std::string_view service, std::string_view region);
+
+}  // namespace picket::aws
