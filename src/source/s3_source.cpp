@@ -308,12 +308,22 @@ Result<void> S3Source::list(const std::string& prefix, bool all) {
   const auto day_end = day_of_folder(prefix);
   const bool past = day_end && wall_clock_() - *day_end > settled_after;
   if (past && !all && listed_days_.contains(prefix)) return {};
-  std::string next;
-  do {
+  const auto list_page = [&](const std::string& from) -> Result<aws::S3Page> {
     const auto key = key_.get();
     if (!key) return std::unexpected(key.error());
-    const aws::S3Client s3(http_, {settings_.endpoint, *key}, wall_clock_);
-    const auto page = s3.list(settings_.bucket, prefix, settings_.region, !past, next);
+    return aws::S3Client(http_, {settings_.endpoint, *key}, wall_clock_)
+        .list(settings_.bucket, prefix, settings_.region, !past, from);
+  };
+  std::string next;
+  do {
+    auto page = list_page(next);
+    // What may pass is tried again here: a bucket of many folders would never be listed to the end otherwise.
+    for (unsigned tries = 0; !page && page.error().kind == ErrorKind::io && !stopping_;
+         page = list_page(next)) {
+      note(Call::list, std::unexpected(page.error()));
+      for (TimeMs left = backoff(tries++); left > 0 && !stopping_; left -= 100)
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
     if (!page) return std::unexpected(page.error());
     {
       std::unique_lock lock(mutex_);
