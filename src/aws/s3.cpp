@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "aws/sigv4.h"
 
@@ -59,7 +60,9 @@ std::unexpected<Error> refusal(const net::Response& response, const S3Place& pla
   const bool may_pass = response.status >= 500 || response.status == 429 || response.status == 408;
   const std::string_view code = xml_text(response.body, "Code");
   const std::string_view message = xml_text(response.body, "Message");
-  return fail(may_pass ? ErrorKind::io : ErrorKind::invalid,
+  return fail(may_pass              ? ErrorKind::io
+              : code == "NoSuchKey" ? ErrorKind::not_found
+                                    : ErrorKind::invalid,
               code.empty() ? fmt::format("S3 answered with status {}", response.status)
                            : fmt::format("S3 answered {}: {}", code, message.substr(0, 300)),
               fmt::format("s3://{}/{}", place.bucket, place.key));
@@ -105,9 +108,61 @@ std::optional<S3Place> parse_s3_url(std::string_view url, std::string_view endpo
   return std::nullopt;
 }
 
-Result<net::Response> S3Client::call_in(const std::string& method, const S3Place& place,
-                                        const std::string& region, std::string_view body,
-                                        const HttpHeaders& more, std::size_t bytes_max) const {
+std::string etag_of(std::string_view text) {
+  std::string out(text);
+  for (const std::string_view quote : {"&quot;", "&#34;", "\""})
+    for (std::size_t at = out.find(quote); at != std::string::npos; at = out.find(quote))
+      out.erase(at, quote.size());
+  return out;
+}
+
+std::optional<S3Page> parse_page(std::string_view xml) {
+  if (xml.find("<ListBucketResult") == std::string_view::npos) return std::nullopt;
+  // Of a listing, "+" is a blank.
+  const auto decoded = [](std::string_view text) {
+    std::string plain(text);
+    std::ranges::replace(plain, '+', ' ');
+    return uri_decode(plain);
+  };
+  const auto each = [&](std::string_view element, const auto& visit) {
+    const std::string open = fmt::format("<{}>", element), close = fmt::format("</{}>", element);
+    for (std::size_t at = xml.find(open); at != std::string_view::npos;) {
+      const std::size_t end = xml.find(close, at);
+      if (end == std::string_view::npos) return false;
+      if (!visit(xml.substr(at + open.size(), end - at - open.size()))) return false;
+      at = xml.find(open, end);
+    }
+    return true;
+  };
+  S3Page page;
+  const bool whole =
+      each("Contents",
+           [&](std::string_view item) {
+             S3Object object;
+             object.key = decoded(xml_text(item, "Key"));
+             object.etag = etag_of(xml_text(item, "ETag"));
+             const std::string_view size = xml_text(item, "Size");
+             const auto [end, error] = std::from_chars(size.data(), size.data() + size.size(), object.size);
+             const auto modified = parse_time(xml_text(item, "LastModified"));
+             if (object.key.empty() || object.etag.empty() || error != std::errc{} || !modified) return false;
+             object.modified = *modified;
+             page.objects.push_back(std::move(object));
+             return true;
+           }) &&
+      each("CommonPrefixes", [&](std::string_view item) {
+        page.folders.push_back(decoded(xml_text(item, "Prefix")));
+        return !page.folders.back().empty();
+      });
+  if (!whole) return std::nullopt;
+  if (xml_text(xml, "IsTruncated") == "true") {
+    page.next = xml_text(xml, "NextContinuationToken");
+    if (page.next.empty()) return std::nullopt;
+  }
+  return page;
+}
+
+Result<net::Response> S3Client::call_in(const Call& call, const std::string& region) const {
+  const S3Place& place = call.place;
   // A certificate for *.s3.REGION.amazonaws.com covers no bucket with a dot.
   const bool in_path = !settings_.endpoint.empty() || place.bucket.find_first_of("._") != std::string::npos ||
                        std::ranges::any_of(place.bucket, [](char c) { return c >= 'A' && c <= 'Z'; });
@@ -116,44 +171,65 @@ Result<net::Response> S3Client::call_in(const std::string& method, const S3Place
                            : in_path                   ? fmt::format("https://s3.{}.{}", region, suffix)
                                      : fmt::format("https://{}.s3.{}.{}", place.bucket, region, suffix);
   const std::string path = (in_path ? '/' + place.bucket : std::string()) + encoded_key(place.key);
-  net::Request request{.method = method, .url = base + path, .headers = more, .body = body};
+  net::Request request{.method = call.method, .url = base + path, .headers = call.more, .body = call.body};
+  if (!call.query.empty()) request.url.append("?").append(call.query);
   if (settings_.key) {
     const std::string host = base.substr(base.find("://") + 3);
     std::vector<HttpHeader> headers{{"Host", host}};
-    for (const auto& [name, value] : more) headers.push_back({name, value});
-    const HttpRequest to_sign{method, path, "", headers, body};
+    for (const auto& [name, value] : call.more) headers.push_back({name, value});
+    const HttpRequest to_sign{call.method, path, call.query, headers, call.body, {}};
     for (auto& header :
          sign(to_sign,
               {settings_.key->access_key_id, settings_.key->secret_access_key, settings_.key->session_token},
               {region, "s3"}, clock_()))
       request.headers.push_back(std::move(header));
   }
-  return http_.send(request, {.bytes_max = bytes_max});
+  return http_.send(request, {.bytes_max = call.bytes_max});
 }
 
-Result<net::Response> S3Client::call(const std::string& method, const S3Place& place, std::string_view region,
-                                     std::string_view body, const HttpHeaders& more,
-                                     std::size_t bytes_max) const {
-  const std::string first = place.region.empty() ? std::string(region) : place.region;
-  auto response = call_in(method, place, first, body, more, bytes_max);
+Result<net::Response> S3Client::call(const Call& call, std::string_view region) const {
+  const std::string first = call.place.region.empty() ? std::string(region) : call.place.region;
+  auto response = call_in(call, first);
   if (!response || response->status < 300) return response;
   const std::string there(response->header("x-amz-bucket-region"));
-  if (is_region(there) && there != first) response = call_in(method, place, there, body, more, bytes_max);
-  if (response && response->status >= 300) return refusal(*response, place);
+  if (is_region(there) && there != first) response = call_in(call, there);
+  if (response && response->status >= 300) return refusal(*response, call.place);
   return response;
 }
 
 Result<std::string> S3Client::get(const S3Place& place, std::string_view region, std::size_t bytes_max,
                                   const HttpHeaders& more) const {
-  auto response = call("GET", place, region, {}, more, bytes_max);
+  auto response = call({"GET", place, {}, {}, more, bytes_max}, region);
   if (!response) return std::unexpected(response.error());
   return std::move(response->body);
+}
+
+Result<S3Content> S3Client::get_content(const S3Place& place, std::string_view region,
+                                        std::size_t bytes_max) const {
+  auto response = call({"GET", place, {}, {}, {}, bytes_max}, region);
+  if (!response) return std::unexpected(response.error());
+  return S3Content{std::move(response->body), etag_of(response->header("etag"))};
+}
+
+Result<S3Page> S3Client::list(const std::string& bucket, std::string_view prefix, std::string_view region,
+                              bool folders, std::string_view next) const {
+  constexpr std::size_t page_bytes_max = 16U << 20;
+  const std::string query =
+      fmt::format("{}{}encoding-type=url&list-type=2&prefix={}",
+                  next.empty() ? "" : fmt::format("continuation-token={}&", uri_encode(next)),
+                  folders ? "delimiter=%2F&" : "", uri_encode(prefix));
+  const auto response = call({"GET", {bucket, "", ""}, query, {}, {}, page_bytes_max}, region);
+  if (!response) return std::unexpected(response.error());
+  auto page = parse_page(response->body);
+  if (!page)
+    return fail(ErrorKind::invalid, "the answer is no listing", fmt::format("s3://{}/{}", bucket, prefix));
+  return std::move(*page);
 }
 
 Result<void> S3Client::put(const S3Place& place, std::string_view region, std::string_view body,
                            const HttpHeaders& more) const {
   constexpr std::size_t answer_bytes_max = 1U << 20;
-  const auto response = call("PUT", place, region, body, more, answer_bytes_max);
+  const auto response = call({"PUT", place, {}, body, more, answer_bytes_max}, region);
   if (!response) return std::unexpected(response.error());
   return {};
 }

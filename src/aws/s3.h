@@ -1,6 +1,7 @@
 // Objects in S3 or an S3-compatible store: names of places, whole objects in and out.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -36,6 +37,28 @@ struct S3Settings {
 
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
+// An entity tag, without quotes: what tells one content of a key from another.
+std::string etag_of(std::string_view text);
+
+struct S3Object {
+  std::string key, etag;
+  std::uint64_t size = 0;
+  TimeMs modified = 0;
+};
+
+// Up to a thousand keys, in the order of their bytes.
+struct S3Page {
+  std::vector<S3Object> objects;
+  std::vector<std::string> folders;  // prefixes up to the next "/", when asked for
+  std::string next;                  // continues the listing; empty at the end
+};
+// Nothing when the text is no answer to ListObjectsV2 with encoding-type "url".
+std::optional<S3Page> parse_page(std::string_view xml);
+
+struct S3Content {
+  std::string bytes, etag;
+};
+
 class S3Client {
  public:
   // `http` outlives the client. `clock` is the wall clock, for signatures.
@@ -48,13 +71,23 @@ class S3Client {
                           const HttpHeaders& more = {}) const;
   Result<void> put(const S3Place& place, std::string_view region, std::string_view body,
                    const HttpHeaders& more = {}) const;
+  // As `get`; when there is no such object the error is `not_found`.
+  Result<S3Content> get_content(const S3Place& place, std::string_view region, std::size_t bytes_max) const;
+  // `folders`: keys below a folder of `prefix` are told by that folder alone. `next` of the page before.
+  Result<S3Page> list(const std::string& bucket, std::string_view prefix, std::string_view region,
+                      bool folders, std::string_view next) const;
   const std::string& endpoint() const { return settings_.endpoint; }
 
  private:
-  Result<net::Response> call(const std::string& method, const S3Place& place, std::string_view region,
-                             std::string_view body, const HttpHeaders& more, std::size_t bytes_max) const;
-  Result<net::Response> call_in(const std::string& method, const S3Place& place, const std::string& region,
-                                std::string_view body, const HttpHeaders& more, std::size_t bytes_max) const;
+  struct Call {
+    std::string method;
+    const S3Place& place;  // without a key: the bucket
+    std::string_view query, body;
+    const HttpHeaders& more;
+    std::size_t bytes_max;
+  };
+  Result<net::Response> call(const Call& call, std::string_view region) const;
+  Result<net::Response> call_in(const Call& call, const std::string& region) const;
 
   const net::HttpClient& http_;
   const S3Settings settings_;

@@ -146,6 +146,10 @@ Result<api::ServerSettings> address_of(const std::string& listen) {
   return settings;
 }
 
+SourceSettings settings_of(const SourceKeys& source) {
+  return {source.name, source.kind, source.account, source.region, source.cluster, source.flow_format};
+}
+
 LiveSettings live_settings_of(const Config& config, const ServeFlags& flags) {
   LiveSettings settings;
   settings.data_dir = flags.data_dir;
@@ -158,12 +162,42 @@ LiveSettings live_settings_of(const Config& config, const ServeFlags& flags) {
   settings.set_limits = {config.intel_sets.bytes_max, config.intel_sets.trusted_ips_max,
                          config.intel_sets.threat_ips_max, config.intel_sets.entities_max};
   for (const std::string& path : flags.watch) settings.sources.push_back({path, {}});
-  for (const SourceKeys& source : config.sources) {
-    settings.sources.push_back(
-        {source.path,
-         {source.name, source.kind, source.account, source.region, source.cluster, source.flow_format}});
-  }
+  for (const SourceKeys& source : config.sources)
+    if (source.url.empty()) settings.sources.push_back({source.path, settings_of(source)});
   return settings;
+}
+
+// One for each `url` among the sources.
+Result<std::vector<std::unique_ptr<S3Source>>> make_buckets(const Config& config, const Spool& spool,
+                                                            LiveSettings& live) {
+  std::vector<std::unique_ptr<S3Source>> out;
+  for (const SourceKeys& source : config.sources) {
+    if (source.url.empty()) continue;
+    const auto place = parse_bucket_url(source.url);
+    if (!place) return fail(ErrorKind::invalid, "source.url must be s3://BUCKET/PREFIX", source.url);
+    const bool own = !source.credentials.empty() || !source.profile.empty();
+    auto key =
+        aws::load_caller_key(source.credentials.empty() ? config.s3.credentials : source.credentials,
+                             source.profile.empty() ? (own ? "default" : config.s3.profile) : source.profile);
+    if (!key) return std::unexpected(key.error());
+    S3SourceSettings settings{.name = source.name,
+                              .bucket = place->first,
+                              .prefix = place->second,
+                              .queue = source.queue,
+                              .region = source.region.empty() ? "us-east-1" : source.region,
+                              .endpoint = source.endpoint.empty() ? config.s3.endpoint : source.endpoint,
+                              .role = source.role,
+                              .external_id = source.external_id};
+    // Without a queue listing is all there is.
+    settings.list_every = source.list_every.value_or(source.queue.empty() ? minute_ms : 10 * minute_ms);
+    auto bucket = S3Source::make(std::move(settings), config.network.allow_hosts, config.network.ca_file,
+                                 std::move(*key), spool, wall_clock);
+    if (!bucket) return std::unexpected(bucket.error());
+    live.buckets.push_back({bucket->get(), settings_of(source)});
+    out.push_back(std::move(*bucket));
+  }
+  if (!out.empty()) live.spool = &spool;
+  return out;
 }
 
 // The first start makes the first profile; later ones keep what is there.
@@ -241,7 +275,7 @@ std::string first_user_key(const std::vector<aws::Credential>& keys) {
 }
 
 void print_start(const ServeFlags& flags, const std::string& url, console::Console& console,
-                 const std::vector<WatchSource>& sources) {
+                 const LiveSettings& live) {
   fmt::print("picket {} serves the GuardDuty API on {}\n", PICKET_VERSION, url);
   if (console_files().empty()) {
     fmt::print("this build has no console: npm was not there when it was made\n");
@@ -252,9 +286,11 @@ void print_start(const ServeFlags& flags, const std::string& url, console::Conso
   }
   fmt::print("data in {}, credentials in {}/credentials, metrics on {}/metrics\n", flags.data_dir,
              flags.data_dir, url);
-  if (sources.empty())
+  if (live.sources.empty() && live.buckets.empty())
     fmt::print("no logs are watched: give --watch PATH or [[source]] in the configuration\n");
-  for (const WatchSource& source : sources) fmt::print("watching {}\n", printable(source.path));
+  for (const WatchSource& source : live.sources) fmt::print("watching {}\n", printable(source.path));
+  for (const WatchedBucket& watched : live.buckets)
+    fmt::print("watching {}\n", printable(watched.bucket->url_of(watched.bucket->settings().prefix)));
   std::fflush(stdout);
 }
 
@@ -280,6 +316,9 @@ int run_serve(ServeFlags flags) {
   auto respond_rules = respond::Rules::make(config.respond);
   if (!respond_rules) return failed(respond_rules.error());
   live_settings.respond_by = std::make_shared<const respond::Rules>(std::move(*respond_rules));
+  const Spool spool(flags.data_dir + "/spool");
+  const auto buckets = make_buckets(config, spool, live_settings);
+  if (!buckets) return failed(buckets.error());
   auto store = open_sqlite_store(fs::path(flags.data_dir) / "findings.db");
   if (!store) return failed(store.error());
   auto setup = make_setup(config, feeds_folder(flags.data_dir), flags.threads, {});
@@ -333,7 +372,7 @@ int run_serve(ServeFlags flags) {
   });
   if (!server) return failed(server.error());
   const std::string url = fmt::format("http://{}:{}", server_settings->host, (*server)->port());
-  print_start(flags, url, console, live_settings.sources);
+  print_start(flags, url, console, live_settings);
 
   sigset_t signals;
   sigemptyset(&signals);
@@ -351,7 +390,7 @@ int run_serve(ServeFlags flags) {
     if (sigtimedwait(&signals, nullptr, &pause) > 0) break;
     tend(service, audit.get());
     const LiveStatus status = live.status();
-    if (!told && status.caught_up && !live_settings.sources.empty()) {
+    if (!told && status.caught_up && !(live_settings.sources.empty() && live_settings.buckets.empty())) {
       told = true;
       print_findings(**store, flags.data_dir, url);
       if (flags.exit_when_done) break;

@@ -286,8 +286,27 @@ Result<Config> parse_config(std::string_view text, const std::string& origin) {
     top.texts("rules", config.rules);
     top.tables("source", [&](Table& table) {
       SourceKeys source;
-      table.text("path", source.path, true);
-      source.name = source.path;
+      const toml::node* url = table.find("url");
+      table.text("url", source.url);
+      table.text("path", source.path, url == nullptr);
+      if (url != nullptr && !source.path.empty())
+        table.set_error(*url, "source: path and url exclude each other");
+      if (url != nullptr && !source.url.starts_with("s3://"))
+        table.set_error(*url, "source.url must be s3://BUCKET/PREFIX");
+      const std::pair<const char*, std::string*> of_buckets[] = {{"queue", &source.queue},
+                                                                 {"endpoint", &source.endpoint},
+                                                                 {"role", &source.role},
+                                                                 {"external_id", &source.external_id},
+                                                                 {"credentials", &source.credentials},
+                                                                 {"profile", &source.profile}};
+      for (const auto& [name, into] : of_buckets) {
+        if (const toml::node* node = table.find(name); node != nullptr && url == nullptr)
+          table.set_error(*node, fmt::format("source.{} is of buckets: it needs source.url", name));
+        table.text(name, *into);
+      }
+      table.duration("list_every", source.list_every);
+      while (source.endpoint.ends_with('/')) source.endpoint.pop_back();
+      source.name = source.url.empty() ? source.path : source.url;
       table.text("name", source.name);
       std::string kind;
       table.one_of("kind", kind, {"cloudtrail", "vpcflow", "dns", "k8saudit"});
@@ -399,7 +418,10 @@ Result<Config> load_config(const std::string& path) {
     if (!place.empty() && std::filesystem::path(place).is_relative())
       place = (folder / place).lexically_normal().string();
   };
-  for (SourceKeys& source : config->sources) anchor(source.path);
+  for (SourceKeys& source : config->sources) {
+    anchor(source.path);
+    anchor(source.credentials);
+  }
   for (IntelListKeys& list : config->intel_lists) anchor(list.path);
   for (FeedKeys& feed : config->intel_feeds) anchor(feed.key_file);
   for (std::string& database : config->geoip_databases) anchor(database);

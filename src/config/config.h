@@ -36,7 +36,10 @@ struct FeedKeys {
 
 struct SourceKeys {  // [[source]]
   std::string name;  // default: the path
-  std::string path;  // file, folder or glob; required
+  std::string path;  // file, folder or glob; this or `url` is required
+  std::string url;   // "s3://BUCKET/PREFIX"
+  std::string queue, endpoint, role, external_id, credentials, profile;  // of a bucket
+  std::optional<TimeMs> list_every;
   std::optional<LogKind> kind;
   std::string account, region, cluster, flow_format;
 };

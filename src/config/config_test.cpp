@@ -98,6 +98,11 @@ TEST(Config, NamesWhatIsWrong) {
   EXPECT_EQ(what("[retention]\nfindings = 3"),
             "c.toml:2: retention.findings must be a duration such as \"15 min\" or \"90 d\"");
   EXPECT_EQ(what("[[source]]\nkind = \"dns\""), "c.toml:1: source.path is missing");
+  EXPECT_EQ(what("[[source]]\npath = \"x\"\nurl = \"s3://b\""),
+            "c.toml:3: source: path and url exclude each other");
+  EXPECT_EQ(what("[[source]]\nurl = \"https://b\""), "c.toml:2: source.url must be s3://BUCKET/PREFIX");
+  EXPECT_EQ(what("[[source]]\npath = \"x\"\nqueue = \"https://q\""),
+            "c.toml:3: source.queue is of buckets: it needs source.url");
   EXPECT_EQ(what("[[source]]\npath = \"x\"\nkind = \"syslog\""),
             "c.toml:3: source.kind must be one of cloudtrail, vpcflow, dns, k8saudit");
   EXPECT_EQ(what("[engine]\nthreads = -1"), "c.toml:2: engine.threads must be a whole number from 0 to 1024");

@@ -119,6 +119,7 @@ Result<Runner::Recovery> Live::start() {
   log_ = std::move(*log);
   RunnerSettings runner;
   runner.snapshot_folder = folder;
+  runner.open_remote = [this](const Manifest& manifest) { return open_in_bucket(manifest); };
   setup_.engine->spill_to(folder);
   runner_ = std::make_unique<Runner>(
       *setup_.engine, *log_, runner,
@@ -144,8 +145,63 @@ Result<Runner::Recovery> Live::start() {
   if (!known) return std::unexpected(known.error());
   snapshot_epoch_ = setup_.engine->epoch();
   last_snapshot_ = wall_clock_();
+  for (const WatchedBucket& watched : settings_.buckets) {
+    const std::string ours = watched.bucket->url_of("");
+    for (auto at = runner_->files().lower_bound(ours);
+         at != runner_->files().end() && at->first.starts_with(ours); ++at)
+      watched.bucket->know(at->first, at->second.head_hash);
+    watched.bucket->start();
+  }
   publish(false);
   return recovered;
+}
+
+void Live::take_from_buckets() {
+  for (const WatchedBucket& watched : settings_.buckets) {
+    const std::vector<S3Source::Fetched> fetched = watched.bucket->take();
+    std::vector<ListedFile> files;
+    std::map<std::string, const S3Source::Fetched*> by_path;
+    for (const S3Source::Fetched& object : fetched) {
+      files.push_back(object.file);
+      by_path[object.file.path] = &object;
+    }
+    for (Manifest& manifest : plan(files, watched.settings, workers_)) {
+      const S3Source::Fetched& object = *by_path.at(manifest.path);
+      manifest.path = object.url;
+      manifest.head_hash = object.tag_hash;
+      from_buckets_.push_back(std::move(manifest));
+    }
+  }
+}
+
+// From the spool, or, when it is not there any more, from the bucket again.
+Result<std::unique_ptr<ByteSource>> Live::open_in_bucket(const Manifest& m) const {
+  if (settings_.spool == nullptr) return fail(ErrorKind::not_found, "no bucket is configured", m.path);
+  const std::string path = settings_.spool->path_of(S3Source::object_of(m.path, m.head_hash));
+  std::error_code error;
+  if (std::filesystem::file_size(path, error) != m.size || error) {
+    const auto watched = std::ranges::find_if(settings_.buckets, [&](const WatchedBucket& item) {
+      return m.path.starts_with(item.bucket->url_of(""));
+    });
+    if (watched == settings_.buckets.end())
+      return fail(ErrorKind::not_found, "its bucket is not configured any more", m.path);
+    if (auto fetched = watched->bucket->fetch_again(m.path, m.head_hash); !fetched)
+      return std::unexpected(fetched.error());
+  }
+  return open_file(path);
+}
+
+void Live::tell_buckets() {
+  if (settings_.buckets.empty() || !from_buckets_.empty()) return;
+  std::set<std::string> unread;
+  for (const Manifest& manifest : runner_->waiting()) unread.insert(manifest.path);
+  for (const WatchedBucket& watched : settings_.buckets)
+    watched.bucket->covered([&](const std::string& url) { return unread.contains(url); });
+}
+
+bool Live::wants_snapshot() const {
+  return std::ranges::any_of(settings_.buckets,
+                             [](const WatchedBucket& watched) { return watched.bucket->wants_snapshot(); });
 }
 
 // A stream whose newest event is twice the lateness behind the wall clock has nothing to wait for. The
@@ -174,18 +230,23 @@ Result<void> Live::release_silent() {
 }
 
 Result<bool> Live::turn() {
+  const bool all_known = std::ranges::all_of(
+      settings_.buckets, [](const WatchedBucket& watched) { return watched.bucket->caught_up(); });
+  take_from_buckets();
   std::vector<Manifest> fresh = watcher_.poll(runner_->files(), wall_clock_() * 1'000'000, workers_);
-  if (!fresh.empty()) last_arrival_ = wall_clock_();
+  if (!fresh.empty() || !from_buckets_.empty()) last_arrival_ = wall_clock_();
   // After the look at the sources: what was set before an object appeared holds for it.
   if (auto noted = note_settings(); !noted) return std::unexpected(noted.error());
   if (auto submitted = runner_->submit(std::move(fresh)); !submitted)
     return std::unexpected(submitted.error());
+  if (auto submitted = runner_->submit(from_buckets_); !submitted) return std::unexpected(submitted.error());
+  from_buckets_.clear();
   const bool worked = !runner_->idle();
   while (!runner_->idle() && !stopping_) {
     if (auto noted = note_settings(); !noted) return std::unexpected(noted.error());
     if (auto ran = runner_->run_epoch(); !ran) return std::unexpected(ran.error());
     publish(false);
-    if (runner_->snapshot_due()) {
+    if (runner_->snapshot_due() || wants_snapshot()) {
       if (auto saved = save_snapshot(); !saved) return std::unexpected(saved.error());
     }
   }
@@ -206,7 +267,8 @@ Result<bool> Live::turn() {
     if (auto ran = runner_->run_epoch(); !ran) return std::unexpected(ran.error());
   }
   ++turns_;
-  publish(watcher_.unquiet() == 0 && !release_deferred_);
+  if (setup_.engine->epoch() == snapshot_epoch_ && runner_->idle()) tell_buckets();
+  publish(watcher_.unquiet() == 0 && !release_deferred_ && all_known);
   return worked || old != marks();
 }
 
@@ -220,7 +282,8 @@ Result<void> Live::run() {
       status_.last_error = worked.error().message();
       if (worked.error().kind != ErrorKind::io) return std::unexpected(worked.error());
     }
-    if (setup_.engine->epoch() != snapshot_epoch_ && now - last_snapshot_ >= settings_.snapshot_interval) {
+    if (setup_.engine->epoch() != snapshot_epoch_ &&
+        (now - last_snapshot_ >= settings_.snapshot_interval || wants_snapshot())) {
       last_snapshot_ = now;
       if (auto saved = save_snapshot(); !saved) {
         const std::lock_guard lock(status_mutex_);
@@ -239,7 +302,11 @@ Result<void> Live::run() {
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
   }
-  return save_snapshot();
+  auto saved = save_snapshot();
+  if (saved)
+    for (const WatchedBucket& watched : settings_.buckets) watched.bucket->settle_messages();
+  for (const WatchedBucket& watched : settings_.buckets) watched.bucket->stop();
+  return saved;
 }
 
 Result<void> Live::save_snapshot() {
@@ -257,14 +324,76 @@ Result<void> Live::save_snapshot() {
     for (const ListSet& set : *sets) wanted.insert(set.content_sha256);
   }
   contents_.snapshot_saved(wanted);
+  tell_buckets();
+  if (settings_.spool != nullptr && !spool_swept_) {
+    spool_swept_ = true;
+    std::set<std::uint64_t> used;
+    for (const Manifest& manifest : runner_->waiting())
+      used.insert(S3Source::object_of(manifest.path, manifest.head_hash));
+    for (const WatchedBucket& watched : settings_.buckets) used.merge(watched.bucket->spooled());
+    settings_.spool->keep_only(used);
+  }
   return {};
 }
 
+std::vector<SourceReport> Live::report_sources(TimeMs now) {
+  std::map<std::string, std::pair<std::uint64_t, TimeMs>> waiting;  // how many, and the oldest
+  for (const Manifest& manifest : runner_->waiting()) {
+    auto& [count, oldest] = waiting[manifest.source];
+    const TimeMs modified = manifest.modified_ns / 1'000'000;
+    oldest = count++ == 0 ? modified : std::min(oldest, modified);
+  }
+  std::vector<SourceReport> out;
+  const auto add = [&](const std::string& name, const std::string& place) -> SourceReport& {
+    SourceReport& report = out.emplace_back();
+    report.name = name;
+    report.place = place;
+    if (const auto at = runner_->sources().find(name); at != runner_->sources().end())
+      report.totals = at->second;
+    if (const auto at = waiting.find(name); at != waiting.end()) {
+      report.waiting = at->second.first;
+      report.lag = std::max<TimeMs>(0, now - at->second.second);
+    }
+    rates_[name].measure(now, report);
+    return report;
+  };
+  for (const WatchSource& source : settings_.sources) {
+    SourceReport& report = add(source.settings.name, source.path);
+    for (const auto& [path, why] : watcher_.failures())
+      if (path.starts_with(source.path)) {
+        report.failing = true;
+        report.last_error = path + ": " + why;
+        report.last_error_at = now;
+      }
+  }
+  for (const WatchedBucket& watched : settings_.buckets) {
+    SourceReport& report =
+        add(watched.settings.name, watched.bucket->url_of(watched.bucket->settings().prefix));
+    report.bucket = watched.bucket->status();
+    report.waiting += report.bucket->waiting;
+    if (report.bucket->oldest_waiting != 0)
+      report.lag = std::max(report.lag, now - report.bucket->oldest_waiting);
+    report.failing = report.bucket->failing;
+    report.last_error = report.bucket->last_error;
+    report.last_error_at = report.bucket->last_error_at;
+  }
+  return out;
+}
+
 void Live::publish(bool caught_up) {
+  // For people, so not with every epoch.
+  constexpr TimeMs report_every = second_ms;
+  std::optional<std::vector<SourceReport>> sources;
+  if (const TimeMs now = wall_clock_(); now - last_report_ >= report_every) {
+    last_report_ = now;
+    sources = report_sources(now);
+    write_sources(settings_.data_dir, *sources, now);
+  }
   const bool stale = status_.epoch != setup_.engine->epoch();
   auto usage = stale ? std::make_shared<const Usage>(setup_.engine->usage()) : nullptr;
   const std::lock_guard lock(status_mutex_);
   if (usage) usage_ = std::move(usage);
+  if (sources) status_.sources = std::move(*sources);
   status_.ledger = setup_.engine->ledger();
   status_.evictions = setup_.engine->evictions();
   status_.left_out = setup_.engine->left_out();
@@ -364,6 +493,20 @@ std::string Live::metrics() const {
   out += fmt::format("picket_caught_up {}\n", now.caught_up ? 1 : 0);
   head("picket_pending_objects", "gauge", "Objects in the input log that no epoch has had yet.");
   out += fmt::format("picket_pending_objects {}\n", now.pending_objects);
+  const auto each_source = [&](std::string_view name, std::string_view type, std::string_view help,
+                               const auto& value) {
+    head(name, type, help);
+    for (const SourceReport& source : now.sources)
+      out += fmt::format("{}{{source=\"{}\"}} {}\n", name, escape_label(source.name), value(source));
+  };
+  each_source("picket_source_failing", "gauge", "1 when the last call to a source did not succeed.",
+              [](const SourceReport& source) { return source.failing ? 1 : 0; });
+  each_source("picket_source_waiting_objects", "gauge", "Objects of a source that are known and not read.",
+              [](const SourceReport& source) { return source.waiting; });
+  each_source("picket_source_lag_seconds", "gauge", "How long the oldest of them has been there.",
+              [](const SourceReport& source) { return source.lag / second_ms; });
+  each_source("picket_source_records_read_total", "counter", "Records read of a source.",
+              [](const SourceReport& source) { return source.totals.read.records_read; });
   head("picket_findings_written_total", "counter", "Findings raised or updated.");
   out += fmt::format("picket_findings_written_total {}\n", now.findings_written);
   head("picket_findings_refused_total", "counter", "Findings the store refused.");

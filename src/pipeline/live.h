@@ -18,13 +18,23 @@
 #include "pipeline/lists.h"
 #include "pipeline/runner.h"
 #include "pipeline/setup.h"
+#include "pipeline/sources.h"
 #include "pipeline/watcher.h"
+#include "source/s3_source.h"
 
 namespace picket {
+
+// A bucket that is watched; whoever made it keeps it while Live lives.
+struct WatchedBucket {
+  S3Source* bucket = nullptr;
+  SourceSettings settings;
+};
 
 struct LiveSettings {
   std::string data_dir;
   std::vector<WatchSource> sources;
+  std::vector<WatchedBucket> buckets;
+  const Spool* spool = nullptr;  // of the buckets
   TimeMs poll_interval = 500;
   TimeMs snapshot_interval = 30 * second_ms;  // reliability.md section 4
   TimeMs retention = 90 * day_ms;
@@ -48,6 +58,7 @@ struct LiveStatus {
   std::uint64_t findings_withheld = 0;  // their detector is disabled
   std::uint64_t epoch = 0, turns = 0, pending_objects = 0, findings_written = 0, findings_refused = 0;
   std::map<std::pair<std::string, std::string>, TimeMs> seen;  // account and Region -> first event time
+  std::vector<SourceReport> sources;
   std::string last_error;
   bool caught_up = false;  // nothing is waiting, nor being written
 };
@@ -77,6 +88,11 @@ class Live {
   Result<bool> turn();  // whether there was work
   void publish(bool caught_up);
   Result<void> save_snapshot();
+  void take_from_buckets();
+  Result<std::unique_ptr<ByteSource>> open_in_bucket(const Manifest& manifest) const;
+  void tell_buckets();  // that a snapshot covers what they gave
+  bool wants_snapshot() const;
+  std::vector<SourceReport> report_sources(TimeMs now);
   Result<GovernedAccounts> governed() const;  // as the members are now
   // What API calls changed since the last look takes effect with the next epoch.
   Result<void> note_settings();
@@ -98,6 +114,10 @@ class Live {
   std::map<std::string, std::vector<std::string>> control_warnings_;  // by kind
   std::unique_ptr<InputLog> log_;
   std::unique_ptr<Runner> runner_;
+  std::vector<Manifest> from_buckets_;      // taken from them, and not in the input log yet
+  bool spool_swept_ = false;                // of what earlier runs left
+  std::map<std::string, RateMeter> rates_;  // of sources
+  TimeMs last_report_ = 0;
   Watcher watcher_;
   std::map<std::pair<std::string, std::string>, TimeMs> seen_;
   std::uint64_t written_ = 0, turns_ = 0;

@@ -50,6 +50,14 @@ Result<std::unique_ptr<ByteSource>> open_as_listed(const Manifest& m) {
 
 }  // namespace
 
+void SourceTotals::add(const ObjectLedger& object) {
+  if (object.state == ObjectState::skipped) {
+    ++skipped;
+  } else {
+    read.add(object);
+  }
+}
+
 Runner::Runner(Engine& engine, InputLog& log, RunnerSettings settings, EpochSink sink, ControlSink controls)
     : engine_(engine),
       log_(log),
@@ -158,7 +166,11 @@ Result<EpochResult> Runner::run(std::vector<Manifest> manifests) {
     object.stream = m.stream;
     object.lower_bound = m.lower_bound;
     object.records_before = files_[m.path].records;
-    object.open = [m] { return open_as_listed(m); };
+    if (m.path.find("://") != std::string::npos && settings_.open_remote) {
+      object.open = [this, m] { return settings_.open_remote(m); };
+    } else {
+      object.open = [m] { return open_as_listed(m); };
+    }
     objects.push_back(std::move(object));
   }
   for (const auto& [stream, times] : bounds_) drained_.erase(stream);
@@ -166,6 +178,7 @@ Result<EpochResult> Runner::run(std::vector<Manifest> manifests) {
   for (std::size_t i = 0; i < manifests.size(); ++i) {
     const ObjectLedger& read = result.objects[i];
     files_[manifests[i].path].records += std::max(read.records_read, read.last_position);
+    sources_[manifests[i].source].add(read);
   }
   if (!drained_.empty()) {
     for (const std::string& stream : drained_) engine_.release(stream, end_of_time);
@@ -183,7 +196,7 @@ std::string Runner::save() const {
   Writer out(body);
   const std::vector<Manifest> pending(pending_.begin(), pending_.end());
   out(next_sequence_, segment_, previous_segment_, engine_.epoch(), pending, files_, controls_,
-      engine_.save());
+      engine_.save(), sources_);
   std::string bytes;
   Writer head(bytes);
   head(hash64(body));
@@ -202,7 +215,9 @@ Result<std::optional<std::string>> Runner::load(std::string_view bytes) {
   std::string engine;
   std::map<std::string, KnownFile> files;
   std::map<std::string, std::string> controls;
+  std::map<std::string, SourceTotals> sources;
   in(next_sequence_, segment_, previous_segment_, epoch, pending, files, controls, engine);
+  if (!in.at_end()) in(sources);  // Earlier versions did not keep them.
   if (in.failed() || !in.at_end()) return fail(ErrorKind::invalid, "the snapshot is damaged");
   std::optional<std::string> warning;
   if (auto loaded = engine_.load(engine); !loaded) {
@@ -213,6 +228,7 @@ Result<std::optional<std::string>> Runner::load(std::string_view bytes) {
   }
   for (Manifest& manifest : pending) take_in(std::move(manifest));
   files_ = std::move(files);
+  sources_ = std::move(sources);
   for (auto& [kind, body] : controls) {
     if (auto done = take_effect({kind, std::move(body)}); !done) {
       warning = fmt::format("{}{}{}", warning.value_or(""), warning ? "; " : "", done.error().message());

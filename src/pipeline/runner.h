@@ -31,6 +31,20 @@ struct KnownFile {
   }
 };
 
+// What became of the objects of one source.
+struct SourceTotals {
+  KindTotals read;
+  std::uint64_t skipped = 0;  // no logs
+  void add(const ObjectLedger& object);
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(read, skipped);
+  }
+};
+
+// Opens an object that is no local file.
+using ObjectOpener = std::function<Result<std::unique_ptr<ByteSource>>(const Manifest& manifest)>;
+
 struct RunnerSettings {
   // An epoch ends at whichever comes first. Less than the 64 MiB of DESIGN section 3: the windows that flow
   // records open stay with their workers until an epoch's end, and 64 MiB of packed flow logs open some 200
@@ -41,6 +55,7 @@ struct RunnerSettings {
   bool release_drained = false;
   std::string snapshot_folder;                  // empty: no snapshots
   std::uint64_t snapshot_bytes = 256ULL << 20;  // of input between two snapshots (reliability.md section 4)
+  ObjectOpener open_remote;                     // for paths that are URLs
 };
 
 // Called after every epoch, before a snapshot may cover it; after an error it is called with the same again
@@ -77,6 +92,8 @@ class Runner {
   std::size_t pending() const { return pending_.size(); }
   std::uint64_t bytes_pending() const { return bytes_pending_; }
   const std::map<std::string, KnownFile>& files() const { return files_; }
+  const std::map<std::string, SourceTotals>& sources() const { return sources_; }  // by name
+  const std::deque<Manifest>& waiting() const { return pending_; }
 
  private:
   void take_in(Manifest manifest);
@@ -98,6 +115,7 @@ class Runner {
   std::map<std::string, std::multiset<TimeMs>> bounds_;  // of pending objects, by stream
   std::set<std::string> drained_;
   std::map<std::string, KnownFile> files_;  // by path
+  std::map<std::string, SourceTotals> sources_;
   std::map<std::string, std::string> controls_;
   std::uint64_t segment_ = 0;           // of the log, that begins behind the last snapshot
   std::uint64_t previous_segment_ = 0;  // behind the snapshot before it
