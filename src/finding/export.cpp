@@ -62,8 +62,8 @@ std::string subject_in_document(std::string_view document) {
   for (const char* pointer : {"/resource/kubernetesDetails/kubernetesUserDetails/username",
                               "/resource/accessKeyDetails/userName", "/resource/instanceDetails/instanceId",
                               "/resource/instanceDetails/networkInterfaces/0/networkInterfaceId",
-                              "/resource/s3BucketDetails/0/name", "/service/detection/sequence/actors/0/user/name",
-                              "/resource/resourceType"}) {
+                              "/resource/s3BucketDetails/0/name",
+                              "/service/detection/sequence/actors/0/user/name", "/resource/resourceType"}) {
     std::string_view text;
     if (root.at_pointer(pointer).get(text) == simdjson::SUCCESS && !text.empty()) return std::string(text);
   }
