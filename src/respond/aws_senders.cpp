@@ -92,12 +92,13 @@ Result<void> publish(const aws::ServiceCaller& aws, const Place& place, const Fi
   add("Message", body);
   int number = 0;
   const auto attribute = [&](std::string_view name, std::string_view type, std::string_view value) {
+    if (value.empty()) return;
     ++number;
     add(fmt::format("MessageAttributes.entry.{}.Name", number), name);
     add(fmt::format("MessageAttributes.entry.{}.Value.DataType", number), type);
     add(fmt::format("MessageAttributes.entry.{}.Value.StringValue", number), value);
   };
-  // What subscriptions filter by.
+  // What subscriptions filter by; a finding of a log that does not tell its account has none.
   attribute("severity", "Number", fmt::format("{}", event.severity));
   attribute("type", "String", event.type);
   attribute("account", "String", event.account);
@@ -123,6 +124,7 @@ Result<void> send_message(const aws::ServiceCaller& aws, const Place& place, con
   for (const auto& [name, value] : {std::pair<std::string_view, std::string_view>{"eventId", event.id},
                                     {"type", event.type},
                                     {"account", event.account}}) {
+    if (value.empty()) continue;
     json.key(name);
     json.begin_object();
     json.member("DataType", "String");
