@@ -258,7 +258,10 @@ Result<bool> Live::turn() {
   };
   // What was released moves watermarks in an epoch of its own; without effect none is cut.
   std::map<std::string, StreamProgress> before = setup_.engine->streams();
-  if (auto released = release_silent(); !released) return std::unexpected(released.error());
+  // Who does not wait for quiet waits at least for all there is.
+  if (all_known || settings_.quiet_before_release > 0) {
+    if (auto released = release_silent(); !released) return std::unexpected(released.error());
+  }
   const bool moved = std::any_of(before.begin(), before.end(), [&](const auto& item) {
     return setup_.engine->streams().at(item.first).released != item.second.released;
   });

@@ -291,7 +291,7 @@ def main():
             fail(f"late and evicted: {late_and_evicted(metrics)}")
         Proxy.trouble = 0
         picket.serve_to_the_end(data, "--config", write_config(work / "end.toml", cloud))
-        stats, _ = picket.stats(local, "--save", work / "undisturbed", "--quiet")
+        stats, _ = picket.stats(local, "--assume-region", REGION, "--save", work / "undisturbed", "--quiet")
         for kind in KINDS:
             once = stats["kinds"][kind]
             for name in ("records_processed", "records_filtered", "records_duplicate", "records_quarantined", "objects_failed"):
