@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 
 #include "base/hash.h"
+#include "base/whole_file.h"
 #include "decode/sniff.h"
 #include "source/notification.h"
 
@@ -56,14 +56,7 @@ std::string Spool::path_of(std::uint64_t object) const { return fmt::format("{}/
 Result<void> Spool::put(std::uint64_t object, std::string_view bytes) const {
   std::error_code error;
   fs::create_directories(folder_, error);
-  const std::string path = path_of(object), part = path + ".part";
-  std::ofstream out(part, std::ios::binary);
-  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  out.close();
-  if (!out) return fail(ErrorKind::io, "cannot write to the spool", part);
-  fs::rename(part, path, error);
-  if (error) return fail(ErrorKind::io, error.message(), path);
-  return {};
+  return write_whole_file(path_of(object), bytes);
 }
 
 void Spool::remove(std::uint64_t object) const {
@@ -74,7 +67,7 @@ void Spool::remove(std::uint64_t object) const {
 void Spool::keep_only(const std::set<std::uint64_t>& objects) const {
   std::set<std::string> names;
   for (const std::uint64_t object : objects)
-    for (const char* suffix : {"", ".part"}) names.insert(fmt::format("{:016x}{}", object, suffix));
+    for (const char* suffix : {"", ".tmp"}) names.insert(fmt::format("{:016x}{}", object, suffix));
   std::error_code error;
   for (const auto& item : fs::directory_iterator(folder_, error))
     if (!names.contains(item.path().filename().string())) fs::remove(item.path(), error);
