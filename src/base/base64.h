@@ -1,4 +1,4 @@
-// Base64 with the alphabet that is safe in URLs ("-", "_"), without padding.
+// Base64, and its form for URLs: another alphabet ("-", "_"), without padding.
 #pragma once
 
 #include <optional>
@@ -6,6 +6,10 @@
 #include <string_view>
 
 namespace picket {
+
+std::string to_base64(std::string_view bytes);
+// With its padding. Bits beyond the last byte do not matter: secrets are made by many tools.
+std::optional<std::string> from_base64(std::string_view text);
 
 std::string to_base64url(std::string_view bytes);
 // One text for each run of bytes: no lone last character, no bits beyond the last byte.

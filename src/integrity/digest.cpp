@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/base64.h"
 #include "base/text.h"
 #include "event/raw_json.h"
 
@@ -34,18 +35,6 @@ std::string from_hex(std::string_view text) {
     if (high < 0 || low < 0) return {};
     out += static_cast<char>(high * 16 + low);
   }
-  return out;
-}
-
-// Empty when it is no base64.
-std::string from_base64(std::string text) {
-  std::erase_if(text, [](char c) { return c == '\n' || c == '\r' || c == ' '; });
-  if (text.empty() || text.size() % 4 != 0) return {};
-  std::string out(text.size() / 4 * 3, '\0');
-  const int length = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes(text),
-                                     static_cast<int>(text.size()));
-  if (length < 0) return {};
-  out.resize(static_cast<std::size_t>(length) - (text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0));
   return out;
 }
 
@@ -170,7 +159,10 @@ Result<void> PublicKeys::add(std::string_view text, const std::string& where) {
   for (const simdjson::dom::element item : keys) {
     const auto value = item.is_object() ? text_or_null(item, "Value") : std::nullopt;
     const auto fingerprint = item.is_object() ? text_or_null(item, "Fingerprint") : std::nullopt;
-    auto key = value ? load_key(from_base64(*value)) : nullptr;
+    std::string encoded(value.value_or(""));
+    std::erase_if(encoded, [](char c) { return c == '\n' || c == '\r' || c == ' '; });
+    const auto decoded = from_base64(encoded);
+    auto key = decoded ? load_key(*decoded) : nullptr;
     if (!key || !fingerprint || fingerprint->empty())
       return fail(ErrorKind::invalid, "PublicKeyList holds something that is no RSA public key", where);
     keys_.push_back({*fingerprint, std::move(key)});

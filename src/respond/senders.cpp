@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "aws/private_file.h"
+#include "base/base64.h"
 #include "base/clock.h"
 #include "net/send_bytes.h"
 #include "respond/aws_senders.h"
@@ -18,28 +19,13 @@ namespace picket::respond {
 
 namespace {
 
-std::string to_base64(std::string_view bytes) {
-  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int size =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  out.resize(static_cast<std::size_t>(size));
-  return out;
-}
-
 // The key in a secret's text: "whsec_BASE64", or the text itself.
 Result<std::string> key_of(std::string secret, const std::string& file) {
   while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) secret.pop_back();
   if (secret.starts_with("whsec_")) {
-    const std::string text = secret.substr(6);
-    std::string key(text.size(), '\0');
-    const int size =
-        EVP_DecodeBlock(reinterpret_cast<unsigned char*>(key.data()),
-                        reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-    if (size < 0) return fail(ErrorKind::invalid, "what follows whsec_ is not base64", file);
-    key.resize(static_cast<std::size_t>(size));
-    for (std::size_t i = text.size(); i > 0 && text[i - 1] == '=' && !key.empty(); --i) key.pop_back();
-    secret = std::move(key);
+    auto key = from_base64(std::string_view(secret).substr(6));
+    if (!key) return fail(ErrorKind::invalid, "what follows whsec_ is not base64", file);
+    secret = std::move(*key);
   }
   if (secret.size() < 16) return fail(ErrorKind::invalid, "a secret needs at least 16 bytes", file);
   return secret;

@@ -7,6 +7,8 @@
 #include <set>
 #include <span>
 
+#include "base/base64.h"
+
 namespace picket::rules {
 
 namespace {
@@ -15,28 +17,13 @@ using Kind = FieldTest::Kind;
 
 // ---- encodings --------------------------------------------------------------------------------
 
-constexpr std::string_view base64_alphabet =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-std::string base64(std::string_view bytes) {
-  std::string out;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    unsigned group = 0;
-    const std::size_t taken = std::min<std::size_t>(3, bytes.size() - i);
-    for (std::size_t j = 0; j < 3; ++j)
-      group = group << 8U | (j < taken ? static_cast<unsigned char>(bytes[i + j]) : 0U);
-    for (unsigned j = 0; j < 4; ++j) out += j <= taken ? base64_alphabet[group >> (18 - 6 * j) & 63U] : '=';
-  }
-  return out;
-}
-
 // What is the same of the encoded text wherever the value begins: three forms, without the characters that
 // depend on the neighbours.
 std::vector<std::string> base64_offsets(std::string_view bytes) {
   static constexpr std::size_t skip[] = {0, 2, 3};
   std::vector<std::string> forms;
   for (std::size_t offset = 0; offset < 3; ++offset) {
-    const std::string whole = base64(std::string(offset, ' ') + std::string(bytes));
+    const std::string whole = to_base64(std::string(offset, ' ') + std::string(bytes));
     const std::size_t rest = (bytes.size() + offset) % 3;
     const std::size_t end = whole.size() - (rest == 0 ? 0 : rest == 1 ? 3 : 2);
     if (end > skip[offset]) forms.push_back(whole.substr(skip[offset], end - skip[offset]));
@@ -267,7 +254,7 @@ Result<std::vector<std::string>> encoded(const std::string& key, const Modifiers
         if (!dashed) return fail(ErrorKind::too_large, fmt::format("{}: {}: too many dashes", key, value));
         made.insert(made.end(), dashed->begin(), dashed->end());
       } else if (encoding == "base64") {
-        made.push_back(base64(form));
+        made.push_back(to_base64(form));
       } else if (encoding == "base64offset") {
         for (std::string& offset : base64_offsets(form)) made.push_back(std::move(offset));
       } else {
