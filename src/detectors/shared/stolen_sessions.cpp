@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/oldest.h"
+#include "detectors/shared/row_value.h"
 
 namespace picket::detectors {
 
@@ -46,13 +47,6 @@ constexpr std::size_t reached_max = 16;  // instances that people reached from o
 constexpr std::array<std::string_view, 7> reaching_calls = {
     "DescribeInstances", "ConsoleLogin",    "SendCommand",         "StartSession",
     "SendSSHPublicKey",  "GetPasswordData", "GetCommandInvocation"};
-
-const std::string* value_of(const Candidate& row, std::string_view name) {
-  for (const auto& [key, value] : row.evidence) {
-    if (key == name) return &value;
-  }
-  return nullptr;
-}
 
 bool people(const UserIdentity& identity) {
   return identity.type == "IAMUser" || identity.type == "Root" || identity.type == "IdentityCenterUser" ||

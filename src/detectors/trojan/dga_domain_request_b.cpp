@@ -7,6 +7,7 @@
 #include "base/oldest.h"
 #include "base/text.h"
 #include "detectors/shared/dns_host.h"
+#include "detectors/shared/row_value.h"
 #include "engine/detector.h"
 #include "models/dga_score.h"
 #include "models/registered_domain.h"
@@ -98,12 +99,6 @@ std::optional<Evidence> select(const DnsQuery& query, const Context&) {
                   {rcode_name, std::string(query.rcode)}};
 }
 
-std::string_view value_of(const Candidate& row, std::string_view name) {
-  const auto found =
-      std::ranges::find(row.evidence, name, [](const auto& item) { return std::string_view(item.first); });
-  return found == row.evidence.end() ? std::string_view{} : found->second;
-}
-
 template <class Number>
 Number number_of_text(std::string_view text) {
   Number value = 0;
@@ -154,10 +149,10 @@ class NewNames {
  public:
   std::optional<Candidate> step(const Candidate& row, const Facts&) {
     const TimeMs now = row.first.time;
-    const std::string registered(value_of(row, registered_name));
-    const auto host_id = number_of_text<std::uint64_t>(value_of(row, host_name));
-    const auto score = number_of_text<std::int32_t>(value_of(row, score_name));
-    const bool nonexistent = value_of(row, rcode_name) == "NXDOMAIN";
+    const std::string registered(text_of(row, registered_name));
+    const auto host_id = number_of_text<std::uint64_t>(text_of(row, host_name));
+    const auto score = number_of_text<std::int32_t>(text_of(row, score_name));
+    const bool nonexistent = text_of(row, rcode_name) == "NXDOMAIN";
     const auto last = [](const auto& entry) { return entry.last; };
     evicted_ +=
         erase_oldest_quarter(names_, names_max - 1, last) + erase_oldest_quarter(hosts_, hosts_max - 1, last);

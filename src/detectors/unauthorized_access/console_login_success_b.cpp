@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/oldest.h"
+#include "detectors/shared/row_value.h"
 #include "engine/detector.h"
 
 namespace picket::detectors {
@@ -238,12 +239,6 @@ std::optional<Evidence> select(const CloudTrailEvent& call, const Context&) {
       {user_name, std::move(person.key)}};
 }
 
-std::string_view value_of(const Candidate& row, std::string_view name) {
-  const auto found =
-      std::ranges::find(row.evidence, name, [](const auto& item) { return std::string_view(item.first); });
-  return found == row.evidence.end() ? std::string_view{} : found->second;
-}
-
 // Sign-ins of the people of one account.
 class SignIns {
  public:
@@ -251,7 +246,7 @@ class SignIns {
     if (!row.subject.remote_ip) return std::nullopt;
     const auto place = facts.place(*row.subject.remote_ip);
     if (!place) return std::nullopt;
-    const std::string user(value_of(row, user_name));
+    const std::string user(text_of(row, user_name));
     const TimeMs now = row.first.time;
     const std::int64_t today = now / day_ms;
     if (people_.empty()) since_ = now;
@@ -270,7 +265,7 @@ class SignIns {
         .position = {place->latitude, place->longitude},
         .network = hash64(place->country_code + '/' + std::to_string(place->asn) + '/' + place->as_org)};
     if (row.subject.api_call) here.device = hash64(row.subject.api_call->user_agent);
-    here.strong = value_of(row, mfa_name) != "No";
+    here.strong = text_of(row, mfa_name) != "No";
     here.familiar = person.uses(here.device, now);
     Shared& address = use(addresses_[here.address], user, now);
 
