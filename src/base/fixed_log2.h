@@ -3,6 +3,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <string>
 
 namespace picket {
 
@@ -23,5 +24,8 @@ constexpr std::int32_t log2_256(std::uint64_t value) {
   }
   return whole * 256 + fraction;
 }
+
+// "7.5" of 1/256 bit, for people.
+std::string bits_text(std::int32_t bits);
 
 }  // namespace picket

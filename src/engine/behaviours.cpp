@@ -217,6 +217,11 @@ std::string peers_of(const CloudTrailEvent& event) {
   return std::string(identity.type) + ' ' + std::string(event.recipient_account_id);
 }
 
+std::string neighbourhood_of(const IpAddress& ip) {
+  const std::string text = ip.to_string();
+  return text.substr(0, text.find_last_of(ip.is_v4() ? '.' : ':'));
+}
+
 bool is_object_api(std::string_view api) {
   static constexpr std::array<std::string_view, 12> others{"ListMultipartUploads",
                                                            "ListParts",

@@ -24,6 +24,8 @@ std::string_view error_class(const CloudTrailEvent& event);
 // Principals that may be expected to do alike: a permission set's users, roles of like name over accounts,
 // the users of an account.
 std::string peers_of(const CloudTrailEvent& event);
+// What an address's text has in common with its neighbours': its network where geography does not tell.
+std::string neighbourhood_of(const IpAddress& ip);
 // An API on S3 objects, or on who may reach them.
 bool is_object_api(std::string_view api);
 

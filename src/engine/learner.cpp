@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "base/fixed_log2.h"
+#include "engine/behaviours.h"
 #include "engine/subject.h"
 
 namespace picket {
@@ -18,8 +20,6 @@ constexpr std::size_t behaviours_max = 64;  // of an incident
 constexpr std::size_t usual_max = 20;       // as many as GuardDuty's page shows
 // Below, a behaviour is what its principal does.
 constexpr std::int32_t call_bits_min = 2 * bit, context_bits_min = 3 * bit;
-
-std::string bits_text(std::int32_t bits) { return fmt::format("{}.{}", bits / bit, bits % bit * 10 / bit); }
 
 // Lists are joined by commas.
 std::string plain(std::string text) {
@@ -158,10 +158,7 @@ void Learner::judge(Behaviour behaviour, const Facts& facts, Output& out) {
     if (place && (place->asn != 0 || !place->as_org.empty())) {
       put(Factor::network, plain(fmt::format("asnNumber: {} asnOrg: {}", place->asn, place->as_org)));
     } else {
-      // Without geography the network is the address's neighbourhood.
-      const std::string text = behaviour.remote_ip->to_string();
-      put(Factor::network,
-          "near " + text.substr(0, text.find_last_of(behaviour.remote_ip->is_v4() ? '.' : ':')));
+      put(Factor::network, "near " + neighbourhood_of(*behaviour.remote_ip));
     }
     if (place) put(Factor::country, place->country_code);
   } else {

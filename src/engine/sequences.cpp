@@ -7,6 +7,8 @@
 #include <bit>
 #include <limits>
 
+#include "base/fixed_log2.h"
+#include "engine/behaviours.h"
 #include "engine/rule_modes.h"
 #include "engine/subject.h"
 #include "engine/trigger_index.h"
@@ -90,14 +92,24 @@ class Way {
   int reached_ = 0;
 };
 
-std::string text_of_bits(std::int32_t bits) {
-  return fmt::format("{}.{} bits", bits / bit, bits % bit * 10 / bit);
-}
+std::string text_of_bits(std::int32_t bits) { return bits_text(bits) + " bits"; }
 
 // Names of signals of context: a place or client that nobody was at before, or only colleagues.
 constexpr std::string_view new_network = "network", new_client = "client";
-// Noted of those who change them.
-Habits::Thing moved_by(std::string_view name) { return Habits::thing(fmt::format("moved {}", name)); }
+// What is noted of those who change them.
+struct News {
+  News(std::string_view of, unsigned weight_of)
+      : name(of),
+        weight(weight_of),
+        fresh(Habits::thing(fmt::format("new {}", of))),
+        shared(Habits::thing(fmt::format("colleagues' {}", of))),
+        moved(Habits::thing(fmt::format("moved {}", of))) {}
+  std::string_view name;
+  unsigned weight;
+  Habits::Thing fresh, shared, moved;
+};
+const News network_news{new_network, network_weight}, client_news{new_client, client_weight};
+
 bool is_new_network(const SequenceSignal& signal) {
   return signal.kind == SignalKind::context && signal.name.ends_with(new_network);
 }
@@ -562,41 +574,37 @@ void Sequences::judge(const SignalRow& row, const Identity& root, const Facts& f
   if (call && row.console && signal.tactic == name_of(Tactic::discovery)) signal.bits /= 2;
 
   std::vector<SequenceSignal> context;
-  const auto note_new = [&](std::string_view name, const std::string& value, unsigned of_weight) {
-    const Habits::Thing seen = Habits::thing(value), moved = moved_by(name);
+  const auto note_new = [&](const News& news, const std::string& value) {
+    const Habits::Thing seen = Habits::thing(value);
     const std::uint32_t days = places_.days(kin.person);
     if (places_.days(kin.person, seen) == 0 && !places_.today(kin.person, seen)) {
       const bool known = places_.days(kin.circle, seen) >= shared_days_min;
       // A machine that always was in one place does not go where its colleagues are.
-      const bool shared = known && (places_.days(kin.person, moved) > 0 || days < settled_days_min);
+      const bool shared = known && (places_.days(kin.person, news.moved) > 0 || days < settled_days_min);
       // Of somebody new it matters whether anybody was there before.
       const bool too_early = days < days_min && (known || !places_.settled(kin.circle));
-      const Habits::Thing novelty =
-          Habits::thing(fmt::format("{}{}", shared ? "colleagues' " : "new ", name));
+      const Habits::Thing novelty = shared ? news.shared : news.fresh;
       SequenceSignal made;
       made.kind = SignalKind::context;
-      made.name = fmt::format("{}{}", shared ? "colleagues' " : "", name);
+      made.name = fmt::format("{}{}", shared ? "colleagues' " : "", news.name);
       made.tactic = name_of(Tactic::initial_access);
       made.technique = "T1078.004";  // Valid Accounts: Cloud Accounts
-      made.bits = places_.bits(person, novelty, shared ? 0 : of_weight) - (shared ? shared_bits : 0);
+      made.bits = places_.bits(person, novelty, shared ? 0 : news.weight) - (shared ? shared_bits : 0);
       made.indicators = {value};
       if (made.bits > 0 && !too_early) context.push_back(std::move(made));
       if (!too_early) places_.note(person, novelty);
-      if (days > 0) places_.note(person, moved);
+      if (days > 0) places_.note(person, news.moved);
     }
     places_.note(person, seen);
   };
-  const bool roams = places_.days(kin.person, moved_by(new_network)) > 0;
+  const bool roams = places_.days(kin.person, network_news.moved) > 0;
   if (row.remote_ip) {
     const auto place = facts.place(*row.remote_ip);
-    // Without geography the network is the address's neighbourhood.
-    const std::string text = row.remote_ip->to_string();
-    signal.network = place && place->asn != 0
-                         ? fmt::format("AS{}", place->asn)
-                         : text.substr(0, text.find_last_of(row.remote_ip->is_v4() ? '.' : ':'));
+    signal.network =
+        place && place->asn != 0 ? fmt::format("AS{}", place->asn) : neighbourhood_of(*row.remote_ip);
     if (call && !row.call.user_agent.empty()) {
-      note_new(new_network, signal.network, network_weight);
-      note_new(new_client, std::string(client_family(row.call.user_agent)), client_weight);
+      note_new(network_news, signal.network);
+      note_new(client_news, std::string(client_family(row.call.user_agent)));
     }
   }
   // What is usual in the account may still be a step of an intruder who never did it before.
