@@ -1,7 +1,7 @@
 // What the cases cannot show: they run in one sitting, and for a few people.
 #include <gtest/gtest.h>
 
-#include "engine/detector.h"
+#include "detectors/test_support.h"
 
 namespace picket::detectors {
 
@@ -11,9 +11,9 @@ namespace {
 
 constexpr TimeMs morning = 1'773'219'600'000;  // 2026-03-11T09:00:00Z
 
-class SignIns : public testing::Test {
+class SignIns : public OrderedTest {
  protected:
-  SignIns() : state_(console_login_success_b.logic.ordered()) {
+  SignIns() : OrderedTest(console_login_success_b) {
     facts_.use_places([](const IpAddress& ip) -> std::optional<GeoPlace> {
       if (IpPrefix::parse("81.2.0.0/16")->contains(ip))
         return GeoPlace{"DE", 52.52, 13.40, 1, "Berlin Fibre"};
@@ -31,23 +31,6 @@ class SignIns : public testing::Test {
     row.evidence = {{"mfa", "No"}, {"account", "111122223333"}, {"user", user}};
     return state_->step(row, facts_).has_value();
   }
-  std::string saved() {
-    std::string bytes;
-    Writer out(bytes);
-    state_->save(out);
-    return bytes;
-  }
-  void restart() {
-    const std::string bytes = saved();
-    state_ = console_login_success_b.logic.ordered();
-    Reader in(bytes);
-    state_->load(in);
-    ASSERT_TRUE(in.at_end() && !in.failed());
-    EXPECT_EQ(saved(), bytes);
-  }
-
-  Facts facts_;
-  std::unique_ptr<OrderedState> state_;
 };
 
 TEST_F(SignIns, ARestartForgetsNobody) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "detectors/shared/stolen_sessions.h"
+#include "detectors/test_support.h"
 
 namespace picket::detectors {
 
@@ -11,9 +12,9 @@ namespace {
 
 constexpr TimeMs morning = 1'773'219'600'000;  // 2026-03-11T09:00:00Z
 
-class InstanceSessions : public testing::Test {
+class InstanceSessions : public OrderedTest {
  protected:
-  InstanceSessions() : state_(instance_credential_exfiltration.logic.ordered()) {
+  InstanceSessions() : OrderedTest(instance_credential_exfiltration) {
     facts_.use_aws_ranges(
         [](const IpAddress& ip) { return IpPrefix::parse("198.51.100.0/24")->contains(ip); });
   }
@@ -31,23 +32,6 @@ class InstanceSessions : public testing::Test {
         {"workload_account", "111122223333"}, {"person", "jonas.weber"}, {"reached_instances", instance}};
     return step(row);
   }
-  std::string saved() {
-    std::string bytes;
-    Writer out(bytes);
-    state_->save(out);
-    return bytes;
-  }
-  void restart() {
-    const std::string bytes = saved();
-    state_ = instance_credential_exfiltration.logic.ordered();
-    Reader in(bytes);
-    state_->load(in);
-    ASSERT_TRUE(in.at_end() && !in.failed());
-  }
-
-  Facts facts_;
-
- protected:
   static Candidate candidate(const std::string& ip, TimeMs time) {
     Candidate row;
     row.first.time = row.last.time = time;
@@ -61,9 +45,6 @@ class InstanceSessions : public testing::Test {
     if (!raised) return std::nullopt;
     return raised->type;
   }
-
- private:
-  std::unique_ptr<OrderedState> state_;
 };
 
 TEST_F(InstanceSessions, OutsideTheRangesAnUnknownAddressIsEnough) {
