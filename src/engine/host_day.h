@@ -41,27 +41,32 @@ enum class HostTrait : std::uint8_t {
   suspected,      // new on a day with a finding, not learned: `thing` is another trait
 };
 
-// The records of one kind between the host and one remote port or address.
-struct Talk {
-  IpAddress remote;  // of the earliest record
+// Whom flow records were exchanged with, and when.
+struct Exchange {
+  IpAddress remote;  // with the ports of the earliest record
   std::uint16_t local_port = 0, remote_port = 0;
   std::uint8_t protocol = 0;
+  FlowStamp first, last;
+
+  // Whether the other's earliest record is now this one's; `fresh`: this one has none yet.
+  bool take(const Exchange& other, bool fresh) {
+    const bool earlier = fresh || other.first < first;
+    const FlowStamp latest = std::max(last, other.last);
+    if (earlier) *this = other;
+    last = latest;
+    return earlier;
+  }
+};
+
+// The records of one kind between the host and one remote port or address.
+struct Talk : Exchange {
   TalkKind kind = TalkKind::presence;
   std::uint32_t hours = 0;  // bit per hour of the day
   std::uint64_t records = 0, packets = 0, bytes_out = 0, bytes_in = 0;
-  FlowStamp first, last;
 
   void merge(const Talk& other) {
     if (other.records == 0) return;
-    if (records == 0 || other.first < first) {
-      remote = other.remote;
-      local_port = other.local_port;
-      remote_port = other.remote_port;
-      protocol = other.protocol;
-      kind = other.kind;
-    }
-    first = records == 0 ? other.first : std::min(first, other.first);
-    last = std::max(last, other.last);
+    if (take(other, records == 0)) kind = other.kind;
     hours |= other.hours;
     records += other.records;
     packets += other.packets;
@@ -77,26 +82,15 @@ struct Talk {
 
 // Connections to one remote address, other than for names, time and mail, as far as they are small: when
 // they began.
-struct Contact {
-  IpAddress remote;  // with the ports of the earliest
-  std::uint16_t local_port = 0, remote_port = 0;
-  std::uint8_t protocol = 0;
+struct Contact : Exchange {
   std::uint32_t records = 0;
   std::uint64_t bytes = 0;
   std::uint64_t client_ports = 0;  // hashed to 64 bits: a connection that lasts keeps its port
   MinuteSet minutes;
-  FlowStamp first, last;
 
   void merge(const Contact& other) {
     if (other.records == 0) return;
-    if (records == 0 || other.first < first) {
-      remote = other.remote;
-      local_port = other.local_port;
-      remote_port = other.remote_port;
-      protocol = other.protocol;
-    }
-    first = records == 0 ? other.first : std::min(first, other.first);
-    last = std::max(last, other.last);
+    take(other, records == 0);
     records += other.records;
     bytes += other.bytes;
     client_ports |= other.client_ports;
