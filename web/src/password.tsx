@@ -3,9 +3,9 @@ import FormField from "@cloudscape-design/components/form-field";
 import Input from "@cloudscape-design/components/input";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import { useState } from "react";
+import { Dialog } from "./dialog";
 import { useNotices } from "./notices";
 import { post, type Session } from "./session";
-import { Dialog } from "./settings/frame";
 
 export default function PasswordDialog({ session, onEnd, onSession }: { session: Session; onEnd: () => void; onSession: (session: Session) => void }) {
   const notices = useNotices();

@@ -13,13 +13,13 @@ import CollectionPreferences from "@cloudscape-design/components/collection-pref
 import FormField from "@cloudscape-design/components/form-field";
 import Header from "@cloudscape-design/components/header";
 import Input from "@cloudscape-design/components/input";
-import Modal from "@cloudscape-design/components/modal";
 import Pagination from "@cloudscape-design/components/pagination";
 import PropertyFilter from "@cloudscape-design/components/property-filter";
 import Select from "@cloudscape-design/components/select";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import Table, { type TableProps } from "@cloudscape-design/components/table";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { Dialog } from "../dialog";
 import {
   levels,
   principalOf,
@@ -607,23 +607,7 @@ function SaveFilter({ region, criterion, onEnd }: { region: string; criterion: C
     if (done) onEnd();
   };
   return (
-    <Modal
-      visible
-      header="Save the filter"
-      onDismiss={onEnd}
-      footer={
-        <Box float="right">
-          <SpaceBetween direction="horizontal" size="xs">
-            <Button variant="link" onClick={onEnd}>
-              Cancel
-            </Button>
-            <Button variant="primary" loading={busy} disabled={!name || wrong} onClick={() => void save()}>
-              Save
-            </Button>
-          </SpaceBetween>
-        </Box>
-      }
-    >
+    <Dialog title="Save the filter" action="Save" busy={busy} disabled={!name || wrong} onAct={save} onEnd={onEnd}>
       <FormField
         label="Name"
         constraintText="3 to 64 letters, digits, '.', '_' and '-'"
@@ -631,6 +615,6 @@ function SaveFilter({ region, criterion, onEnd }: { region: string; criterion: C
       >
         <Input value={name} onChange={({ detail }) => setName(detail.value)} autoFocus />
       </FormField>
-    </Modal>
+    </Dialog>
   );
 }

@@ -24,13 +24,14 @@ import Input from "@cloudscape-design/components/input";
 import Select from "@cloudscape-design/components/select";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import { useState } from "react";
+import { Dialog } from "../dialog";
 import { useApi, type Place } from "../guardduty";
 import { useLoaded } from "../loading";
 import { useNotices } from "../notices";
 import { Failed, Time, Value } from "../parts";
 import { Rows } from "../rows";
 import { plain, Text } from "../text";
-import { Dialog, RegionPage } from "./frame";
+import { RegionPage } from "./frame";
 
 const auto: Record<AutoEnableMembers, string> = {
   ALL: "every account of the organisation",

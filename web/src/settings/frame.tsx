@@ -1,14 +1,10 @@
 // What the settings pages share: everything here holds for one Region and is asked of the API.
-import Box from "@cloudscape-design/components/box";
-import Button from "@cloudscape-design/components/button";
 import ContentLayout from "@cloudscape-design/components/content-layout";
 import Header from "@cloudscape-design/components/header";
-import Modal from "@cloudscape-design/components/modal";
 import Select from "@cloudscape-design/components/select";
-import SpaceBetween from "@cloudscape-design/components/space-between";
 import Spinner from "@cloudscape-design/components/spinner";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
-import { useId, useState, type ReactNode } from "react";
+import type { ReactNode } from "react";
 import { useApi, type Place } from "../guardduty";
 import { useLoaded } from "../loading";
 import { Failed } from "../parts";
@@ -64,69 +60,5 @@ export function RegionPage({ section, title, description, region, children, with
         (without?.(region, lookAgain) ?? <StatusIndicator type="info">You have no detector in {region}.</StatusIndicator>)
       )}
     </ContentLayout>
-  );
-}
-
-// Asks once more before something that cannot be taken back; `act` tells whether it worked.
-export function Confirm({ title, children, action, act, onEnd }: { title: string; children: ReactNode; action: string; act: () => Promise<unknown>; onEnd: () => void }) {
-  const [busy, setBusy] = useState(false);
-  return (
-    <Dialog
-      title={title}
-      action={action}
-      busy={busy}
-      onEnd={onEnd}
-      onAct={async () => {
-        setBusy(true);
-        await act();
-        setBusy(false);
-        onEnd();
-      }}
-    >
-      {children}
-    </Dialog>
-  );
-}
-
-interface DialogProps {
-  title: string;
-  children: ReactNode;
-  action: string;
-  busy?: boolean;
-  disabled?: boolean;
-  onAct: () => Promise<unknown>;
-  onEnd: () => void;
-}
-
-export function Dialog({ title, children, action, busy, disabled, onAct, onEnd }: DialogProps) {
-  const id = useId();
-  return (
-    <Modal
-      visible
-      header={title}
-      onDismiss={onEnd}
-      footer={
-        <Box float="right">
-          <SpaceBetween direction="horizontal" size="xs">
-            <Button variant="link" onClick={onEnd}>
-              Cancel
-            </Button>
-            <Button variant="primary" loading={busy} disabled={disabled} form={id} formAction="submit">
-              {action}
-            </Button>
-          </SpaceBetween>
-        </Box>
-      }
-    >
-      <form
-        id={id}
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (!disabled && !busy) void onAct();
-        }}
-      >
-        {children}
-      </form>
-    </Modal>
   );
 }

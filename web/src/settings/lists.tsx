@@ -31,13 +31,14 @@ import Select from "@cloudscape-design/components/select";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator, { type StatusIndicatorProps } from "@cloudscape-design/components/status-indicator";
 import { useState } from "react";
+import { Confirm, Dialog } from "../dialog";
 import { useApi, type Place } from "../guardduty";
 import { useLoaded } from "../loading";
 import { useNotices } from "../notices";
 import { Failed, Value } from "../parts";
 import { Rows } from "../rows";
 import { plain, Text } from "../text";
-import { Confirm, Dialog, RegionPage } from "./frame";
+import { RegionPage } from "./frame";
 
 interface Listed {
   id: string;

@@ -12,13 +12,14 @@ import Input from "@cloudscape-design/components/input";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator, { type StatusIndicatorProps } from "@cloudscape-design/components/status-indicator";
 import { useState } from "react";
+import { Confirm, Dialog } from "../dialog";
 import { useApi, type Place } from "../guardduty";
 import { useLoaded } from "../loading";
 import { useNotices } from "../notices";
 import { Failed, Time, Value } from "../parts";
 import { Rows } from "../rows";
 import { plain } from "../text";
-import { Confirm, Dialog, RegionPage } from "./frame";
+import { RegionPage } from "./frame";
 
 const looks: Record<string, StatusIndicatorProps.Type> = {
   PUBLISHING: "success",

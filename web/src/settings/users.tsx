@@ -9,6 +9,7 @@ import Select from "@cloudscape-design/components/select";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import { useState } from "react";
+import { Confirm, Dialog } from "../dialog";
 import { useApi } from "../guardduty";
 import { useLoaded } from "../loading";
 import { useNotices } from "../notices";
@@ -16,7 +17,6 @@ import { Failed, Time, Value } from "../parts";
 import { Rows } from "../rows";
 import { post } from "../session";
 import { plain } from "../text";
-import { Confirm, Dialog } from "./frame";
 
 interface User {
   name: string;
