@@ -268,7 +268,8 @@ void Behaviours::send(Behaviour made, Fill fill) {
   fresh_.push_back(std::move(made));
 }
 
-void Behaviours::add(const CloudTrailEvent& event, std::uint64_t object, std::uint64_t position) {
+void Behaviours::add(const CloudTrailEvent& event, Caller& caller, std::uint64_t object,
+                     std::uint64_t position) {
   const UserIdentity& identity = event.user_identity;
   // Services speak for themselves, on somebody's behalf too; what passes an endpoint is told by its own
   // record besides.
@@ -278,7 +279,7 @@ void Behaviours::add(const CloudTrailEvent& event, std::uint64_t object, std::ui
   const std::string_view resource = resource_of(event);
   const std::uint64_t call = call_hash(event, resource);
   if (!is_new_call(call, event.event_time)) return;
-  const Principal principal = principal_of(event);
+  const Principal& principal = caller.principal();
   if (principal.aws_service || principal.anonymous) {
     calls_[call] = std::numeric_limits<TimeMs>::min();
     return;

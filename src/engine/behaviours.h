@@ -14,6 +14,7 @@
 #include "engine/learned.h"
 #include "event/audit_event.h"
 #include "event/cloudtrail_event.h"
+#include "event/principal.h"
 
 namespace picket {
 
@@ -32,7 +33,7 @@ bool is_object_api(std::string_view api);
 class Behaviours {
  public:
   // `object` and `position`: where the record is.
-  void add(const CloudTrailEvent& event, std::uint64_t object, std::uint64_t position);
+  void add(const CloudTrailEvent& event, Caller& caller, std::uint64_t object, std::uint64_t position);
   // Of a cluster. `classify` says which of its detector's types a request may be; null: none.
   using Classify = std::optional<Evidence> (*)(const AuditEvent&, const Context&);
   void add(const AuditEvent& event, std::uint64_t object, std::uint64_t position, const Context& context,

@@ -178,6 +178,7 @@ class OrderedState {
 };
 
 struct ActorSignals;  // engine/sequences.h
+class Outlook;        // engine/sequences.h
 struct HostDay;       // engine/host_day.h
 class HostNorms;      // state/host_norms.h
 struct Incident;      // engine/learned.h
@@ -195,6 +196,8 @@ struct Logic {
   void (*host_day)(const HostDay&, const HostNorms&, const Judging&, Emit&) = nullptr;
   // attack sequence: whether an actor's signals are one.
   std::optional<Evidence> (*sequence)(const ActorSignals&) = nullptr;
+  // What signals must come to at least, told without a look at each; null: nothing.
+  bool (*may_be_sequence)(const Outlook&) = nullptr;
   // learned: whether what a principal did within hours is unlike anything that is normal.
   std::optional<Evidence> (*incident)(const Incident&) = nullptr;
   // ordered: the function above selects, this makes the state that judges.
@@ -222,7 +225,10 @@ inline Logic learned(void (*judge)(const HostDay&, const HostNorms&, const Judgi
   return {.host_day = judge};
 }
 
-inline Logic sequence(std::optional<Evidence> (*judge)(const ActorSignals&)) { return {.sequence = judge}; }
+inline Logic sequence(std::optional<Evidence> (*judge)(const ActorSignals&),
+                      bool (*may_be)(const Outlook&) = nullptr) {
+  return {.sequence = judge, .may_be_sequence = may_be};
+}
 inline Logic learned(std::optional<Evidence> (*judge)(const Incident&)) { return {.incident = judge}; }
 
 template <class State>

@@ -186,8 +186,20 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
       dealt_rows[number][partition_of(hash64(item.row.entity()))].push_back(&item.row);
     }
   });
-  std::vector<PartitionOutput> turns(partition_count);
-  workers_.parallel_for(partition_count, [&](unsigned, std::size_t number) {
+  // What learns and what waits is apart from the partitions and from each other; the longest first.
+  std::vector<PartitionOutput> turns(partition_count + 1);
+  std::array<Learner::Output, 2> learned;
+  std::vector<Behaviour> behaviours = take_behaviours();
+  const std::vector<std::function<void()>> beside{
+      [&] { take_signals(duplicates); }, [&] { learned[0] = judge_behaviours(learners_[0], behaviours); },
+      [&] { learned[1] = judge_behaviours(learners_[1], behaviours); },
+      [&] {
+        for (WorkerOutput& output : outputs_) hosts_.add(output.host_days);
+        turns.back() = hosts_.turn(watermark_[static_cast<std::size_t>(LogKind::vpcflow)], facts_);
+      }};
+  workers_.parallel_for(beside.size() + partition_count, [&](unsigned, std::size_t task) {
+    if (task < beside.size()) return beside[task]();
+    const std::size_t number = task - beside.size();
     Partition& partition = partitions_[number];
     for (WorkerOutput& output : outputs_) {
       for (auto& [key, entry] : output.windows[number])
@@ -198,9 +210,8 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
     }
     turns[number] = partition.turn(detectors_, facts_, time);
   });
-  for (WorkerOutput& output : outputs_) hosts_.add(output.host_days);
-  turns.push_back(hosts_.turn(watermark_[static_cast<std::size_t>(LogKind::vpcflow)], facts_));
   evictions_.hosts = hosts_.evicted();
+  evictions_.norms = learners_[0].norms().evicted() + learners_[1].norms().evicted();
   for (PartitionOutput& turn : turns) {
     for (auto& [window, detection] : turn.windows) {
       if (!admit(detection)) {
@@ -226,8 +237,8 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
       evictions_.windows[std::string(detectors_[detector]->name)] += count;
   }
 
-  judge_behaviours();
-  judge_sequences(duplicates);
+  for (Learner::Output& output : learned) take_incidents(output);
+  judge_sequences();
   spill_rows();
   {
     const std::scoped_lock changing(facts_mutex_);
@@ -260,44 +271,62 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
   return result;
 }
 
-void Engine::judge_behaviours() {
+std::vector<Behaviour> Engine::take_behaviours() {
+  std::vector<Behaviour> taken;
   for (WorkerOutput& output : outputs_) {
-    for (Behaviour& behaviour : output.behaviours.take())
-      learners_[behaviour.domain == Domain::cluster ? 1 : 0].add(std::move(behaviour));
+    std::vector<Behaviour> fresh = output.behaviours.take();
+    if (taken.empty()) {
+      taken = std::move(fresh);
+    } else {
+      taken.insert(taken.end(), std::make_move_iterator(fresh.begin()), std::make_move_iterator(fresh.end()));
+    }
   }
-  evictions_.norms = 0;
-  for (Learner& learner : learners_) {
-    if (!learner.wanted()) continue;
-    Learner::Output output = learner.turn(watermark_[static_cast<std::size_t>(learner.log())], facts_);
-    for (auto& [window, activity] : output.changed) {
-      if (!admit(activity.latest)) {
-        aggregator_.withdraw(window);
-        continue;
-      }
-      for (const ProofRecord& record : activity.proof.records()) keep_key(record.object);
-      aggregator_.replace(window, std::move(activity));
+  return taken;
+}
+
+Learner::Output Engine::judge_behaviours(Learner& learner, std::vector<Behaviour>& behaviours) {
+  if (!learner.wanted()) return {};
+  for (Behaviour& behaviour : behaviours) {
+    if ((behaviour.domain == Domain::cluster) == (learner.log() == LogKind::k8saudit))
+      learner.add(std::move(behaviour));
+  }
+  return learner.turn(watermark_[static_cast<std::size_t>(learner.log())], facts_);
+}
+
+void Engine::take_incidents(Learner::Output& output) {
+  for (auto& [window, activity] : output.changed) {
+    if (!admit(activity.latest)) {
+      aggregator_.withdraw(window);
+      continue;
     }
-    for (const std::uint64_t window : output.settled) aggregator_.settle(window);
-    for (auto& [detection, at] : output.raised) {
-      if (admit(detection)) sequences_.add(detection, at);
-    }
-    evictions_.norms += learner.norms().evicted();
+    for (const ProofRecord& record : activity.proof.records()) keep_key(record.object);
+    aggregator_.replace(window, std::move(activity));
+  }
+  for (const std::uint64_t window : output.settled) aggregator_.settle(window);
+  for (auto& [detection, at] : output.raised) {
+    if (admit(detection)) sequences_.add(detection, at);
   }
 }
 
-void Engine::judge_sequences(const std::vector<std::vector<std::uint64_t>>& duplicates) {
+void Engine::take_signals(const std::vector<std::vector<std::uint64_t>>& duplicates) {
   if (!sequences_.wanted()) return;
   for (WorkerOutput& output : outputs_) {
     for (IssuedKey& issued : output.issued_keys) sequences_.learn(std::move(issued));
-    for (auto& [folded, object_index] : output.signals) {
-      SignalRow& row = folded.row;
-      if (row.remote_ip && intel_->is_trusted(*row.remote_ip, {row.account, row.region})) continue;
-      const auto& twice = duplicates[object_index];
-      row.count = static_cast<std::uint64_t>(std::ranges::count_if(
-          folded.positions, [&](std::uint32_t at) { return !std::ranges::binary_search(twice, at); }));
-      sequences_.add(row);
+    for (PendingSignals& of_object : output.signals) {
+      const auto& twice = duplicates[of_object.object_index];
+      for (RiskyCalls::Folded& folded : of_object.calls) {
+        SignalRow& row = folded.row;
+        if (row.remote_ip && intel_->is_trusted(*row.remote_ip, {row.account, row.region})) continue;
+        row.count = static_cast<std::uint64_t>(std::ranges::count_if(
+            folded.positions, [&](std::uint32_t at) { return !std::ranges::binary_search(twice, at); }));
+        sequences_.add(std::move(row), folded.kind);
+      }
     }
   }
+}
+
+void Engine::judge_sequences() {
+  if (!sequences_.wanted()) return;
   Sequences::Output output =
       sequences_.turn(watermark_[static_cast<std::size_t>(LogKind::cloudtrail)], facts_);
   for (auto& [window, activity] : output.changed) {

@@ -185,8 +185,12 @@ class Engine {
   void add_hits(const RuleHits& hits, RuleHits::Group& group,
                 std::span<const std::vector<std::uint64_t>> duplicates, std::vector<Copies>& copies);
   bool admit(Detection& detection);
-  void judge_behaviours();
-  void judge_sequences(const std::vector<std::vector<std::uint64_t>>& duplicates);
+  std::vector<Behaviour> take_behaviours();
+  // Of those the learner's own.
+  Learner::Output judge_behaviours(Learner& learner, std::vector<Behaviour>& behaviours);
+  void take_incidents(Learner::Output& output);
+  void take_signals(const std::vector<std::vector<std::uint64_t>>& duplicates);
+  void judge_sequences();
   void keep_key(const Detection& detection);
   void keep_key(std::uint64_t object);
 

@@ -171,19 +171,14 @@ void Learner::judge(Behaviour behaviour, const Facts& facts, Output& out) {
   put(Factor::user, plain(behaviour.who.user_name));
   put(Factor::account, place);
 
-  const Rarity::Judgement judgement = norms_.judge(one.act, day);
-  one.bits = judgement.bits;
-  for (std::size_t i = 0; i < factor_count; ++i) {
-    const auto factor = static_cast<Factor>(i);
-    one.own[i] = norms_.frequency(Rarity::Scope::principal, one.act, factor, day);
-    one.account[i] = norms_.frequency(Rarity::Scope::account, one.act, factor, day);
-  }
-  one.tactic = tactic_of(behaviour);
-  one.what = std::move(behaviour);
-  if (!(learn_until_ ? now >= *learn_until_ : judgement.settled)) {
+  if (!(learn_until_ ? now >= *learn_until_ : norms_.settled(one.act, day))) {
     norms_.learn(one.act, day, one.texts);
     return;
   }
+  const Rarity::Judgement judgement = norms_.judge(one.act, day);
+  one.bits = judgement.bits;
+  one.tactic = tactic_of(behaviour);
+  one.what = std::move(behaviour);
   const bool unusual = is_unusual(one);
   norms_.note_score(one.act.account,
                     unusual ? weigh({one.what.domain, {one}, 0, judgement.young}).total() : 0);
@@ -210,6 +205,11 @@ void Learner::judge(Behaviour behaviour, const Facts& facts, Output& out) {
   if (incident.behaviours.size() >= behaviours_max) {
     norms_.learn(one.act, day, one.texts);
     return;
+  }
+  for (std::size_t i = 0; i < factor_count; ++i) {
+    const auto factor = static_cast<Factor>(i);
+    one.own[i] = norms_.frequency(Rarity::Scope::principal, one.act, factor, day);
+    one.account[i] = norms_.frequency(Rarity::Scope::account, one.act, factor, day);
   }
   incident.behaviours.push_back(std::move(one));
   const JudgedBehaviour& kept = incident.behaviours.back();

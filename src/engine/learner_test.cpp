@@ -148,7 +148,8 @@ TEST(Behaviours, PassesOnOnlyWhatIsNew) {
     event.event_time = time;
     event.source_ip_address = ip;
     event.source_ip = IpAddress::parse(ip);
-    behaviours.add(event, 1, ++position);
+    Caller caller(event);
+    behaviours.add(event, caller, 1, ++position);
     return behaviours.take().size();
   };
   EXPECT_EQ(told(begin + hour_ms, "198.51.100.7"), 1U);

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "base/oldest.h"
-#include "event/principal.h"
 
 namespace picket {
 
@@ -46,8 +45,7 @@ std::string_view plain_member(std::string_view json, std::string_view name) {
   return {};
 }
 
-Identity identity_of(const CloudTrailEvent& event) {
-  const Principal principal = principal_of(event);
+Identity identity_of(const CloudTrailEvent& event, const Principal& principal) {
   const UserIdentity& identity = event.user_identity;
   Identity made;
   made.who = {std::string(identity.access_key_id), std::string(identity.principal_id), principal.name,
@@ -70,15 +68,15 @@ std::span<const std::pair<std::string_view, std::string_view>> Lineage::issuing_
   return calls;
 }
 
-std::optional<IssuedKey> Lineage::issued_by(const CloudTrailEvent& event) {
+std::optional<IssuedKey> Lineage::issued_by(const CloudTrailEvent& event, Caller& caller) {
   if (event.user_identity.type == "AWSService" || event.response_elements.absent()) return std::nullopt;
   const std::string_view key = plain_member(event.response_elements.text(), "accessKeyId");
   if (key.empty() || key == event.user_identity.access_key_id) return std::nullopt;
-  const Principal principal = principal_of(event);
+  const Principal& principal = caller.principal();
   if (principal.aws_service || principal.anonymous) return std::nullopt;
   const bool made = event.event_source == "iam.amazonaws.com";
   return IssuedKey{std::string(key), event.event_time, event.event_time + (made ? made_key_max : session_max),
-                   std::string(event.event_id), identity_of(event)};
+                   std::string(event.event_id), identity_of(event, principal)};
 }
 
 void Lineage::learn(IssuedKey issued) {
@@ -100,19 +98,19 @@ void Lineage::learn(IssuedKey issued) {
     known = std::move(issued);
 }
 
-Identity Lineage::root_of(const Identity& identity, TimeMs time) const {
-  Identity root = identity;
+const Identity& Lineage::root_of(const Identity& identity, TimeMs time) const {
+  const Identity* root = &identity;
   for (int depth = 0; depth < chain_max; ++depth) {
-    if (root.who.user_type == "AWSAccount" && root.who.access_key_id.empty()) {
-      const auto named = names_.find(root.who.principal_id);
-      if (named != names_.end() && named->second.since <= time + clock_slack) root = named->second.of;
+    if (root->who.user_type == "AWSAccount" && root->who.access_key_id.empty()) {
+      const auto named = names_.find(root->who.principal_id);
+      if (named != names_.end() && named->second.since <= time + clock_slack) root = &named->second.of;
     }
-    if (root.who.access_key_id.empty()) break;
-    const auto at = keys_.find(root.who.access_key_id);
+    if (root->who.access_key_id.empty()) break;
+    const auto at = keys_.find(root->who.access_key_id);
     if (at == keys_.end() || time + clock_slack < at->second.time || time > at->second.until) break;
-    root = at->second.by;
+    root = &at->second.by;
   }
-  return root;
+  return *root;
 }
 
 std::uint64_t Lineage::forget(TimeMs watermark) {

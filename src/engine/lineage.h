@@ -14,6 +14,7 @@
 #include "base/archive.h"
 #include "base/time.h"
 #include "event/cloudtrail_event.h"
+#include "event/principal.h"
 #include "finding/subject.h"
 
 namespace picket {
@@ -33,7 +34,7 @@ struct Identity {
     ar(who, workload);
   }
 };
-Identity identity_of(const CloudTrailEvent& event);
+Identity identity_of(const CloudTrailEvent& event, const Principal& principal);
 
 // A key that was issued, and to whom.
 struct IssuedKey {
@@ -51,11 +52,12 @@ class Lineage {
  public:
   static std::span<const std::pair<std::string_view, std::string_view>> issuing_calls();
   // Absent when no key was issued, or to a service of AWS, whose roles speak for themselves.
-  static std::optional<IssuedKey> issued_by(const CloudTrailEvent& event);
+  static std::optional<IssuedKey> issued_by(const CloudTrailEvent& event, Caller& caller);
 
   void learn(IssuedKey issued);
-  // The identity that `identity` acted for at `time`; itself when its key was not seen to be issued.
-  Identity root_of(const Identity& identity, TimeMs time) const;
+  // The identity that `identity` acted for at `time`; itself when its key was not seen to be issued. The
+  // answer lives as long as `identity` and until the next key is learned or forgotten.
+  const Identity& root_of(const Identity& identity, TimeMs time) const;
   // At the end of an epoch: keys that nobody can use any more, and the oldest beyond the budget, counted.
   std::uint64_t forget(TimeMs watermark);
   std::size_t size() const { return keys_.size(); }

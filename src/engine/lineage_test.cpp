@@ -72,12 +72,13 @@ TEST(Lineage, ReadsKeysOutOfResponses) {
   event.user_identity.type = "IAMUser";
   event.user_identity.arn = "arn:aws:iam::111122223333:user/marta";
   event.response_elements = RawJson(R"({"credentials": {"accessKeyId" : "ASIANEW"}})");
-  const auto key = Lineage::issued_by(event);
+  Caller caller(event);
+  const auto key = Lineage::issued_by(event, caller);
   ASSERT_TRUE(key);
   EXPECT_EQ(key->key, "ASIANEW");
   EXPECT_EQ(key->by.who.principal_key, "arn:aws:iam::111122223333:user/marta");
   event.user_identity.type = "AWSService";  // the role speaks for itself
-  EXPECT_FALSE(Lineage::issued_by(event));
+  EXPECT_FALSE(Lineage::issued_by(event, caller));
 }
 
 TEST(Lineage, PlainMemberIsNotDeceivedByValues) {

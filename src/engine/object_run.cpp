@@ -289,6 +289,7 @@ void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t positi
     if (evidence) raise(event, position, index, std::move(*evidence), hits);
   };
 
+  Caller caller(event);
   Context context{.account = event.recipient_account_id, .region = event.aws_region};
   if (has_outside_address(event))
     context.hits = tables_.intel->match(*event.source_ip, place_of(context), scoped_hits_);
@@ -301,16 +302,16 @@ void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t positi
       if (auto row = Facts::row_of(event)) out_.fact_rows.push_back(std::move(*row));
     }
     if (entry->risky != TriggerIndex::no_api) {
-      risky_calls_.add(event, entry->risky,
+      risky_calls_.add(event, caller, entry->risky,
                        {event.event_time, object_, records_before_ + position, std::string(event.event_id)},
                        static_cast<std::uint32_t>(position));
     }
     if (entry->issues_key) {
-      if (auto issued = Lineage::issued_by(event)) out_.issued_keys.push_back(std::move(*issued));
+      if (auto issued = Lineage::issued_by(event, caller)) out_.issued_keys.push_back(std::move(*issued));
     }
   }
   if (tables_.triggers->learns(LogKind::cloudtrail))
-    out_.behaviours.add(event, object_, records_before_ + position);
+    out_.behaviours.add(event, caller, object_, records_before_ + position);
   for (const std::uint16_t index : tables_.triggers->every_call()) run(index, context, {});
   if (!context.hits.empty()) {
     for (const auto& listed : tables_.triggers->listed(LogKind::cloudtrail)) {
@@ -555,8 +556,7 @@ void ObjectRun::on_quarantined(LogKind kind, const Quarantined& record) {
 }
 
 void ObjectRun::finish(const DecodeReport& report) {
-  for (RiskyCalls::Folded& folded : risky_calls_.take())
-    out_.signals.push_back({std::move(folded), object_index_});
+  out_.signals.push_back({risky_calls_.take(), object_index_});
   ObjectLedger& ledger = result_.ledger;
   ledger.state = report.verdict == ObjectVerdict::decoded  ? ObjectState::read
                  : report.verdict == ObjectVerdict::failed ? ObjectState::failed

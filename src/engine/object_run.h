@@ -88,8 +88,8 @@ struct RuleHits {
   boost::unordered_flat_map<std::string, std::uint32_t> issues;  // numbered as they come
   boost::unordered_flat_map<std::uint64_t, Group> groups;        // by detector and number of the issue
 };
-struct PendingSignal {
-  RiskyCalls::Folded folded;
+struct PendingSignals {
+  std::deque<RiskyCalls::Folded> calls;
   std::uint32_t object_index = 0;
 };
 struct PendingRow {
@@ -120,7 +120,7 @@ struct WorkerOutput {
   std::unordered_map<std::string, Activity> activities;  // of flow and DNS records, merged by issue and day
   std::array<WindowTable, partition_count> windows;
   HostDayTable host_days;
-  std::vector<PendingSignal> signals;
+  std::deque<PendingSignals> signals;
   std::vector<IssuedKey> issued_keys;
   Behaviours behaviours;  // remembers over epochs what it told
   std::vector<FactRow> fact_rows;

@@ -27,6 +27,10 @@ constexpr std::size_t rows_max = 500'000;           // about 300 MB
 constexpr std::int32_t advance_bits = 4 * bit;      // at most, a new tactic on the way to the goal (science)
 constexpr std::int32_t tactic_bits_max = 16 * bit;  // many steps of one tactic are one habit (science)
 constexpr std::int32_t discovery_bits_max = 10 * bit;  // looking around alone proves little
+constexpr std::int32_t advance_of(std::int32_t bits) { return std::min(advance_bits, bits / 2); }
+constexpr std::int32_t bits_max(std::size_t tactic) {
+  return static_cast<Tactic>(tactic) == Tactic::discovery ? discovery_bits_max : tactic_bits_max;
+}
 
 // From how many on they are grounds; from how much evidence on destruction is.
 constexpr std::uint32_t many_refusals = 3, many_discoveries = 5, many_services = 3;
@@ -211,8 +215,8 @@ void SignalRow::merge(const SignalRow& other) {
   call = other.call;
 }
 
-void RiskyCalls::add(const CloudTrailEvent& event, std::uint16_t api, const ProofRecord& record,
-                     std::uint32_t position) {
+void RiskyCalls::add(const CloudTrailEvent& event, Caller& caller, std::uint16_t api,
+                     const ProofRecord& record, std::uint32_t position) {
   const UserIdentity& identity = event.user_identity;
   if (identity.type == "AWSService" || through_service(identity)) return;
   const Outcome result = outcome(event);
@@ -226,24 +230,25 @@ void RiskyCalls::add(const CloudTrailEvent& event, std::uint16_t api, const Proo
         event.user_agent, event.recipient_account_id, event.aws_region, bucket})
     hash = hash64(part, hash);
   hash = hash_mix(hash, static_cast<std::uint64_t>(result));
-  const auto [at, fresh] = folded_.try_emplace(hash);
-  Folded& folded = at->second;
-  SignalRow& row = folded.row;
-  folded.positions.push_back(position);
+  const auto [at, fresh] = folded_.try_emplace(hash, nullptr);
   if (!fresh) {
+    if (at->second == nullptr) return;
+    at->second->positions.push_back(position);
+    SignalRow& row = at->second->row;
     if (record < row.first) row.first = record;
     take_later(row.last, record);
     return;
   }
-  const Principal principal = principal_of(event);
-  if (principal.aws_service || principal.anonymous) {
-    row.index = TriggerIndex::no_api;
-    return;
-  }
+  const Principal& principal = caller.principal();
+  if (principal.aws_service || principal.anonymous) return;
+  Folded& folded = rows_.emplace_back();
+  at->second = &folded;
+  folded.positions.push_back(position);
+  SignalRow& row = folded.row;
   row.kind = result == Outcome::denied ? SignalKind::refused_call : SignalKind::call;
   row.index = api;
   row.console = event.session_credential_from_console || event.user_agent.starts_with("console.");
-  row.by = identity_of(event);
+  row.by = identity_of(event, principal);
   row.account = event.recipient_account_id.empty() ? identity.account_id : event.recipient_account_id;
   row.region = event.aws_region;
   row.call = {.api = std::string(listed_apis()[api].event_name),
@@ -258,14 +263,10 @@ void RiskyCalls::add(const CloudTrailEvent& event, std::uint16_t api, const Proo
   row.first = row.last = record;
 }
 
-std::vector<RiskyCalls::Folded> RiskyCalls::take() {
-  std::vector<Folded> taken;
-  taken.reserve(folded_.size());
-  for (auto& [hash, folded] : folded_) {
-    if (folded.row.index != TriggerIndex::no_api) taken.push_back(std::move(folded));
-  }
+std::deque<RiskyCalls::Folded> RiskyCalls::take() {
   folded_.clear();
-  return taken;
+  for (Folded& folded : rows_) folded.kind = folded.row.kind_hash();
+  return std::exchange(rows_, {});
 }
 
 int Weight::tactic_count() const { return std::popcount(tactics); }
@@ -312,7 +313,7 @@ Weight ActorSignals::weigh() const {
   const std::vector<const SequenceSignal*> ordered = by_time(signals);
   Weight weight;
   std::map<std::string, const SequenceSignal*> best;
-  std::array<std::int32_t, 12> by_tactic{};
+  std::array<std::int32_t, tactic_kinds> by_tactic{};
   std::set<std::string_view> services;
   std::set<std::string> refused, findings;
   bool network = false, client = false, destruction = false;
@@ -322,8 +323,7 @@ Weight ActorSignals::weigh() const {
     const auto [at, fresh] = best.try_emplace(group_of(*signal), signal);
     if (!fresh && at->second->bits < signal->bits) at->second = signal;
     const auto tactic = tactic_named(signal->tactic);
-    if (tactic && way.advances(*tactic, signal->bits))
-      weight.score += std::min(advance_bits, signal->bits / 2);
+    if (tactic && way.advances(*tactic, signal->bits)) weight.score += advance_of(signal->bits);
     switch (signal->kind) {
       case SignalKind::finding:
         // One that comes every week proves no more than the calls behind it.
@@ -362,8 +362,7 @@ Weight ActorSignals::weigh() const {
     by_tactic[static_cast<std::size_t>(tactic.value_or(Tactic::execution))] += signal->bits;
   }
   for (std::size_t i = 0; i < by_tactic.size(); ++i) {
-    weight.score += std::min(
-        by_tactic[i], static_cast<Tactic>(i) == Tactic::discovery ? discovery_bits_max : tactic_bits_max);
+    weight.score += std::min(by_tactic[i], bits_max(i));
   }
   weight.services = static_cast<std::uint32_t>(services.size());
   weight.refusals = static_cast<std::uint32_t>(refused.size());
@@ -377,45 +376,47 @@ Weight ActorSignals::weigh() const {
 
 namespace {
 
-// What signals can come to at most, told without weighing: most of what actors do comes to nothing.
-class Outlook {
- public:
-  void add(const SequenceSignal& signal) {
-    // The best of its kind, and a tactic further.
-    bits_ += signal.bits + std::min(advance_bits, signal.bits / 2);
-    switch (signal.kind) {
-      case SignalKind::finding:
-        ++findings_;
-        break;
-      case SignalKind::refused_call:
-      case SignalKind::refused_finding:
-        ++refusals_;
-        break;
-      case SignalKind::context:
-        (signal.name == new_client ? client_ : network_) = true;
-        break;
-      case SignalKind::call:
-        ++calls_;
-        destruction_ |= signal.bits >= destruction_bits_min;
-        break;
-    }
-  }
-  bool may_be_sequence(std::uint32_t grounds_min) const {
-    const std::uint32_t grounds = 2 * findings_ + (findings_ > 0 ? 1 : 0) + (network_ ? 2 : 0) +
-                                  (client_ ? 1 : 0) + (refusals_ >= many_refusals ? 2 : 0) +
-                                  (calls_ >= many_discoveries ? 1 : 0) + (destruction_ ? 1 : 0);
-    return bits_ >= sequence_bits_min && grounds >= grounds_min;
-  }
-
- private:
-  std::int32_t bits_ = 0;
-  std::uint32_t findings_ = 0, refusals_ = 0, calls_ = 0;
-  bool network_ = false, client_ = false, destruction_ = false;
-};
-
-std::uint32_t grounds_min(bool roams, bool settled) { return 2 + (roams ? 1 : 0) + (settled ? 0 : 2); }
+constexpr std::uint32_t grounds_least = 2;
+std::uint32_t grounds_min(bool roams, bool settled) {
+  return grounds_least + (roams ? 1 : 0) + (settled ? 0 : 2);
+}
 
 }  // namespace
+
+void Outlook::add(const SequenceSignal& signal) {
+  const auto tactic = static_cast<std::size_t>(tactic_named(signal.tactic).value_or(Tactic::execution));
+  bits_[tactic] += signal.bits;
+  advances_[tactic] = std::max(advances_[tactic], advance_of(signal.bits));
+  switch (signal.kind) {
+    case SignalKind::finding:
+      ++findings_;
+      break;
+    case SignalKind::refused_call:
+    case SignalKind::refused_finding:
+      ++refusals_;
+      break;
+    case SignalKind::context:
+      (signal.name == new_client ? client_ : network_) = true;
+      break;
+    case SignalKind::call:
+      ++calls_;
+      destruction_ |= signal.bits >= destruction_bits_min;
+      destroys_objects_ |= signal.name.starts_with("s3:") && signal.tactic == name_of(Tactic::impact);
+      break;
+  }
+}
+
+bool Outlook::may_be_sequence(std::uint32_t grounds_min) const {
+  const std::uint32_t grounds = 2 * findings_ + (findings_ > 0 ? 1 : 0) + (network_ ? 2 : 0) +
+                                (client_ ? 1 : 0) + (refusals_ >= many_refusals ? 2 : 0) +
+                                (calls_ >= many_discoveries ? 1 : 0) + (destruction_ ? 1 : 0);
+  if (grounds < grounds_min) return false;
+  std::int32_t bits = 0;
+  for (std::size_t i = 0; i < tactic_kinds; ++i) bits += std::min(bits_[i], bits_max(i)) + advances_[i];
+  return bits >= sequence_bits_min;
+}
+
+bool Outlook::may_be_sequence() const { return may_be_sequence(grounds_least); }
 
 std::optional<Weight> sequence_in(const ActorSignals& actor) {
   const std::uint32_t grounds = grounds_min(actor.roams, actor.settled);
@@ -468,15 +469,24 @@ Sequences::Sequences(std::span<const Detector* const> detectors) : detectors_(de
   }
 }
 
-void Sequences::add(const SignalRow& row, TimeMs slot) {
-  std::uint64_t hash = hash_mix(static_cast<std::uint64_t>(row.kind), row.index * 256U + row.type);
+std::uint64_t SignalRow::kind_hash() const {
+  std::uint64_t hash = hash_mix(static_cast<std::uint64_t>(kind), index * 256U + type);
   for (const std::string_view part :
-       {std::string_view(row.by.who.principal_key), std::string_view(row.by.workload),
-        std::string_view(row.by.who.access_key_id), std::string_view(row.account),
-        std::string_view(row.region), std::string_view(row.bucket), std::string_view(row.call.user_agent)})
+       {std::string_view(by.who.principal_key), std::string_view(by.workload),
+        std::string_view(by.who.access_key_id), std::string_view(account), std::string_view(region),
+        std::string_view(bucket), std::string_view(call.user_agent)})
     hash = hash64(part, hash);
-  if (row.remote_ip) hash = hash64(row.remote_ip->to_string(), hash);
-  const auto [at, fresh] = waiting_.try_emplace({std::max(slot, judged_), hash}, row);
+  return remote_ip ? hash64(remote_ip->to_string(), hash) : hash;
+}
+
+void Sequences::add(SignalRow row, std::uint64_t kind) {
+  const TimeMs slot = SignalRow::slot_of(row.first.time);
+  add(std::move(row), kind, slot);
+}
+
+void Sequences::add(SignalRow row, std::uint64_t kind, TimeMs slot) {
+  const auto [at, fresh] = waiting_.try_emplace({std::max(slot, judged_), kind}, std::move(row));
+  // What was not taken was not moved.
   if (!fresh) at->second.merge(row);
 }
 
@@ -503,14 +513,19 @@ void Sequences::add(const Detection& detection, std::optional<TimeMs> at) {
   row.count = detection.count;
   row.first = detection.first;
   row.last = detection.last;
-  add(row, SignalRow::slot_of(at.value_or(row.first.time)));
+  const std::uint64_t kind = row.kind_hash();
+  const TimeMs slot = SignalRow::slot_of(at.value_or(row.first.time));
+  add(std::move(row), kind, slot);
 }
 
-void Sequences::keep(Actor& actor, SequenceSignal signal, const std::string& key) {
+void Sequences::keep(Actor& actor, SequenceSignal&& signal, std::string key) {
   actor.last = std::max(actor.last, signal.last.time);
-  const auto [at, fresh] = actor.signals.try_emplace(key, signal);
+  actor.oldest = std::min(actor.oldest, signal.last.time);
+  // What is not taken is not moved.
+  const auto [at, fresh] = actor.signals.try_emplace(std::move(key), std::move(signal));
+  SequenceSignal& known = at->second;
+  if (fresh || signal.bits > known.bits) actor.outlook.add(fresh ? known : signal);
   if (!fresh) {
-    SequenceSignal& known = at->second;
     known.bits = std::max(known.bits, signal.bits);
     known.severity = std::max(known.severity, signal.severity);
     known.count += signal.count;
@@ -531,21 +546,33 @@ void Sequences::keep(Actor& actor, SequenceSignal signal, const std::string& key
              std::tie(b.second.bits, b.second.first, b.first);
     });
     actor.signals.erase(weakest);
+    actor.oldest = std::numeric_limits<TimeMs>::min();
     ++evicted_.signals;
   }
   actor.changed = true;
 }
 
+void Sequences::Actor::look_again() {
+  outlook = {};
+  oldest = std::numeric_limits<TimeMs>::max();
+  for (const auto& [key, signal] : signals) {
+    outlook.add(signal);
+    oldest = std::min(oldest, signal.last.time);
+  }
+}
+
 // What is older than a day takes no part, nor do identities that did nothing since.
 void Sequences::expire(Actor& actor, TimeMs now) {
+  if (actor.oldest >= now - window_ms) return;
   std::erase_if(actor.signals, [&](const auto& item) { return item.second.last.time < now - window_ms; });
   std::erase_if(actor.identities, [&](const auto& identity) {
     return std::ranges::none_of(
         actor.signals, [&](const auto& item) { return item.second.actors.contains(identity.first); });
   });
+  actor.look_again();
 }
 
-void Sequences::judge(const SignalRow& row, const Identity& root, const Facts& facts) {
+void Sequences::judge(SignalRow& row, const Identity& root, const Facts& facts) {
   const TimeMs now = row.first.time;
   for (Habits* habits : {&habits_, &places_}) habits->begin_day(static_cast<std::int32_t>(now / day_ms));
   const Kin kin = kin_of(row.by);
@@ -574,7 +601,7 @@ void Sequences::judge(const SignalRow& row, const Identity& root, const Facts& f
   if (call && row.console && signal.tactic == name_of(Tactic::discovery)) signal.bits /= 2;
 
   std::vector<SequenceSignal> context;
-  const auto note_new = [&](const News& news, const std::string& value) {
+  const auto note_new = [&](const News& news, std::string_view value) {
     const Habits::Thing seen = Habits::thing(value);
     const std::uint32_t days = places_.days(kin.person);
     if (places_.days(kin.person, seen) == 0 && !places_.today(kin.person, seen)) {
@@ -590,7 +617,7 @@ void Sequences::judge(const SignalRow& row, const Identity& root, const Facts& f
       made.tactic = name_of(Tactic::initial_access);
       made.technique = "T1078.004";  // Valid Accounts: Cloud Accounts
       made.bits = places_.bits(person, novelty, shared ? 0 : news.weight) - (shared ? shared_bits : 0);
-      made.indicators = {value};
+      made.indicators.emplace(value);
       if (made.bits > 0 && !too_early) context.push_back(std::move(made));
       if (!too_early) places_.note(person, novelty);
       if (days > 0) places_.note(person, news.moved);
@@ -604,7 +631,7 @@ void Sequences::judge(const SignalRow& row, const Identity& root, const Facts& f
         place && place->asn != 0 ? fmt::format("AS{}", place->asn) : neighbourhood_of(*row.remote_ip);
     if (call && !row.call.user_agent.empty()) {
       note_new(network_news, signal.network);
-      note_new(client_news, std::string(client_family(row.call.user_agent)));
+      note_new(client_news, client_family(row.call.user_agent));
     }
   }
   // What is usual in the account may still be a step of an intruder who never did it before.
@@ -620,38 +647,46 @@ void Sequences::judge(const SignalRow& row, const Identity& root, const Facts& f
   }
   actor.roams |= roams;
   const std::string id = row.by.id();
-  if (actor.identities.size() < values_max || actor.identities.contains(id))
-    actor.identities.try_emplace(id, SequenceActor{row.by.who, row.account});
-  signal.severity = row.severity;
-  signal.count = row.count;
-  signal.call = row.call;
-  signal.region = row.region;
-  signal.first = row.first;
-  signal.last = row.last;
-  signal.actors = {id};
-  signal.accounts = {row.account};
-  if (!row.bucket.empty()) signal.buckets = {row.bucket};
-  if (row.remote_ip) signal.addresses = {*row.remote_ip};
   const auto key_of = [&](const SequenceSignal& one, std::string_view more) {
-    return fmt::format("{}\x1f{}\x1f{}\x1f{}\x1f{}\x1f{}", static_cast<int>(one.kind), one.name, id,
-                       row.account, one.network, more);
+    std::string key;
+    constexpr std::size_t typical = 240;
+    key.reserve(typical);
+    key += static_cast<char>('0' + static_cast<int>(one.kind));
+    for (const std::string_view part : {std::string_view(one.name), std::string_view(id),
+                                        std::string_view(row.account), std::string_view(one.network), more})
+      (key += '\x1f') += part;
+    return key;
   };
+  if (actor.identities.size() < values_max && !actor.identities.contains(id))
+    actor.identities.try_emplace(id, SequenceActor{row.by.who, row.account});
+  const bool kept = signal.bits > 0 || first_time;
   for (SequenceSignal& one : context) {
+    one.network = signal.network;
+    std::string key = key_of(one, *one.indicators.begin());
     one.count = 1;
     one.call = row.call;
     one.region = row.region;
     one.first = one.last = row.first;
-    one.actors = signal.actors;
-    one.accounts = signal.accounts;
-    one.addresses = signal.addresses;
-    one.network = signal.network;
-    const std::string key = key_of(one, *one.indicators.begin());
-    keep(actor, std::move(one), key);
+    one.actors.insert(id);
+    one.accounts.insert(row.account);
+    one.addresses.insert(*row.remote_ip);
+    keep(actor, std::move(one), std::move(key));
   }
-  if (signal.bits > 0 || first_time) {
-    signal.indicators = row.indicators;
-    const std::string key = key_of(signal, {});
-    keep(actor, std::move(signal), key);
+  if (kept) {
+    std::string key = key_of(signal, {});
+    // The row is not looked at again.
+    signal.severity = row.severity;
+    signal.count = row.count;
+    signal.call = std::move(row.call);
+    signal.region = std::move(row.region);
+    signal.first = std::move(row.first);
+    signal.last = std::move(row.last);
+    signal.actors.insert(id);
+    signal.accounts.insert(std::move(row.account));
+    if (!row.bucket.empty()) signal.buckets.insert(std::move(row.bucket));
+    if (row.remote_ip) signal.addresses.insert(*row.remote_ip);
+    signal.indicators = std::move(row.indicators);
+    keep(actor, std::move(signal), std::move(key));
   }
   consider(actor, now);
   if (actor.open.empty()) return;
@@ -682,9 +717,12 @@ TimeMs Sequences::held(const Actor& actor) {
 
 void Sequences::consider(Actor& actor, TimeMs now) {
   std::vector<const SequenceSignal*> room;
-  const ActorSignals view = view_of(actor, now - window_ms, room);
+  std::optional<ActorSignals> view;
   for (const std::uint16_t detector : judges_) {
-    const std::optional<Evidence> evidence = detectors_[detector]->logic.sequence(view);
+    const Logic& logic = detectors_[detector]->logic;
+    if (logic.may_be_sequence != nullptr && !logic.may_be_sequence(actor.outlook)) continue;
+    if (!view) view = view_of(actor, now - window_ms, room);
+    const std::optional<Evidence> evidence = logic.sequence(*view);
     if (!evidence) continue;
     const std::int32_t tenths = static_cast<std::int32_t>(
         evidence->severity_of(number_of(detectors_[detector]->types[evidence->type].severity)) * 10 + 0.5);
@@ -693,7 +731,7 @@ void Sequences::consider(Actor& actor, TimeMs now) {
     open.held = now;
     open.severity = std::max(open.severity, tenths);
     if (!fresh) continue;
-    const SequenceSignal& anchor = **std::ranges::min_element(view.signals, began_before);
+    const SequenceSignal& anchor = **std::ranges::min_element(view->signals, began_before);
     open.anchor = anchor.first.event_id.empty()
                       ? fmt::format("{}/{}", anchor.first.object, anchor.first.position)
                       : anchor.first.event_id;
@@ -776,6 +814,7 @@ void Sequences::close(const std::string& root, Actor& actor, Output& out) {
   actor.open.clear();
   actor.signals.clear();
   actor.identities.clear();
+  actor.look_again();
 }
 
 Sequences::Output Sequences::turn(TimeMs watermark, const Facts& facts) {
@@ -788,7 +827,7 @@ Sequences::Output Sequences::turn(TimeMs watermark, const Facts& facts) {
     actor.changed = false;
   };
   const auto judge_slot = [&](TimeMs slot) {
-    std::vector<const decltype(waiting_)::value_type*> rows;
+    std::vector<decltype(waiting_)::value_type*> rows;
     const auto end = waiting_.lower_bound({slot + 1, 0});
     for (auto at = waiting_.begin(); at != end; ++at) {
       // A row of copies alone belongs to records that were judged long ago.
@@ -797,10 +836,10 @@ Sequences::Output Sequences::turn(TimeMs watermark, const Facts& facts) {
     std::ranges::sort(rows, [](const auto* a, const auto* b) {
       return std::tie(a->second.first, a->first.second) < std::tie(b->second.first, b->first.second);
     });
-    for (const auto* waiting : rows) {
-      const SignalRow& row = waiting->second;
+    for (auto* waiting : rows) {
+      SignalRow& row = waiting->second;
       // A sequence ends when nothing of the last day makes one; what comes then is another.
-      const Identity root = lineage_.root_of(row.by, row.first.time);
+      const Identity& root = lineage_.root_of(row.by, row.first.time);
       if (const auto at = actors_.find(root.id());
           at != actors_.end() && !at->second.open.empty() && row.first.time - held(at->second) > window_ms) {
         if (at->second.changed) emit_changed(at->first, at->second);
@@ -865,7 +904,8 @@ void Sequences::load(Reader& in) {
                           : row.index >= detectors_.size() || row.type >= detectors_[row.index]->types.size())
       return in.fail();
   }
-  for (const auto& [root, actor] : actors_) {
+  for (auto& [root, actor] : actors_) {
+    actor.look_again();
     for (const auto& [detector, open] : actor.open) {
       if (detector >= detectors_.size() || detectors_[detector]->logic.sequence == nullptr) return in.fail();
     }

@@ -7,9 +7,12 @@
 // once the watermark has passed them, so neither threads nor the order of objects show.
 #pragma once
 
+#include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
+#include <deque>
 #include <functional>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -48,6 +51,8 @@ struct SignalRow {
   static TimeMs slot_of(TimeMs time) { return time - ((time % slot_ms) + slot_ms) % slot_ms; }
   // Of the same kind: which came first does not matter.
   void merge(const SignalRow& other);
+  // The same for those that are folded: whose signal of what, from where.
+  std::uint64_t kind_hash() const;
   template <class Ar>
   void io(Ar& ar) {
     ar(kind, index, type, console, by, account, region, call, remote_ip, bucket, severity, indicators, count,
@@ -60,14 +65,16 @@ class RiskyCalls {
  public:
   struct Folded {
     SignalRow row;
+    std::uint64_t kind = 0;                // row.kind_hash()
     std::vector<std::uint32_t> positions;  // in the object: a copy counts for nothing
   };
-  void add(const CloudTrailEvent& event, std::uint16_t api, const ProofRecord& record,
+  void add(const CloudTrailEvent& event, Caller& caller, std::uint16_t api, const ProofRecord& record,
            std::uint32_t position);
-  std::vector<Folded> take();
+  std::deque<Folded> take();
 
  private:
-  boost::unordered_flat_map<std::uint64_t, Folded> folded_;
+  std::deque<Folded> rows_;
+  boost::unordered_flat_map<std::uint64_t, Folded*> folded_;  // null: nobody's whom sequences tell of
 };
 
 // What an actor's signals come to.
@@ -101,6 +108,22 @@ struct ActorSignals {
   ActorSignals from_elsewhere(std::vector<const SequenceSignal*>& room) const;
 };
 
+// What an actor's signals can come to at most, told without weighing them: most of what actors do comes to
+// nothing.
+class Outlook {
+ public:
+  void add(const SequenceSignal& signal);
+  // Whether sequence_in() may find one, of those who roam or not, in accounts that are settled or not.
+  bool may_be_sequence(std::uint32_t grounds_min) const;
+  bool may_be_sequence() const;
+  bool destroys_objects() const { return destroys_objects_; }
+
+ private:
+  std::array<std::int32_t, tactic_kinds> bits_{}, advances_{};  // by tactic; advances_: at most
+  std::uint32_t findings_ = 0, refusals_ = 0, calls_ = 0;
+  bool network_ = false, client_ = false, destruction_ = false, destroys_objects_ = false;
+};
+
 std::vector<const SequenceSignal*> by_time(std::span<const SequenceSignal* const> signals);
 
 // What an actor's day comes to when it is no honest one: enough evidence, a way that leads somewhere, and
@@ -119,7 +142,8 @@ class Sequences {
   bool wanted() const { return !judges_.empty(); }
 
   void learn(IssuedKey issued) { lineage_.learn(std::move(issued)); }
-  void add(const SignalRow& row) { add(row, SignalRow::slot_of(row.first.time)); }
+  // `kind`: row.kind_hash().
+  void add(SignalRow row, std::uint64_t kind);
   // A detection of a detector that is no sequence; `at` is when it is known, if later than its records.
   void add(const Detection& detection, std::optional<TimeMs> at = {});
 
@@ -167,16 +191,21 @@ class Sequences {
     std::map<std::string, SequenceActor> identities;
     std::map<std::uint16_t, Open> open;  // by detector
     bool changed = false, roams = false;
+    // Not saved, but made anew: of all signals since the last one expired, and before when none does.
+    Outlook outlook;
+    TimeMs oldest = std::numeric_limits<TimeMs>::min();
+    void look_again();
     template <class Ar>
     void io(Ar& ar) {
       ar(who, last, signals, identities, open, changed, roams);
     }
   };
+  using Actors = std::map<std::string, Actor>;  // by root
 
-  void add(const SignalRow& row, TimeMs slot);
-  void judge(const SignalRow& row, const Identity& root, const Facts& facts);
+  void add(SignalRow row, std::uint64_t kind, TimeMs slot);
+  void judge(SignalRow& row, const Identity& root, const Facts& facts);
   static void expire(Actor& actor, TimeMs now);
-  void keep(Actor& actor, SequenceSignal signal, const std::string& key);
+  void keep(Actor& actor, SequenceSignal&& signal, std::string key);
   void consider(Actor& actor, TimeMs now);
   void close(const std::string& root, Actor& actor, Output& out);
   static TimeMs held(const Actor& actor);
@@ -193,8 +222,8 @@ class Sequences {
   Habits habits_;  // what identities do, by account
   Habits places_;  // where persons are and with which client, in the whole organisation
   std::map<std::pair<TimeMs, std::uint64_t>, SignalRow> waiting_;  // by slot and kind
-  std::map<std::string, Actor> actors_;                            // by root
-  TimeMs judged_ = 0;                                              // slots before
+  Actors actors_;
+  TimeMs judged_ = 0;  // slots before
   Counts evicted_;
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,20 @@ struct Principal {
 //   AWSAccount (foreign, arn redacted) -> account + principalId; IdentityCenterUser -> userId;
 //   AWSService, SAMLUser, WebIdentityUser, Directory, Unknown named explicitly.
 Principal principal_of(const CloudTrailEvent& event);
+
+// The event's principal for all who ask: made once, and only when somebody does.
+class Caller {
+ public:
+  explicit Caller(const CloudTrailEvent& event) : event_(event) {}
+  const Principal& principal() {
+    if (!principal_) principal_ = principal_of(event_);
+    return *principal_;
+  }
+
+ private:
+  const CloudTrailEvent& event_;
+  std::optional<Principal> principal_;
+};
 
 // The session name of an assumed role ("…:assumed-role/ROLE/SESSION" or principalId "AROA…:SESSION"); empty
 // when none.

@@ -19,18 +19,18 @@ namespace {
 struct TacticName {
   std::string_view name, id;
 };
-constexpr std::array<TacticName, 12> tactic_names = {{{"Resource Development", "TA0042"},
-                                                      {"Initial Access", "TA0001"},
-                                                      {"Execution", "TA0002"},
-                                                      {"Persistence", "TA0003"},
-                                                      {"Privilege Escalation", "TA0004"},
-                                                      {"Defense Evasion", "TA0005"},
-                                                      {"Credential Access", "TA0006"},
-                                                      {"Discovery", "TA0007"},
-                                                      {"Lateral Movement", "TA0008"},
-                                                      {"Collection", "TA0009"},
-                                                      {"Exfiltration", "TA0010"},
-                                                      {"Impact", "TA0040"}}};
+constexpr std::array<TacticName, tactic_kinds> tactic_names = {{{"Resource Development", "TA0042"},
+                                                                {"Initial Access", "TA0001"},
+                                                                {"Execution", "TA0002"},
+                                                                {"Persistence", "TA0003"},
+                                                                {"Privilege Escalation", "TA0004"},
+                                                                {"Defense Evasion", "TA0005"},
+                                                                {"Credential Access", "TA0006"},
+                                                                {"Discovery", "TA0007"},
+                                                                {"Lateral Movement", "TA0008"},
+                                                                {"Collection", "TA0009"},
+                                                                {"Exfiltration", "TA0010"},
+                                                                {"Impact", "TA0040"}}};
 
 // "ec2.amazonaws.com" and "ec2.amazonaws.com.cn" are one service.
 std::string_view service_of(std::string_view event_source) {

@@ -23,6 +23,7 @@ enum class Tactic : std::uint8_t {
   exfiltration,
   impact
 };
+constexpr std::size_t tactic_kinds = 12;
 // ATT&CK's name: "Defense Evasion".
 std::string_view name_of(Tactic tactic);
 // ATT&CK's id: "TA0005".

@@ -86,15 +86,18 @@ FactorBits Rarity::bits_of(const Own& own, const Act& act, Factor factor, const 
   return bits;
 }
 
+bool Rarity::settled(const Act& act, Day today) const {
+  const GroupNorm* account = group(act.account);
+  return account != nullptr && (period_days_ == 0 ? today : day_) - account->first_day >= warm_up_days;
+}
+
 Rarity::Judgement Rarity::judge(const Act& act, Day today) const {
   Judgement judgement;
   Own own{find(act.principal), find(people_, act.person), false};
   const Besides without = besides(today);
   const auto days = [&](const Norm* norm) { return norm == nullptr ? 0 : norm->days.count(without); };
   own.young = judgement.young = std::max(days(own.principal), days(own.person)) < young_days;
-  const GroupNorm* account = group(act.account);
-  judgement.settled =
-      account != nullptr && (period_days_ == 0 ? today : day_) - account->first_day >= warm_up_days;
+  judgement.settled = settled(act, today);
   for (std::size_t i = 0; i < factor_count; ++i)
     judgement.bits[i] = bits_of(own, act, static_cast<Factor>(i), without);
   return judgement;
@@ -166,15 +169,16 @@ void Rarity::learn(const Act& act, Day day, const std::array<std::string, factor
   norm.days.set(day);
   if (norm.last_alarm == day && norm.alarms <= alarms_kept_out) return;
   std::vector<Norm::Key> gone;
+  GroupNorm* const groups[] = {norm.peers == 0 ? nullptr : &groups_[norm.peers],
+                               norm.account == 0 ? nullptr : &groups_[norm.account], &organisation_};
   for (std::size_t i = 0; i < factor_count; ++i) {
     const std::uint32_t print = act.prints[i];
     if (print == 0) continue;
     const auto factor = static_cast<Factor>(i);
     const bool joined = norm.note(factor, print, day, gone);
-    for (const std::uint64_t id : {norm.peers, norm.account}) {
-      if (id != 0) groups_[id].note(factor, print, day, joined);
+    for (GroupNorm* group : groups) {
+      if (group != nullptr) group->note(factor, print, day, joined);
     }
-    organisation_.note(factor, print, day, joined);
     if (joined) texts_.try_emplace({factor, print}, texts[i], 0, text_max);
   }
   for (const Norm::Key& key : gone) leave(norm, key);

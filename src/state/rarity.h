@@ -67,6 +67,8 @@ class Rarity {
     const FactorBits& of(Factor factor) const { return bits[static_cast<std::size_t>(factor)]; }
   };
   Judgement judge(const Act& act, Day today) const;
+  // The judgement's own, without the rest.
+  bool settled(const Act& act, Day today) const;
 
   // From now on every period of so many days is judged by all others that were learned, earlier and later
   // ones, and nothing is learned any more: who did harm from the first day on is not normal by that.

@@ -19,7 +19,7 @@ extern const Detector compromised_credentials_sequence = {
                    "have been raised without: {could_not_do_without}."}},
     .summary = "Calls, refusals and findings of one actor within a day line up into an attack.",
     .when = {signals()},
-    .logic = sequence(judge),
+    .logic = sequence(judge, [](const Outlook& outlook) { return outlook.may_be_sequence(); }),
     .blind_spots =
         "An intruder who only does what the identity does every day, or who works from where its owner works "
         "and meets no refusal. In the first two weeks of an account nothing is known to be unusual, so more "

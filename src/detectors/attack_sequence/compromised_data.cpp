@@ -6,6 +6,7 @@
 namespace picket::detectors {
 
 static std::optional<Evidence> judge(const ActorSignals& actor);
+static bool may_be(const Outlook& outlook);
 
 extern const Detector compromised_data_sequence = {
     .types =
@@ -25,7 +26,7 @@ extern const Detector compromised_data_sequence = {
         "Calls, refusals and findings of one actor within a day line up into theft or destruction of S3 "
         "data.",
     .when = {signals()},
-    .logic = sequence(judge),
+    .logic = sequence(judge, may_be),
     .blind_spots =
         "Without S3 data events only changes of buckets are seen. An intruder who only does what the "
         "identity "
@@ -75,6 +76,10 @@ bool smash_and_grab(const ActorSignals& actor) {
 }
 
 }  // namespace
+
+static bool may_be(const Outlook& outlook) {
+  return outlook.may_be_sequence() || outlook.destroys_objects();  // as all that smash and grab does
+}
 
 static std::optional<Evidence> judge(const ActorSignals& actor) {
   if (std::ranges::none_of(actor.signals, [](const SequenceSignal* signal) { return harms(*signal); }))
