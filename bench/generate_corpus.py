@@ -347,8 +347,13 @@ def vpcflow_object(settings, number, size):
     return key, '\n'.join(lines) + '\n', len(lines) - 1
 
 
-def word(rng):
-    return chars(rng, rng.randrange(4, 13), string.ascii_lowercase)
+# Registrants spell words; names of random letters would be what malware asks for.
+SYLLABLES = ('ba be bo ca co da de di do el en er fa fe ga go he in ka ke la le li lo ma me mi mo na ne ni no or pa pe '
+             'po ra re ri ro sa se si so ta te ti to tra ve vi wa web net data shop cloud pay sun star blue red').split()
+
+
+def label(rng):
+    return ''.join(rng.choice(SYLLABLES) for _ in range(rng.randrange(2, 5)))
 
 
 @functools.cache
@@ -356,18 +361,23 @@ def names_of(seed):
     rng = random.Random(f'{seed}/names')
     zones = ['com'] * 10 + ['net'] * 3 + ['org'] * 2 + ['io', 'internal', 'amazonaws.com', 'co.uk', 'de']
     hosts = ['', 'www.', 'api.', 'cdn.']
-    names = [(rng.choice(hosts) if rng.random() < .6 else word(rng) + '.') + word(rng) + '.' + rng.choice(zones) + '.'
+    sites = [label(rng) + '.' + rng.choice(zones) + '.' for _ in range(20_000)]
+    names = [(rng.choice(hosts) if rng.random() < .6 else label(rng) + '.') + sites[int(len(sites) * rng.random() ** 3)]
              for _ in range(80_000)]
+    # What does not exist is mostly a search list's.
+    missing = frozenset(i for i in range(80_000) if rng.random() < .08)
+    for i in missing:
+        names[i] = names[i][:-1] + rng.choice(['.ec2.internal.', '.corp.' + sites[0], '.' + sites[1]])
     for _ in range(5):
         names[rng.randrange(1000, 80_000)] = 'guarddutyc2activityb.com.'
     hosts = [(f'i-{rng.getrandbits(68):017x}', f'10.{i % 4}.{i % 200}.{i % 250 + 4}') for i in range(400)]
     vpcs = [f'vpc-{rng.getrandbits(68):017x}' for _ in range(6)]
-    return names, hosts, vpcs
+    return names, missing, hosts, vpcs
 
 
 def dns_object(settings, number, size):
     rng = random.Random(f'{settings.seed}/dns/{number}')
-    names, hosts, vpcs = names_of(settings.seed)
+    names, missing, hosts, vpcs = names_of(settings.seed)
     vpc = vpcs[number % 6]
     account = accounts_of(settings.seed, 8)[number % 6]
     slot = START + number // 6 * SLOT
@@ -378,10 +388,11 @@ def dns_object(settings, number, size):
     while filled < size:
         now += rng.expovariate(1 / step)
         y = uniform()
-        name, kind = names[int(y * y * y * y * 80_000)], kinds[below(len(kinds))]
+        which = int(y * y * y * y * 80_000)
+        name, kind = names[which], kinds[below(len(kinds))]
         instance, address = hosts[below(400)]
         answers, code = '', 'NXDOMAIN'
-        if uniform() >= .08:
+        if which not in missing:
             code, each = 'NOERROR', []
             for _ in range((1, 1, 1, 2, 2, 4)[below(6)]):
                 data = (f'{below(1, 224)}.{below(256)}.{below(256)}.{below(256)}' if kind == 'A' else

@@ -160,7 +160,13 @@ struct BaselineHolder final : BaselineState {
   B state;
   void save(Writer& out) override { out(state); }
   void load(Reader& in) override { in(state); }
-  std::size_t bytes() const override { return sizeof(*this); }
+  std::size_t bytes() const override {
+    if constexpr (requires { state.bytes(); }) {
+      return sizeof(*this) + state.bytes();
+    } else {
+      return sizeof(*this);
+    }
+  }
 };
 
 template <class S>

@@ -2,7 +2,11 @@
 
 #include <libpsl.h>
 
+#include <cstdint>
 #include <unordered_set>
+#include <vector>
+
+#include "base/hash.h"
 
 namespace picket {
 
@@ -15,6 +19,11 @@ const std::unordered_set<std::string_view> dynamic_dns = {
     "dynu.net",      "ddnsfree.com",   "dyndns.info",   "dyndns.biz",   "dyndns.tv",      "chickenkiller.com",
     "strangled.net", "ignorelist.com", "gotdns.ch",     "webhop.me"};
 
+// Top-level domains below which their registries run no suffix: most of what is asked for, and spared a look
+// into the list.
+const std::unordered_set<std::string_view> flat_tops = {"com", "net", "org", "info",  "biz",
+                                                        "dev", "app", "edu", "cloud", "gov"};
+
 NameParts cut(std::string_view name, std::size_t registered) {
   NameParts parts;
   parts.registered = name.substr(registered);
@@ -23,41 +32,64 @@ NameParts cut(std::string_view name, std::size_t registered) {
   return parts;
 }
 
+// Whether the rest of `name` from `at` on is a suffix, of those that registries run alone when `run` is set.
+// Looking into the list costs some 2,000 instructions, and machines ask below the same domains again and
+// again.
+bool is_suffix(const std::string& name, std::size_t at, bool run) {
+  struct Known {
+    std::uint64_t hash = 0;
+    bool suffix = false;
+  };
+  thread_local std::vector<Known> known(8192);
+  const std::uint64_t hash = hash64(std::string_view(name).substr(at), run ? 1 : 0) | 1;
+  Known& here = known[(hash >> 1) % known.size()];
+  if (here.hash != hash) {
+    const int types = run ? PSL_TYPE_ICANN | PSL_TYPE_NO_STAR_RULE : PSL_TYPE_ANY;
+    here = {hash, psl_is_public_suffix2(psl_builtin(), name.c_str() + at, types) != 0};
+  }
+  return here.suffix;
+}
+
 }  // namespace
 
 NameParts parts_of(const std::string& name) {
-  if (name.find('.') == std::string::npos || name.front() == '.' || name.find('\0') != std::string::npos)
+  if (name.find('.') == std::string::npos || name.front() == '.' || name.find('\0') != std::string::npos ||
+      psl_builtin() == nullptr || is_suffix(name, 0, false))
     return {};
-  const psl_ctx_t* suffixes = psl_builtin();
-  if (suffixes == nullptr) return {};
-  const char* registered = psl_registrable_domain(suffixes, name.c_str());
-  if (registered == nullptr) return {};
-  const std::string_view whole = name;
-  const auto begin = static_cast<std::size_t>(registered - name.c_str());
-  return cut(whole, begin);
-}
-
-NameParts chosen_parts_of(const std::string& name) {
-  if (name.empty() || name.front() == '.' || name.contains("..") || name.contains('\0')) return {};
-  const psl_ctx_t* suffixes = psl_builtin();
-  if (suffixes == nullptr) return {};
-  const std::string_view whole = name;
-  const auto is_suffix = [&](std::size_t at) {
-    return psl_is_public_suffix2(suffixes, name.c_str() + at, PSL_TYPE_ICANN | PSL_TYPE_NO_STAR_RULE) != 0;
-  };
-  if (is_suffix(0)) return {};
-  // From the longest suffix; `before` is the label in front of it, `above` the one in front of that.
-  std::size_t above = std::string_view::npos, before = 0;
-  for (std::size_t dot = whole.find('.'); dot != std::string_view::npos; dot = whole.find('.', dot + 1)) {
-    if (is_suffix(dot + 1)) {
-      const bool shared = dynamic_dns.contains(whole.substr(before));
-      if (shared && above == std::string_view::npos) return {};
-      return cut(whole, shared ? above : before);
-    }
-    above = before;
+  for (std::size_t before = 0, dot = name.find('.'); dot != std::string::npos; dot = name.find('.', before)) {
+    if (is_suffix(name, dot + 1, false)) return cut(name, before);
     before = dot + 1;
   }
   return {};
+}
+
+NameParts chosen_parts_of(const std::string& name) {
+  if (name.empty() || name.front() == '.' || name.contains("..") || name.contains('\0') ||
+      psl_builtin() == nullptr)
+    return {};
+  // From the shortest suffix: a longer one has one less label to go on, or two less under a wildcard.
+  const auto label_before = [&](std::size_t begin) {
+    const std::size_t dot = begin < 2 ? std::string::npos : name.rfind('.', begin - 2);
+    return dot == std::string::npos ? 0 : dot + 1;
+  };
+  std::size_t suffix = std::string::npos, at = name.size() + 1;
+  for (int missing = 0; missing < 2 && at != 0;) {
+    at = label_before(at);
+    if (flat_tops.contains(std::string_view(name).substr(at))) {
+      suffix = at;
+      break;
+    }
+    if (is_suffix(name, at, true)) {
+      suffix = at;
+      missing = 0;
+    } else {
+      ++missing;
+    }
+  }
+  if (suffix == std::string::npos || suffix == 0) return {};
+  const std::size_t registered = label_before(suffix);
+  if (!dynamic_dns.contains(std::string_view(name).substr(registered))) return cut(name, registered);
+  return registered == 0 ? NameParts{} : cut(name, label_before(registered));
 }
 
 }  // namespace picket

@@ -14,7 +14,7 @@ namespace {
 
 // What stands left of the registered domain must be this long: "www", "api" and a word or two say nothing,
 // and are most of what is asked.
-constexpr std::size_t below_min = 16;
+constexpr std::size_t below_min = 10;
 
 constexpr auto make_log2() {
   std::array<std::uint32_t, 256> table{};

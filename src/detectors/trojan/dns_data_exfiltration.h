@@ -1,5 +1,5 @@
 // What one registered domain was told in ten minutes, by everyone in the account: information of the distinct
-// names below it.
+// names below it. Over the day's windows the names add up, so that a slow channel is told too.
 #pragma once
 
 #include <map>
@@ -16,28 +16,6 @@ class NameFlow {
   void add(const DnsQuery& query, const ProofRecord& record);
   void merge(const NameFlow& other);
 
-  // The most the domain was told in a window until now.
-  struct Baseline {
-    std::uint64_t bytes_most = 0;
-    std::uint32_t windows = 0;
-    void fold(const NameFlow& window) {
-      bytes_most = std::max(bytes_most, window.information_bytes());
-      ++windows;
-    }
-    template <class Ar>
-    void io(Ar& ar) {
-      ar(bytes_most, windows);
-    }
-  };
-  void judge(const Judging& judging, const Baseline& before, Emit& emit) const;
-
-  std::uint64_t information_bytes() const;
-  std::size_t bytes() const { return names_.bytes() + hosts_.size() * 260; }
-  template <class Ar>
-  void io(Ar& ar) {
-    ar(names_, hosts_, registered_);
-  }
-
  private:
   struct Told {
     std::uint16_t bits = 0;
@@ -47,7 +25,35 @@ class NameFlow {
       ar(bits);
     }
   };
-  DistinctSample<Told, 64> names_;
+  using Names = DistinctSample<Told, 64>;
+  static std::uint64_t information_bytes(const Names& names);
+
+ public:
+  // The most the domain was told in a window until now, and in a day (UTC) before this one.
+  struct Baseline {
+    std::uint64_t bytes_most = 0, day_bytes_most = 0;
+    std::uint32_t windows = 0, days = 0;
+    std::int64_t day = 0;  // since 1970
+    Names names;           // of that day
+    void fold(const NameFlow& window);
+    std::size_t bytes() const { return names.bytes(); }
+    template <class Ar>
+    void io(Ar& ar) {
+      ar(bytes_most, day_bytes_most, windows, days, day, names);
+    }
+  };
+  void judge(const Judging& judging, const Baseline& before, Emit& emit) const;
+
+  std::size_t bytes() const { return names_.bytes() + hosts_.size() * 260; }
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(names_, hosts_, registered_);
+  }
+
+ private:
+  std::int64_t day() const;
+
+  Names names_;
   // Those of smallest hash: enough to tell one from a fleet.
   std::map<std::uint64_t, DnsHost> hosts_;
   std::string registered_;
