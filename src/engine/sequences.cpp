@@ -376,9 +376,9 @@ Weight ActorSignals::weigh() const {
 
 namespace {
 
-constexpr std::uint32_t grounds_least = 2;
-std::uint32_t grounds_min(bool roams, bool settled) {
-  return grounds_least + (roams ? 1 : 0) + (settled ? 0 : 2);
+Demand demand_of(const ActorSignals& view) {
+  if (view.elsewhere && view.settled) return {elsewhere_bits_min, 1, 4, 4};
+  return {sequence_bits_min, 3U + (view.roams ? 1 : 0) + (view.settled ? 0 : 1), 3, 2};
 }
 
 }  // namespace
@@ -406,45 +406,40 @@ void Outlook::add(const SequenceSignal& signal) {
   }
 }
 
-bool Outlook::may_be_sequence(std::uint32_t grounds_min) const {
+bool Outlook::reaches(const Demand& demand) const {
   const std::uint32_t grounds = 2 * findings_ + (findings_ > 0 ? 1 : 0) + (network_ ? 2 : 0) +
                                 (client_ ? 1 : 0) + (refusals_ >= many_refusals ? 2 : 0) +
                                 (calls_ >= many_discoveries ? 1 : 0) + (destruction_ ? 1 : 0);
-  if (grounds < grounds_min) return false;
+  if (grounds < demand.grounds) return false;
   std::int32_t bits = 0;
   for (std::size_t i = 0; i < tactic_kinds; ++i) bits += std::min(bits_[i], bits_max(i)) + advances_[i];
-  return bits >= sequence_bits_min;
+  return bits >= demand.bits;
 }
 
-bool Outlook::may_be_sequence() const { return may_be_sequence(grounds_least); }
+bool Outlook::may_be_sequence() const {
+  return reaches(demand_of({.signals = {}, .settled = true, .elsewhere = network_}));
+}
 
 std::optional<Weight> sequence_in(const ActorSignals& actor) {
-  const std::uint32_t grounds = grounds_min(actor.roams, actor.settled);
-  const auto may_be = [&](const ActorSignals& view) {
-    Outlook outlook;
-    for (const SequenceSignal* signal : view.signals) outlook.add(*signal);
-    return outlook.may_be_sequence(grounds);
-  };
-  if (!may_be(actor)) return std::nullopt;
   std::vector<const SequenceSignal*> room;
   std::optional<Weight> found;
   const ActorSignals elsewhere = actor.from_elsewhere(room);
   for (const ActorSignals* view : {&actor, &elsewhere}) {
-    if (view == &elsewhere && (!elsewhere.elsewhere || !may_be(elsewhere))) break;
-    const Weight weight = view->weigh();
-    const int tactics = weight.tactic_count();
+    if (view == &elsewhere && !elsewhere.elsewhere) break;
+    const Demand demand = demand_of(*view);
+    Outlook outlook;
+    for (const SequenceSignal* signal : view->signals) outlook.add(*signal);
+    if (!outlook.reaches(demand)) continue;
+    Weight weight = view->weigh();
+    weight.bits_min = demand.bits;
     const bool harmful =
         weight.has(Tactic::exfiltration) || weight.has(Tactic::impact) || weight.has(Tactic::defense_evasion);
-    if (weight.score >= sequence_bits_min && tactics >= (harmful ? 2 : 3) && weight.grounds >= grounds &&
+    if (weight.score >= demand.bits && weight.grounds >= demand.grounds &&
+        weight.tactic_count() >= (harmful ? demand.tactics_of_harm : demand.tactics) &&
         (!found || found->score < weight.score))
       found = weight;
   }
   return found;
-}
-
-std::int32_t score_of(const ActorSignals& actor) {
-  const auto weight = sequence_in(actor);
-  return weight ? weight->score : actor.weigh().score;
 }
 
 Evidence severe(const Weight& weight) {
@@ -758,7 +753,8 @@ Activity Sequences::activity_of(const std::string& root, const Actor& actor, std
                                 const Open& open) const {
   std::vector<const SequenceSignal*> room;
   const ActorSignals view = view_of(actor, 0, room);
-  Sequence sequence{.root = root, .raised = open.raised, .score = score_of(view)};
+  const Weight weight = sequence_in(view).value_or(view.weigh());
+  Sequence sequence{.root = root, .raised = open.raised, .score = weight.score};
   for (const SequenceSignal* signal : by_time(view.signals)) sequence.signals.push_back(*signal);
   sequence.actors = actor.identities;
   mark_advances(sequence.signals);
@@ -798,7 +794,7 @@ Activity Sequences::activity_of(const std::string& root, const Actor& actor, std
       {"buckets", fmt::format("{}", fmt::join(buckets, ", "))},
       {"tactics", fmt::format("{}", fmt::join(tactics, ", "))},
       {"score", text_of_bits(sequence.score)},
-      {"threshold", text_of_bits(sequence_bits_min)},
+      {"threshold", text_of_bits(weight.bits_min)},
       {"could_not_do_without", pivots(view, detector)},
   };
   // The explanation: every signal, in order of time.
