@@ -66,6 +66,7 @@ int main(int argc, char** argv) {
   add_config(program, run);
   add_verify(program, run);
   add_sources(program, run);
+  add_quarantine(program, run);
   program.add_subcommand("version", "Print the version")->callback([&] {
     run = [] {
       fmt::print("picket {}\n", PICKET_VERSION);

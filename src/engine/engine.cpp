@@ -108,6 +108,13 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
     ObjectRun run(tables, object.info, static_cast<std::uint32_t>(number), object.records_before,
                   outputs_[worker], object_outputs[number]);
     DecodeReport report;
+    if (object.again) {
+      AgainReport again = decode_again(object.open, object.info, limits_.decode, *object.again, run);
+      if (!again.refusal.empty()) again.decoded = {.reason = std::move(again.refusal)};
+      run.finish(again.decoded);
+      object_outputs[number].ledger.records_numbered = again.records_numbered;
+      return;
+    }
     if (auto source = object.open(); !source) {
       const bool replaced = source.error().kind == ErrorKind::conflict;
       report.verdict = replaced ? ObjectVerdict::not_a_log : ObjectVerdict::failed;
@@ -264,9 +271,11 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
     usage_.add(object_outputs[i].ledger, info.account, info.region,
                usage_resource(info.key, info.cluster, flow_log_id(info.key)));
   }
-  for (ObjectOutput& output : object_outputs) {
-    ledger_.add(output.ledger);
-    result.objects.push_back(std::move(output.ledger));
+  for (std::size_t i = 0; i < objects.size(); ++i) {
+    ObjectLedger& ledger = object_outputs[i].ledger;
+    if (objects[i].again && ledger.state != ObjectState::skipped) ledger_.take_back(objects[i].again->before);
+    if (!objects[i].again || ledger.state != ObjectState::skipped) ledger_.add(ledger);
+    result.objects.push_back(std::move(ledger));
   }
   return result;
 }

@@ -27,6 +27,7 @@
 #include "engine/learner.h"
 #include "engine/object_run.h"
 #include "engine/partition.h"
+#include "engine/read_again.h"
 #include "engine/sequences.h"
 #include "engine/trigger_index.h"
 #include "enrich/intel.h"
@@ -58,6 +59,9 @@ struct EpochObject {
   std::uint64_t records_before = 0;  // of the same growing file: positions count on from there
   // Opens the bytes; called on a worker thread.
   std::function<Result<std::unique_ptr<ByteSource>>()> open;
+  // Set when it was read before and only what was set aside is to be evaluated. The ledger of a refusal is
+  // that of a skipped object, with the reason, and counts nowhere.
+  std::shared_ptr<const ReadAgain> again;
 };
 
 struct StreamProgress {

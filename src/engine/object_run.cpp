@@ -553,6 +553,10 @@ void ObjectRun::on_quarantined(LogKind kind, const Quarantined& record) {
   if (kind == LogKind::vpcflow) reached(record.position);
   ++result_.ledger.quarantined;
   ++result_.ledger.quarantine_reasons[std::string(record.reason)];
+  result_.ledger.set_aside.add(record.position);
+  if (result_.ledger.set_aside_first.size() < ObjectLedger::set_aside_told_max)
+    result_.ledger.set_aside_first.push_back(
+        {record.position, record.offset, record.length, std::string(record.reason), record.detail});
 }
 
 void ObjectRun::finish(const DecodeReport& report) {
@@ -565,7 +569,7 @@ void ObjectRun::finish(const DecodeReport& report) {
   ledger.reason = report.reason;
   ledger.bytes_in = report.bytes_in;
   ledger.bytes_decoded = report.bytes_decoded;
-  ledger.records_read = report.records_read;
+  ledger.records_read = ledger.records_numbered = report.records_read;
   if (!times_.empty()) {
     ledger.first = times_.first();
     ledger.last = times_.last();

@@ -25,6 +25,17 @@ void KindTotals::add(const ObjectLedger& object) {
   for (const auto& [reason, count] : object.quarantine_reasons) quarantine_reasons[reason] += count;
 }
 
+void KindTotals::take_back(const ObjectLedger& object) {
+  --objects;
+  if (object.state == ObjectState::failed) --objects_failed;
+  records_read -= object.quarantined;
+  quarantined -= object.quarantined;
+  for (const auto& [reason, count] : object.quarantine_reasons) {
+    const auto at = quarantine_reasons.find(reason);
+    if (at != quarantine_reasons.end() && (at->second -= count) == 0) quarantine_reasons.erase(at);
+  }
+}
+
 void LedgerTotals::add(const ObjectLedger& object) {
   if (object.state == ObjectState::skipped) {
     ++skipped;
@@ -37,6 +48,15 @@ void LedgerTotals::add(const ObjectLedger& object) {
     kinds[static_cast<std::size_t>(*object.kind)].add(object);
   } else if (object.state == ObjectState::failed) {
     ++failed_unknown;
+  }
+}
+
+void LedgerTotals::take_back(const ObjectLedger& object) {
+  if (object.state == ObjectState::failed) failures.erase(object.key);
+  if (object.kind) {
+    kinds[static_cast<std::size_t>(*object.kind)].take_back(object);
+  } else if (object.state == ObjectState::failed) {
+    --failed_unknown;
   }
 }
 

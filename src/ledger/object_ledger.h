@@ -15,10 +15,21 @@
 #include "base/archive.h"
 #include "base/time.h"
 #include "event/kind.h"
+#include "ledger/positions.h"
 
 namespace picket {
 
 enum class ObjectState : std::uint8_t { read, skipped, failed };
+
+// A record that was set aside, or an unreadable span of bytes that counts as one.
+struct SetAsideRecord {
+  std::uint64_t position = 0, offset = 0, length = 0;  // bytes of the decoded text
+  std::string reason, detail;
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(position, offset, length, reason, detail);
+  }
+};
 
 struct ObjectLedger {
   std::string key;
@@ -31,6 +42,9 @@ struct ObjectLedger {
   std::uint64_t no_data = 0, skip_data = 0;  // visibility gaps of flow logs
   TimeMs first = 0, last = 0;                // event times, when processed > 0
   std::uint64_t last_position = 0;           // of flow logs: the last line with a record; header lines count
+  // How many there are in the object; of one that is read again for some of them, `records_read` counts
+  // those.
+  std::uint64_t records_numbered = 0;
   // Records by the account and Region they are of, S3 data events among them. Empty: all are of the object's
   // own.
   struct Share {
@@ -43,13 +57,17 @@ struct ObjectLedger {
   std::map<std::pair<std::string, std::string>, Share> shares;
   // How far the object may move its stream's watermark: see TimeSampler.
   TimeMs advance = 0;
+  // What was set aside: all of it by position, and the first few told.
+  Positions set_aside;
+  std::vector<SetAsideRecord> set_aside_first;
+  static constexpr std::size_t set_aside_told_max = 10;
 
   bool balanced() const { return records_read == processed + filtered + duplicate + quarantined; }
   template <class Ar>
   void io(Ar& ar) {
     ar(key, state, kind, reason, bytes_in, bytes_decoded, records_read, processed, filtered, duplicate,
        quarantined, late, filter_reasons, quarantine_reasons, no_data, skip_data, first, last, last_position,
-       shares, advance);
+       records_numbered, shares, advance, set_aside, set_aside_first);
   }
 };
 
@@ -61,6 +79,8 @@ struct KindTotals {
   std::map<std::string, std::uint64_t> filter_reasons, quarantine_reasons;
   TimeMs first = 0, last = 0;
   void add(const ObjectLedger& object);
+  // Undoes what was counted of an object that is read once more: the object, and what of it was set aside.
+  void take_back(const ObjectLedger& object);
   template <class Ar>
   void io(Ar& ar) {
     ar(objects, objects_failed, bytes_in, bytes_decoded, records_read, processed, filtered, duplicate,
@@ -76,6 +96,7 @@ struct LedgerTotals {
   std::map<std::string, std::string> failures;  // object -> why, at most failures_max kept
   static constexpr std::size_t failures_max = 1000;
   void add(const ObjectLedger& object);
+  void take_back(const ObjectLedger& object);
   std::uint64_t failed() const;
   std::uint64_t quarantined() const;
   std::uint64_t late() const;

@@ -72,6 +72,17 @@ struct Control {
   }
 };
 
-using LogEntry = std::variant<Manifest, Release, EpochCut, Control>;
+// An object that was read is read again for what was set aside of it; epochs name it by its manifest's
+// number.
+struct Redrive {
+  std::uint64_t of = 0;  // number of the manifest that it was read by first
+  Manifest manifest;
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(of, manifest);
+  }
+};
+
+using LogEntry = std::variant<Manifest, Release, EpochCut, Control, Redrive>;
 
 }  // namespace picket

@@ -56,6 +56,9 @@ std::optional<LogEntry> decode(std::string_view body) {
     case 3:
       in(entry.emplace<Control>());
       break;
+    case 4:
+      in(entry.emplace<Redrive>());
+      break;
     default:
       return std::nullopt;
   }

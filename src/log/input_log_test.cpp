@@ -32,14 +32,16 @@ TEST(FileLog, KeepsEntriesAcrossOpenings) {
   {
     auto log = open_file_log(folder.path);
     ASSERT_TRUE(log);
-    ASSERT_TRUE((*log)->append(
-        std::vector<LogEntry>{manifest(1), Release{"s", 5}, EpochCut{1, {1}}, Control{"filters", "[]"}}));
+    ASSERT_TRUE((*log)->append(std::vector<LogEntry>{manifest(1), Release{"s", 5}, EpochCut{1, {1}},
+                                                     Control{"filters", "[]"}, Redrive{1, manifest(2)}}));
   }
   auto log = open_file_log(folder.path);
   ASSERT_TRUE(log);
   auto entries = (*log)->read(0);
   ASSERT_TRUE(entries);
-  ASSERT_EQ(entries->size(), 4U);
+  ASSERT_EQ(entries->size(), 5U);
+  EXPECT_EQ(std::get<Redrive>((*entries)[4]).of, 1U);
+  EXPECT_EQ(std::get<Redrive>((*entries)[4]).manifest.sequence, 2U);
   EXPECT_EQ(std::get<Control>((*entries)[3]).body, "[]");
   EXPECT_EQ(std::get<Manifest>((*entries)[0]).length, 17U);
   EXPECT_EQ(std::get<Release>((*entries)[1]).time, 5);

@@ -174,6 +174,32 @@ void Live::take_from_buckets() {
   }
 }
 
+// Where an object of the quarantine lies, as the configuration is now.
+std::optional<SourceSettings> Live::source_of(const Manifest& manifest) const {
+  for (const WatchedBucket& watched : settings_.buckets)
+    if (manifest.path.starts_with(watched.bucket->url_of(watched.bucket->settings().prefix)))
+      return watched.settings;
+  for (const WatchSource& source : settings_.sources)
+    if (manifest.path == source.path || manifest.path.starts_with(source.path + '/') ||
+        manifest.source == source.settings.name)
+      return source.settings;
+  return std::nullopt;
+}
+
+Result<void> Live::take_retries() {
+  for (const RetryRequest& request : retry_requests(settings_.data_dir)) {
+    for (const auto& [id, object] : runner_->quarantine().objects()) {
+      if ((request.id && *request.id != id) || runner_->redriving(id)) continue;
+      const auto source = source_of(object.manifest);
+      Manifest manifest = source ? plan_again(object.manifest, object.ledger.kind, *source) : object.manifest;
+      if (auto done = runner_->redrive(id, std::move(manifest)); !done) return done;
+    }
+    std::error_code ignored;
+    std::filesystem::remove(request.path, ignored);
+  }
+  return {};
+}
+
 // From the spool, or, when it is not there any more, from the bucket again.
 Result<std::unique_ptr<ByteSource>> Live::open_in_bucket(const Manifest& m) const {
   if (settings_.spool == nullptr) return fail(ErrorKind::not_found, "no bucket is configured", m.path);
@@ -241,6 +267,7 @@ Result<bool> Live::turn() {
     return std::unexpected(submitted.error());
   if (auto submitted = runner_->submit(from_buckets_); !submitted) return std::unexpected(submitted.error());
   from_buckets_.clear();
+  if (auto taken = take_retries(); !taken) return std::unexpected(taken.error());
   const bool worked = !runner_->idle();
   while (!runner_->idle() && !stopping_) {
     if (auto noted = note_settings(); !noted) return std::unexpected(noted.error());
@@ -391,6 +418,12 @@ void Live::publish(bool caught_up) {
     last_report_ = now;
     sources = report_sources(now);
     write_sources(settings_.data_dir, *sources, now);
+    const std::uint64_t version = runner_->quarantine().version();
+    if (!quarantine_written_ || written_quarantine_ != version) {
+      // What cannot be written now is tried again: `picket quarantine` shows the last state that was.
+      quarantine_written_ = write_quarantine(settings_.data_dir, runner_->quarantine()).has_value();
+      written_quarantine_ = version;
+    }
   }
   const bool stale = status_.epoch != setup_.engine->epoch();
   auto usage = stale ? std::make_shared<const Usage>(setup_.engine->usage()) : nullptr;
@@ -406,6 +439,10 @@ void Live::publish(bool caught_up) {
   status_.turns = turns_;
   status_.pending_objects = runner_->pending();
   status_.findings_written = written_;
+  status_.quarantined_objects = runner_->quarantine().objects().size();
+  status_.quarantined_records = 0;
+  for (const auto& [id, object] : runner_->quarantine().objects())
+    status_.quarantined_records += object.ledger.set_aside.count();
   status_.findings_refused = writer_.rejected();
   status_.seen = seen_;
   for (const auto& [place, first] : setup_.engine->places()) {
@@ -466,6 +503,7 @@ std::string Live::metrics() const {
   struct Row {
     std::string_view name, help;
     std::uint64_t KindTotals::* member;
+    std::string_view type = "counter";
   };
   static constexpr Row rows[] = {
       {"picket_objects_total", "Log objects read.", &KindTotals::objects},
@@ -476,11 +514,12 @@ std::string Live::metrics() const {
       {"picket_records_processed_total", "Records evaluated.", &KindTotals::processed},
       {"picket_records_filtered_total", "Records left out by name.", &KindTotals::filtered},
       {"picket_records_duplicate_total", "Records delivered before.", &KindTotals::duplicate},
-      {"picket_records_quarantined_total", "Records set aside as unreadable.", &KindTotals::quarantined},
+      {"picket_records_quarantined_total", "Records set aside; falls when they are good when read again.",
+       &KindTotals::quarantined, "gauge"},
       {"picket_records_late_total", "Records older than their watermark.", &KindTotals::late},
   };
   for (const Row& row : rows) {
-    head(row.name, "counter", row.help);
+    head(row.name, row.type, row.help);
     for (const LogKind kind : log_kinds) {
       out += fmt::format("{}{{kind=\"{}\"}} {}\n", row.name, name_of(kind),
                          now.ledger.kinds[static_cast<std::size_t>(kind)].*row.member);
@@ -496,6 +535,11 @@ std::string Live::metrics() const {
   out += fmt::format("picket_caught_up {}\n", now.caught_up ? 1 : 0);
   head("picket_pending_objects", "gauge", "Objects in the input log that no epoch has had yet.");
   out += fmt::format("picket_pending_objects {}\n", now.pending_objects);
+  head("picket_quarantine_objects", "gauge",
+       "Objects that were set aside, or records of, and can be retried.");
+  out += fmt::format("picket_quarantine_objects {}\n", now.quarantined_objects);
+  head("picket_quarantine_records", "gauge", "Records of them.");
+  out += fmt::format("picket_quarantine_records {}\n", now.quarantined_records);
   const auto each_source = [&](std::string_view name, std::string_view type, std::string_view help,
                                const auto& value) {
     head(name, type, help);

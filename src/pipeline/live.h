@@ -59,6 +59,7 @@ struct LiveStatus {
   std::uint64_t epoch = 0, turns = 0, pending_objects = 0, findings_written = 0, findings_refused = 0;
   std::map<std::pair<std::string, std::string>, TimeMs> seen;  // account and Region -> first event time
   std::vector<SourceReport> sources;
+  std::uint64_t quarantined_objects = 0, quarantined_records = 0;  // that wait to be read again
   std::string last_error;
   bool caught_up = false;  // nothing is waiting, nor being written
 };
@@ -89,6 +90,8 @@ class Live {
   void publish(bool caught_up);
   Result<void> save_snapshot();
   void take_from_buckets();
+  Result<void> take_retries();
+  std::optional<SourceSettings> source_of(const Manifest& manifest) const;
   Result<std::unique_ptr<ByteSource>> open_in_bucket(const Manifest& manifest) const;
   void tell_buckets();  // that a snapshot covers what they gave
   bool wants_snapshot() const;
@@ -114,8 +117,10 @@ class Live {
   std::map<std::string, std::vector<std::string>> control_warnings_;  // by kind
   std::unique_ptr<InputLog> log_;
   std::unique_ptr<Runner> runner_;
-  std::vector<Manifest> from_buckets_;      // taken from them, and not in the input log yet
-  bool spool_swept_ = false;                // of what earlier runs left
+  std::vector<Manifest> from_buckets_;    // taken from them, and not in the input log yet
+  bool spool_swept_ = false;              // of what earlier runs left
+  std::uint64_t written_quarantine_ = 0;  // version that its file tells
+  bool quarantine_written_ = false;
   std::map<std::string, RateMeter> rates_;  // of sources
   TimeMs last_report_ = 0;
   Watcher watcher_;

@@ -27,24 +27,34 @@ std::size_t fill(ByteSource& source, std::span<char> buffer) {
   return filled;
 }
 
-}  // namespace
-
-Manifest plan_one(const ListedFile& file, const SourceSettings& source) {
-  Manifest m;
+KeyFacts bind(Manifest& m, const SourceSettings& source) {
+  KeyFacts facts = read_key(m.key);
   m.source = source.name;
-  m.path = file.path;
-  m.key = file.key;
-  m.size = file.size;
-  m.device = file.device;
-  m.inode = file.inode;
-  m.modified_ns = file.modified_ns;
-  const KeyFacts facts = read_key(file.key);
   m.kind = source.kind ? source.kind : facts.kind;
   // The key is nearer to the object than what is said of its whole source.
   m.account = facts.account.empty() ? source.account : facts.account;
   m.region = facts.region.empty() ? source.region : facts.region;
   m.cluster = facts.cluster.empty() ? source.cluster : facts.cluster;
   m.flow_format = source.flow_format;
+  return facts;
+}
+
+std::string stream_of(const Manifest& m, std::optional<LogKind> kind) {
+  return m.source + "/" + (kind ? std::string(name_of(*kind)) : std::string("unknown")) + "/" + m.account +
+         "/" + m.region;
+}
+
+}  // namespace
+
+Manifest plan_one(const ListedFile& file, const SourceSettings& source) {
+  Manifest m;
+  m.path = file.path;
+  m.key = file.key;
+  m.size = file.size;
+  m.device = file.device;
+  m.inode = file.inode;
+  m.modified_ns = file.modified_ns;
+  const KeyFacts facts = bind(m, source);
   std::optional<LogKind> kind = m.kind;
   std::optional<TimeMs> first =
       facts.skip_reason.empty() && facts.kind ? object_time_hint(file.key) : std::nullopt;
@@ -60,8 +70,13 @@ Manifest plan_one(const ListedFile& file, const SourceSettings& source) {
     }
   }
   m.lower_bound = first.value_or(unknown_time);
-  m.stream = source.name + "/" + (kind ? std::string(name_of(*kind)) : std::string("unknown")) + "/" +
-             m.account + "/" + m.region;
+  m.stream = stream_of(m, kind);
+  return m;
+}
+
+Manifest plan_again(Manifest m, std::optional<LogKind> kind, const SourceSettings& source) {
+  bind(m, source);
+  m.stream = stream_of(m, m.kind ? m.kind : kind);
   return m;
 }
 

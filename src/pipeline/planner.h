@@ -23,5 +23,8 @@ struct SourceSettings {
 std::vector<Manifest> plan(const std::vector<ListedFile>& files, const SourceSettings& source,
                            Workers& workers);
 Manifest plan_one(const ListedFile& file, const SourceSettings& source);
+// The same object by what is said of its source now: kind, account, Region and what else its records do not
+// carry. `kind`: what it turned out to be when it was read, if it did.
+Manifest plan_again(Manifest manifest, std::optional<LogKind> kind, const SourceSettings& source);
 
 }  // namespace picket

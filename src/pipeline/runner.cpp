@@ -66,8 +66,9 @@ Runner::Runner(Engine& engine, InputLog& log, RunnerSettings settings, EpochSink
       control_sink_(std::move(controls)) {}
 
 void Runner::take_in(Manifest manifest) {
-  next_sequence_ = std::max(next_sequence_, manifest.sequence + 1);
-  KnownFile& file = files_[manifest.path];
+  const auto [known, fresh] = files_.try_emplace(manifest.path);
+  KnownFile& file = known->second;
+  if (!fresh && manifest.offset == 0) quarantine_.replaced(manifest.path);
   if (manifest.offset == 0) file.records = 0;
   file.device = manifest.device;
   file.inode = manifest.inode;
@@ -75,6 +76,16 @@ void Runner::take_in(Manifest manifest) {
   file.head_hash = manifest.head_hash;
   file.modified_ns = manifest.modified_ns;
   file.consumed = manifest.length ? manifest.offset + *manifest.length : manifest.size;
+  wait_for_turn(std::move(manifest));
+}
+
+void Runner::take_in(Redrive redrive) {
+  redrives_[redrive.manifest.sequence] = redrive.of;
+  wait_for_turn(std::move(redrive.manifest));
+}
+
+void Runner::wait_for_turn(Manifest manifest) {
+  next_sequence_ = std::max(next_sequence_, manifest.sequence + 1);
   bytes_pending_ += manifest.length.value_or(manifest.size);
   bounds_[manifest.stream].insert(manifest.lower_bound);
   engine_.announce({manifest.key, manifest.kind, manifest.account, manifest.region, manifest.cluster,
@@ -92,6 +103,20 @@ Result<void> Runner::submit(std::vector<Manifest> manifests) {
   if (auto logged = log_.append(entries); !logged) return logged;
   for (Manifest& manifest : manifests) take_in(std::move(manifest));
   return {};
+}
+
+Result<void> Runner::redrive(std::uint64_t id, Manifest manifest) {
+  if (quarantine_.find(id) == nullptr) return {};
+  manifest.sequence = next_sequence_++;
+  Redrive redrive{id, std::move(manifest)};
+  const LogEntry entry = redrive;
+  if (auto logged = log_.append({&entry, 1}); !logged) return logged;
+  take_in(std::move(redrive));
+  return {};
+}
+
+bool Runner::redriving(std::uint64_t id) const {
+  return std::ranges::any_of(redrives_, [&](const auto& item) { return item.second == id; });
 }
 
 Result<void> Runner::release(const std::string& stream, TimeMs time) {
@@ -165,7 +190,16 @@ Result<EpochResult> Runner::run(std::vector<Manifest> manifests) {
     object.sequence = m.sequence;
     object.stream = m.stream;
     object.lower_bound = m.lower_bound;
-    object.records_before = files_[m.path].records;
+    const auto redrive = redrives_.find(m.sequence);
+    if (redrive == redrives_.end()) {
+      object.records_before = files_[m.path].records;
+    } else if (const QuarantinedObject* held = quarantine_.find(redrive->second)) {
+      object.records_before = held->records_before;
+      object.again = std::make_shared<const ReadAgain>(held->ledger);
+    } else {
+      // Cleared or replaced since it was asked for: there is nothing left to evaluate.
+      object.again = std::make_shared<const ReadAgain>();
+    }
     if (m.path.find("://") != std::string::npos && settings_.open_remote) {
       object.open = [this, m] { return settings_.open_remote(m); };
     } else {
@@ -177,8 +211,21 @@ Result<EpochResult> Runner::run(std::vector<Manifest> manifests) {
   EpochResult result = engine_.run_epoch(objects, bounds());
   for (std::size_t i = 0; i < manifests.size(); ++i) {
     const ObjectLedger& read = result.objects[i];
-    files_[manifests[i].path].records += std::max(read.records_read, read.last_position);
-    sources_[manifests[i].source].add(read);
+    const Manifest& manifest = manifests[i];
+    const auto redrive = redrives_.find(manifest.sequence);
+    if (redrive == redrives_.end()) {
+      quarantine_.note(manifest, objects[i].records_before, read);
+      files_[manifest.path].records += std::max(read.records_read, read.last_position);
+      sources_[manifest.source].add(read);
+      continue;
+    }
+    if (const QuarantinedObject* held = quarantine_.find(redrive->second);
+        held != nullptr && read.state != ObjectState::skipped) {
+      sources_[held->manifest.source].take_back(held->ledger);
+      sources_[manifest.source].add(read);
+    }
+    quarantine_.settle(redrive->second, manifest, read);
+    redrives_.erase(redrive);
   }
   if (!drained_.empty()) {
     for (const std::string& stream : drained_) engine_.release(stream, end_of_time);
@@ -196,7 +243,7 @@ std::string Runner::save() const {
   Writer out(body);
   const std::vector<Manifest> pending(pending_.begin(), pending_.end());
   out(next_sequence_, segment_, previous_segment_, engine_.epoch(), pending, files_, controls_,
-      engine_.save(), sources_);
+      engine_.save(), sources_, quarantine_, redrives_);
   std::string bytes;
   Writer head(bytes);
   head(hash64(body));
@@ -216,8 +263,12 @@ Result<std::optional<std::string>> Runner::load(std::string_view bytes) {
   std::map<std::string, KnownFile> files;
   std::map<std::string, std::string> controls;
   std::map<std::string, SourceTotals> sources;
+  Quarantine quarantine;
+  std::map<std::uint64_t, std::uint64_t> redrives;
   in(next_sequence_, segment_, previous_segment_, epoch, pending, files, controls, engine);
-  if (!in.at_end()) in(sources);  // Earlier versions did not keep them.
+  // Earlier versions did not keep these.
+  if (!in.at_end()) in(sources);
+  if (!in.at_end()) in(quarantine, redrives);
   if (in.failed() || !in.at_end()) return fail(ErrorKind::invalid, "the snapshot is damaged");
   std::optional<std::string> warning;
   if (auto loaded = engine_.load(engine); !loaded) {
@@ -226,8 +277,10 @@ Result<std::optional<std::string>> Runner::load(std::string_view bytes) {
     warning =
         loaded.error().what + "; what detectors had in memory starts empty, findings and progress are kept";
   }
-  for (Manifest& manifest : pending) take_in(std::move(manifest));
+  for (Manifest& manifest : pending) wait_for_turn(std::move(manifest));
   files_ = std::move(files);
+  quarantine_ = std::move(quarantine);
+  redrives_ = std::move(redrives);
   sources_ = std::move(sources);
   for (auto& [kind, body] : controls) {
     if (auto done = take_effect({kind, std::move(body)}); !done) {
@@ -281,6 +334,8 @@ Result<Runner::Recovery> Runner::recover() {
   for (LogEntry& entry : *entries) {
     if (auto* manifest = std::get_if<Manifest>(&entry)) {
       if (manifest->sequence >= next_sequence_) take_in(std::move(*manifest));
+    } else if (auto* redrive = std::get_if<Redrive>(&entry)) {
+      if (redrive->manifest.sequence >= next_sequence_) take_in(std::move(*redrive));
     } else if (const auto* release = std::get_if<Release>(&entry)) {
       engine_.release(release->stream, release->time);
     } else if (const auto* control = std::get_if<Control>(&entry)) {

@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "engine/engine.h"
 #include "log/input_log.h"
+#include "pipeline/quarantine.h"
 
 namespace picket {
 
@@ -36,6 +37,7 @@ struct SourceTotals {
   KindTotals read;
   std::uint64_t skipped = 0;  // no logs
   void add(const ObjectLedger& object);
+  void take_back(const ObjectLedger& object) { read.take_back(object); }
   template <class Ar>
   void io(Ar& ar) {
     ar(read, skipped);
@@ -79,6 +81,8 @@ class Runner {
 
   // Logs the manifests (in the given order) and the releases; they are processed by run_epoch.
   Result<void> submit(std::vector<Manifest> manifests);
+  // Reads an object of the quarantine again, as `manifest` now says; unknown ids change nothing.
+  Result<void> redrive(std::uint64_t id, Manifest manifest);
   Result<void> release(const std::string& stream, TimeMs time);
   Result<void> control(Control control);
   // The bodies of the control records in effect, by kind.
@@ -94,9 +98,13 @@ class Runner {
   const std::map<std::string, KnownFile>& files() const { return files_; }
   const std::map<std::string, SourceTotals>& sources() const { return sources_; }  // by name
   const std::deque<Manifest>& waiting() const { return pending_; }
+  const Quarantine& quarantine() const { return quarantine_; }
+  bool redriving(std::uint64_t id) const;  // it waits for its turn
 
  private:
   void take_in(Manifest manifest);
+  void take_in(Redrive redrive);
+  void wait_for_turn(Manifest manifest);
   Result<void> take_effect(const Control& control);
   Result<EpochResult> run(std::vector<Manifest> manifests);
   Result<void> sink_unsaved();
@@ -117,8 +125,10 @@ class Runner {
   std::map<std::string, KnownFile> files_;  // by path
   std::map<std::string, SourceTotals> sources_;
   std::map<std::string, std::string> controls_;
-  std::uint64_t segment_ = 0;           // of the log, that begins behind the last snapshot
-  std::uint64_t previous_segment_ = 0;  // behind the snapshot before it
+  Quarantine quarantine_;
+  std::map<std::uint64_t, std::uint64_t> redrives_;  // of pending objects: number -> id in the quarantine
+  std::uint64_t segment_ = 0;                        // of the log, that begins behind the last snapshot
+  std::uint64_t previous_segment_ = 0;               // behind the snapshot before it
   std::uint64_t bytes_since_snapshot_ = 0;
   // Of epochs that the sink refused: it gets them again before anything else happens.
   std::optional<EpochResult> unsaved_;
