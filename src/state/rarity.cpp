@@ -124,6 +124,14 @@ std::uint64_t Rarity::forget_oldest(Norms& norms, std::size_t most, std::vector<
   return by_age.size();
 }
 
+void Rarity::evict(GroupNorm& group) {
+  std::vector<Norm::Key> gone;
+  const bool organisation = &group == &organisation_;
+  evicted_ += group.evict(organisation ? organisation_values_max : group_values_max,
+                          organisation ? &gone : nullptr);
+  for (const Norm::Key& key : gone) texts_.erase(key);
+}
+
 void Rarity::begin_day(Day day) {
   if (day <= day_ || period_days_ != 0) return;
   if (day / expire_every_days != day_ / expire_every_days) {
@@ -145,10 +153,8 @@ void Rarity::begin_day(Day day) {
     }
     evicted_ += forget_oldest(people_, principals_max, nullptr);
     std::erase_if(groups_, [](const auto& item) { return item.second.size() == 0; });
-    for (auto& [id, norm] : groups_) evicted_ += norm.evict(group_values_max);
-    of_one.clear();
-    evicted_ += organisation_.evict(organisation_values_max, &of_one);
-    for (const Norm::Key& key : of_one) texts_.erase(key);
+    for (auto& [id, norm] : groups_) evict(norm);
+    evict(organisation_);
   }
   if (day / tail_half_life_days != day_ / tail_half_life_days) {
     for (auto& [account, tail] : tails_) {
@@ -182,6 +188,11 @@ void Rarity::learn(const Act& act, Day day, const std::array<std::string, factor
     if (joined) texts_.try_emplace({factor, print}, texts[i], 0, text_max);
   }
   for (const Norm::Key& key : gone) leave(norm, key);
+  // A day may bring more than a group's budget; a quarter over it is room enough.
+  for (GroupNorm* group : groups) {
+    const std::size_t most = group == &organisation_ ? organisation_values_max : group_values_max;
+    if (group != nullptr && group->size() > most + most / 4) evict(*group);
+  }
   if (act.person == 0) return;
   Norm& person = people_[act.person];
   if (person.days.bits == 0) person.first_day = static_cast<std::uint16_t>(day);

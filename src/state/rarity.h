@@ -139,6 +139,7 @@ class Rarity {
     return at == groups_.end() ? nullptr : &at->second;
   }
   void leave(const Norm& norm, Norm::Key key);
+  void evict(GroupNorm& group);  // beyond its budget
   void rebuild();
 
   Day day_ = 0;
