@@ -131,7 +131,7 @@ class Day:
         rng, org = self.rng("workload", account.number, w.name), self.org
         factor = org.events / 4500 * account.scale * w.rate * {"instance": 1.6, "function": 1.4, "container": 1.4}.get(w.kind, 1)
         outage = org.outages.get((account.id, self.day))
-        agent = w.agent or agents.boto(w.name, self.day, org.seed)
+        agent = agents.of_workload(w, self.day, org.seed)
         region = account.region
         for hour in range(24):
             busy = self.load(hour) if w.kind in ("instance", "function", "container") else 1

@@ -52,6 +52,12 @@ def terraform(day):
             "(+https://registry.terraform.io/providers/hashicorp/aws) aws-sdk-go-v2/1.36.3 os/linux lang/go#1.23.8")
 
 
+def of_workload(w, day, seed):
+    """SDKs tell the environment that functions and tasks are given."""
+    environment = {"function": "AWS_Lambda_" + ("nodejs22.x" if w.agent else "python3.12"), "container": "AWS_ECS_FARGATE"}.get(w.kind)
+    return (w.agent or boto(w.name, day, seed)) + (f" exec-env/{environment}" if environment else "")
+
+
 SSM_AGENT = "aws-sdk-go/1.55.6 (go1.23.8; linux; amd64) amazon-ssm-agent/3.3.2299.0"
 AGENTS_OF_ATTACKERS = [
     "Boto3/1.38.27 md/Botocore#1.38.27 ua/2.1 os/linux#6.12.25-amd64 md/arch#x86_64 lang/python#3.13.3 md/pyimpl#CPython cfg/retry-mode#legacy Botocore/1.38.27",

@@ -63,7 +63,7 @@ def victim_at(org, rng, what, t):
         return Victim(account, kind, name, records.iam_user(account.id, name, key), usual, who.agent or agents.boto(name, day, org.seed))
     if kind == "workload role":
         session = who.name.removesuffix("-role") if who.kind == "function" else stable_id(f"{who.name}{t}", 32) if who.kind == "container" else f"botocore-session-{int(t) // HOUR * HOUR}"
-        return Victim(account, kind, who.name, records.role(account.id, who.name, session, t // (3 * HOUR) * 3 * HOUR), account.nat, who.agent or agents.boto(who.name, day, org.seed))
+        return Victim(account, kind, who.name, records.role(account.id, who.name, session, t // (3 * HOUR) * 3 * HOUR), account.nat, agents.of_workload(who, day, org.seed))
     if kind == "pipeline":
         return Victim(account, kind, who, records.role(account.id, who, "GitHubActions", t - 300), places.BY_PREFIX["20.160.0.0/12"].address(rng), agents.boto("ci", day, org.seed))
     permissions = who.sets[account.kind]

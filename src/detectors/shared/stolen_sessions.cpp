@@ -81,6 +81,13 @@ bool from_macos(const Candidate& row) {
   return agent.find("Darwin/") != std::string::npos || agent.find("os/macos") != std::string::npos;
 }
 
+// AWS's SDKs tell the function's or task's environment (AWS_EXECUTION_ENV): "exec-env/AWS_Lambda_python3.12".
+bool in_environment(const Candidate& row) {
+  return row.subject.api_call && row.subject.api_call->user_agent.contains("exec-env/AWS_");
+}
+// A workload's clients are known after so many calls, as ones that tell when all but a tenth did.
+constexpr std::uint32_t environment_calls_min = 20, environment_share = 10;
+
 constexpr auto last_of = [](const auto& entry) { return entry.last; };
 
 bool contains(const std::vector<IpAddress>& addresses, const IpAddress& address) {
@@ -267,6 +274,11 @@ std::optional<Candidate> StolenSessions::from_internet(const Call& call, const F
   const std::optional<bool> aws = facts.aws_address(address);
   const std::optional<IpAddress> elsewhere = aws ? std::nullopt : other_address(call);
   Workload& workload = workload_of(call, facts);
+  const bool stranger = call.kind != WorkloadKind::instance && !in_environment(call.row) &&
+                        workload.in_environment >= environment_calls_min &&
+                        workload.elsewhere * environment_share <= workload.in_environment;
+  if (call.kind != WorkloadKind::instance && !stranger)
+    ++(in_environment(call.row) ? workload.in_environment : workload.elsewhere);
   const auto own_at = [&](const IpAddress& ip, TimeMs at) {
     return at_own_place(call.account, call.workload, ip, at, facts);
   };
@@ -317,6 +329,10 @@ std::optional<Candidate> StolenSessions::from_internet(const Call& call, const F
   const bool reached = place.people_first && place.reached.contains(call.workload);
   if (*aws) {
     // Whose it is, is not known.
+    if (stranger) {
+      return call.from_account(place, "the client does not say that it runs where the workload does", {},
+                               false);
+    }
     if (call.kind == WorkloadKind::function) {
       workload.pool_last = now;
     } else if (reached) {

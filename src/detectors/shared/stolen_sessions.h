@@ -60,7 +60,8 @@ std::optional<Evidence> person_row_of(const CloudTrailEvent& call);
 //   - AWS's ranges, but whose address is not known: InsideAWS only if something else tells, see below;
 //   - outside AWS's ranges: OutsideAWS.
 // What else tells: the workload's place is known and it called from there, best of all during the key's life,
-// so that the key is at two places; or a person who had reached the instance is at the address.
+// so that the key is at two places; or a person who had reached the instance is at the address; or the client
+// does not say that it runs in a function or task, as the workload's clients do.
 //
 // Often neither inventory nor ranges are there: an archive begins after the instances were launched, and
 // ranges must be loaded. A single unknown address is then the usual place of a healthy instance, so something
@@ -124,9 +125,11 @@ class StolenSessions {
     Looked unknown, unknown_inner;  // of which the inventory says nothing: seen to be nobody's, lately
     std::optional<IpAddress> home;  // where it called from right after its launch
     TimeMs pool_last = 0;           // of functions: when it last called from AWS's pool
+    // Of functions and tasks: calls whose client said that it runs in one, and the others not raised.
+    std::uint32_t in_environment = 0, elsewhere = 0;
     template <class Ar>
     void io(Ar& ar) {
-      ar(last, outer, inner, unknown, unknown_inner, home, pool_last);
+      ar(last, outer, inner, unknown, unknown_inner, home, pool_last, in_environment, elsewhere);
     }
   };
   struct Call;

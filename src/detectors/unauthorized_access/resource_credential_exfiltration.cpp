@@ -90,7 +90,9 @@ extern const Detector resource_credential_exfiltration = {
     .logic = ordered<ResourceSessions>(select),
     .blind_spots =
         "Use from AWS's own addresses whose owner is not known, but of a container whose place is known and "
-        "that is there too; containers' credentials on instances of the same account, which may run them; "
+        "that is there too, and by clients that do not say that they run in a function or task (20 calls "
+        "that did come first; a thief may copy the user agent); containers' credentials on instances of the "
+        "same account, which may run them; "
         "functions whose records do not name them (userIdentity.inScopeOf); without AWS's loaded ranges all "
         "but addresses of known accounts, foreign endpoints and clients on macOS.",
 };
