@@ -127,8 +127,8 @@ std::uint64_t Rarity::forget_oldest(Norms& norms, std::size_t most, std::vector<
 void Rarity::evict(GroupNorm& group) {
   std::vector<Norm::Key> gone;
   const bool organisation = &group == &organisation_;
-  evicted_ += group.evict(organisation ? organisation_values_max : group_values_max,
-                          organisation ? &gone : nullptr);
+  evicted_ +=
+      group.evict(organisation ? organisation_values_max : group_values_max, organisation ? &gone : nullptr);
   for (const Norm::Key& key : gone) texts_.erase(key);
 }
 
