@@ -80,8 +80,9 @@ int level_of(Tactic tactic) {
 // How far the signals have led, by time: a tactic that is new and not behind those before it advances.
 class Way {
  public:
+  explicit Way(std::int32_t step_bits) : step_bits_(step_bits) {}
   bool advances(Tactic tactic, std::int32_t bits) {
-    if (bits < bit) return false;
+    if (bits < step_bits_) return false;
     const int level = level_of(tactic);
     const std::uint32_t mask = 1U << static_cast<unsigned>(tactic);
     const bool further = (tactics_ & mask) == 0 && level >= reached_;
@@ -92,6 +93,7 @@ class Way {
   std::uint32_t tactics() const { return tactics_; }
 
  private:
+  std::int32_t step_bits_;
   std::uint32_t tactics_ = 0;  // bit set of Tactic
   int reached_ = 0;
 };
@@ -309,7 +311,7 @@ ActorSignals ActorSignals::from_elsewhere(std::vector<const SequenceSignal*>& ro
 // Grounds are what an unusual but honest day lacks: an address or key known for harm, an anomaly that a model
 // saw, a network never used before, doors that stay shut, a look into every corner, destruction never done
 // before.
-Weight ActorSignals::weigh() const {
+Weight ActorSignals::weigh(std::int32_t step_bits) const {
   const std::vector<const SequenceSignal*> ordered = by_time(signals);
   Weight weight;
   std::map<std::string, const SequenceSignal*> best;
@@ -318,7 +320,7 @@ Weight ActorSignals::weigh() const {
   std::set<std::string> refused, findings;
   bool network = false, client = false, destruction = false;
   std::uint32_t proven = 0, suspected = 0;
-  Way way;
+  Way way(step_bits);
   for (const SequenceSignal* signal : ordered) {
     const auto [at, fresh] = best.try_emplace(group_of(*signal), signal);
     if (!fresh && at->second->bits < signal->bits) at->second = signal;
@@ -376,9 +378,14 @@ Weight ActorSignals::weigh() const {
 
 namespace {
 
-Demand demand_of(const ActorSignals& view) {
-  if (view.elsewhere && view.settled) return {elsewhere_bits_min, 1, 4, 4};
-  return {sequence_bits_min, 3U + (view.roams ? 1 : 0) + (view.settled ? 0 : 1), 3, 2};
+// Any of these makes a sequence of all that an actor did, or of what was done from new networks. There, many
+// tactics are enough when each has a step that counts, for small things are many in a new place.
+std::vector<Demand> demands_of(const ActorSignals& view) {
+  const std::uint32_t more = (view.roams ? 1 : 0) + (view.settled ? 0 : 1);
+  if (!view.elsewhere || !view.settled)
+    return {{.bits = sequence_bits_min, .grounds = 3 + more, .tactics = 3, .tactics_of_harm = 2}};
+  return {{.bits = sequence_bits_min, .grounds = 2, .tactics = 3, .tactics_of_harm = 2},
+          {.bits = elsewhere_bits_min, .step_bits = 3 * bit, .tactics = 4, .tactics_of_harm = 4}};
 }
 
 }  // namespace
@@ -386,6 +393,7 @@ Demand demand_of(const ActorSignals& view) {
 void Outlook::add(const SequenceSignal& signal) {
   const auto tactic = static_cast<std::size_t>(tactic_named(signal.tactic).value_or(Tactic::execution));
   bits_[tactic] += signal.bits;
+  if (signal.bits >= step_bits_min) tactics_ |= 1U << tactic;
   advances_[tactic] = std::max(advances_[tactic], advance_of(signal.bits));
   switch (signal.kind) {
     case SignalKind::finding:
@@ -410,14 +418,18 @@ bool Outlook::reaches(const Demand& demand) const {
   const std::uint32_t grounds = 2 * findings_ + (findings_ > 0 ? 1 : 0) + (network_ ? 2 : 0) +
                                 (client_ ? 1 : 0) + (refusals_ >= many_refusals ? 2 : 0) +
                                 (calls_ >= many_discoveries ? 1 : 0) + (destruction_ ? 1 : 0);
-  if (grounds < demand.grounds) return false;
+  if (grounds < demand.grounds || std::popcount(tactics_) < demand.tactics_of_harm) return false;
   std::int32_t bits = 0;
   for (std::size_t i = 0; i < tactic_kinds; ++i) bits += std::min(bits_[i], bits_max(i)) + advances_[i];
   return bits >= demand.bits;
 }
 
 bool Outlook::may_be_sequence() const {
-  return reaches(demand_of({.signals = {}, .settled = true, .elsewhere = network_}));
+  const auto reaches_any = [&](bool elsewhere) {
+    return std::ranges::any_of(demands_of({.signals = {}, .settled = true, .elsewhere = elsewhere}),
+                               [&](const Demand& demand) { return reaches(demand); });
+  };
+  return reaches_any(false) || (network_ && reaches_any(true));
 }
 
 std::optional<Weight> sequence_in(const ActorSignals& actor) {
@@ -426,18 +438,19 @@ std::optional<Weight> sequence_in(const ActorSignals& actor) {
   const ActorSignals elsewhere = actor.from_elsewhere(room);
   for (const ActorSignals* view : {&actor, &elsewhere}) {
     if (view == &elsewhere && !elsewhere.elsewhere) break;
-    const Demand demand = demand_of(*view);
     Outlook outlook;
     for (const SequenceSignal* signal : view->signals) outlook.add(*signal);
-    if (!outlook.reaches(demand)) continue;
-    Weight weight = view->weigh();
-    weight.bits_min = demand.bits;
-    const bool harmful =
-        weight.has(Tactic::exfiltration) || weight.has(Tactic::impact) || weight.has(Tactic::defense_evasion);
-    if (weight.score >= demand.bits && weight.grounds >= demand.grounds &&
-        weight.tactic_count() >= (harmful ? demand.tactics_of_harm : demand.tactics) &&
-        (!found || found->score < weight.score))
-      found = weight;
+    for (const Demand& demand : demands_of(*view)) {
+      if (!outlook.reaches(demand)) continue;
+      Weight weight = view->weigh(demand.step_bits);
+      weight.bits_min = demand.bits;
+      const bool harmful = weight.has(Tactic::exfiltration) || weight.has(Tactic::impact) ||
+                           weight.has(Tactic::defense_evasion);
+      if (weight.score >= demand.bits && weight.grounds >= demand.grounds &&
+          weight.tactic_count() >= (harmful ? demand.tactics_of_harm : demand.tactics) &&
+          (!found || found->score < weight.score))
+        found = weight;
+    }
   }
   return found;
 }
@@ -451,7 +464,7 @@ Evidence severe(const Weight& weight) {
 }
 
 void mark_advances(std::span<SequenceSignal> signals) {
-  Way way;
+  Way way(step_bits_min);
   for (SequenceSignal& signal : signals) {
     const auto tactic = tactic_named(signal.tactic);
     signal.advances = tactic && way.advances(*tactic, signal.bits);

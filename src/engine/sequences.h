@@ -79,8 +79,11 @@ class RiskyCalls {
 
 // Evidence that makes a sequence, in 1/256 bit: of all that an actor did, and of what was done from networks
 // that are new about the actor. Measured with tools/simulate (seeds dev, tune-a, tune-b) over 4,182 days of
-// honest actors: 95 % come to less than 32 bits, and 5 of the rest have the grounds too; of 120 chains 80 do.
+// honest actors: 95 % come to less than 32 bits, and 1 of the rest has grounds and tactics too; of 120 chains
+// 79 do. What else it takes: demands_of() in sequences.cpp.
 constexpr std::int32_t sequence_bits_min = 32 * 256, elsewhere_bits_min = 28 * 256;
+// Less is no step of an attack.
+constexpr std::int32_t step_bits_min = 256;
 
 // What an actor's signals come to.
 struct Weight {
@@ -105,7 +108,8 @@ struct ActorSignals {
 
   ActorSignals only(const std::function<bool(const SequenceSignal&)>& wanted,
                     std::vector<const SequenceSignal*>& room) const;
-  Weight weigh() const;
+  // `step_bits`: less than so much is no step towards another tactic.
+  Weight weigh(std::int32_t step_bits = step_bits_min) const;
   // What was done from networks that are new about the actor: a thief is elsewhere than who was robbed.
   ActorSignals from_elsewhere(std::vector<const SequenceSignal*>& room) const;
 };
@@ -113,7 +117,7 @@ struct ActorSignals {
 // What it takes at least to be a sequence: evidence, grounds, tactics, and tactics when one of them does
 // harm.
 struct Demand {
-  std::int32_t bits = 0;  // in 1/256
+  std::int32_t bits = 0, step_bits = step_bits_min;  // in 1/256
   std::uint32_t grounds = 0;
   int tactics = 0, tactics_of_harm = 0;
 };
@@ -130,6 +134,7 @@ class Outlook {
 
  private:
   std::array<std::int32_t, tactic_kinds> bits_{}, advances_{};  // by tactic; advances_: at most
+  std::uint32_t tactics_ = 0;  // bit set of those with a signal that is a step
   std::uint32_t findings_ = 0, refusals_ = 0, calls_ = 0;
   bool network_ = false, client_ = false, destruction_ = false, destroys_objects_ = false;
 };
