@@ -276,9 +276,16 @@ void Live::tell_covered() {
   if (!arrived_.empty()) return;
   std::set<std::string> unread;
   for (const Manifest& manifest : runner_->waiting()) unread.insert(manifest.path);
-  const auto is_unread = [&](const std::string& path) { return unread.contains(path); };
-  for (const WatchedBucket& watched : settings_.buckets) watched.bucket->covered(is_unread);
-  if (settings_.inbox != nullptr) settings_.inbox->covered(snapshot_epoch_, is_unread);
+  for (const WatchedBucket& watched : settings_.buckets)
+    watched.bucket->covered([&](const std::string& path) { return unread.contains(path); });
+  if (settings_.inbox == nullptr) return;
+  std::set<std::string> set_aside;
+  for (const auto& [id, object] : runner_->quarantine().objects()) set_aside.insert(object.manifest.path);
+  settings_.inbox->covered(snapshot_epoch_, [&](const std::string& path) {
+    return unread.contains(path)      ? Inbox::Use::unread
+           : set_aside.contains(path) ? Inbox::Use::set_aside
+                                      : Inbox::Use::none;
+  });
 }
 
 // Names of batches, so long as a repetition may come or a position is counted by them.
@@ -287,7 +294,8 @@ void Live::forget_pushed() {
   for (const Manifest& manifest : runner_->waiting()) unread.insert(manifest.path);
   const std::int64_t horizon_ns = (wall_clock_() - Inbox::repeats_known) * 1'000'000;
   runner_->forget_files([&](const std::string& path, const KnownFile& file) {
-    if (!path.starts_with(Inbox::scheme) || file.modified_ns >= horizon_ns || unread.contains(path))
+    if (!path.starts_with(Inbox::scheme) || file.modified_ns >= horizon_ns || unread.contains(path) ||
+        (settings_.inbox != nullptr && settings_.inbox->holds(path, file.head_hash)))
       return false;
     return std::ranges::none_of(settings_.pushed, [&](const PushSource* source) {
       const std::string ours = Inbox::path_of(source->name(), "");

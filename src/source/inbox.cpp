@@ -168,17 +168,30 @@ std::vector<PushedObject> Inbox::take() {
   return std::exchange(ready_, {});
 }
 
+bool Inbox::holds(const std::string& path, std::uint64_t batch) const {
+  const std::lock_guard lock(mutex_);
+  return taken_.contains(file_of(path, batch));
+}
+
 bool Inbox::empty() const {
   const std::lock_guard lock(mutex_);
   return ready_.empty();
 }
 
-void Inbox::covered(std::uint64_t epoch, const std::function<bool(const std::string& path)>& unread) {
+void Inbox::covered(std::uint64_t epoch, const std::function<Use(const std::string& path)>& use_of) {
   const std::lock_guard lock(mutex_);
   for (auto at = taken_.begin(); at != taken_.end();) {
     auto& [file, taken] = *at;
     const PushedObject& object = taken.object;
-    if (unread(path_of(object.source, object.key))) {
+    const Use use = use_of(path_of(object.source, object.key));
+    std::uint64_t& aside = aside_bytes_[object.source];
+    if (use == Use::unread || (use == Use::set_aside && taken.aside)) {
+      ++at;
+    } else if (use == Use::set_aside && aside + object.size <= bytes_max_) {
+      // What cannot be read must not keep senders waiting.
+      taken.aside = true;
+      aside += object.size;
+      bytes_[object.source] -= object.size;
       ++at;
     } else if (taken.covered_at == 0 || taken.covered_at >= epoch) {
       // Until a second snapshot has it: the newest may turn out to be damaged.
@@ -187,7 +200,7 @@ void Inbox::covered(std::uint64_t epoch, const std::function<bool(const std::str
     } else {
       std::error_code ignored;
       fs::remove(file, ignored);
-      bytes_[object.source] -= object.size;
+      (taken.aside ? aside : bytes_[object.source]) -= object.size;
       at = taken_.erase(at);
     }
   }

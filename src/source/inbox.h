@@ -66,9 +66,16 @@ class Inbox {
 
   // What no manifest names yet.
   std::vector<PushedObject> take();
+  // Its file is there: what is known of it must stay known.
+  bool holds(const std::string& path, std::uint64_t batch) const;
   bool empty() const;  // nothing to take
-  // The snapshot of `epoch` covers all that was taken; `unread` still waits for an epoch.
-  void covered(std::uint64_t epoch, const std::function<bool(const std::string& path)>& unread);
+  enum class Use : std::uint8_t {
+    none,
+    set_aside,  // by the quarantine, from which it may be read again: kept as far as there is room beside
+    unread,     // waits for an epoch
+  };
+  // The snapshot of `epoch` covers all that was taken.
+  void covered(std::uint64_t epoch, const std::function<Use(const std::string& path)>& use_of);
   // A source holds so much that only snapshots make room.
   bool wants_snapshot() const;
   std::uint64_t bytes(const std::string& source) const;
@@ -77,6 +84,7 @@ class Inbox {
   struct Taken {
     PushedObject object;
     std::uint64_t covered_at = 0;  // epoch of the first snapshot that covers it
+    bool aside = false;            // counted in aside_bytes_
   };
 
   const std::string folder_;
@@ -84,9 +92,10 @@ class Inbox {
   const std::function<TimeMs()> wall_clock_;
   mutable std::mutex mutex_;
   std::vector<PushedObject> ready_;
-  std::map<std::string, Taken> taken_;               // by file
-  std::unordered_map<std::uint64_t, TimeMs> known_;  // objects by path and batch, and when they came
-  std::map<std::string, std::uint64_t> bytes_;       // by source
+  std::map<std::string, Taken> taken_;                // by file
+  std::unordered_map<std::uint64_t, TimeMs> known_;   // objects by path and batch, and when they came
+  std::map<std::string, std::uint64_t> aside_bytes_;  // by source: of what the quarantine holds
+  std::map<std::string, std::uint64_t> bytes_;        // by source
   std::vector<std::string> damaged_;
   std::mutex putting_;  // so that a repetition waits for the first
 };

@@ -43,7 +43,7 @@ class InboxTest : public testing::Test {
   TimeMs now_ = 1'800'000'000'000;
   std::vector<std::pair<std::string, std::uint64_t>> named_;  // by manifests
   std::vector<PushedObject> left_;
-  static constexpr auto nothing = [](const std::string&) { return false; };
+  static constexpr auto nothing = [](const std::string&) { return Inbox::Use::none; };
 };
 
 TEST_F(InboxTest, KeepsABatchUntilTwoSnapshotsHaveIt) {
@@ -54,7 +54,9 @@ TEST_F(InboxTest, KeepsABatchUntilTwoSnapshotsHaveIt) {
   EXPECT_EQ(read(*inbox, taken[0]), "one\n");
   EXPECT_EQ(read(*inbox, taken[1]), "two\n");
   EXPECT_TRUE(inbox->take().empty());
-  inbox->covered(1, [&](const std::string& path) { return path.ends_with("b.1"); });
+  inbox->covered(1, [&](const std::string& path) {
+    return path.ends_with("b.1") ? Inbox::Use::unread : Inbox::Use::none;
+  });
   inbox->covered(1, nothing);
   EXPECT_EQ(files(), 2U) << "a snapshot of the same epoch is the same snapshot";
   inbox->covered(2, nothing);
@@ -101,6 +103,21 @@ TEST_F(InboxTest, ABatchIsThereAsAWholeOrNotAtAll) {
   EXPECT_TRUE(left_.empty()) << "the first object is written last";
   EXPECT_EQ(files(), 0U);
   EXPECT_EQ(inbox->put("s", "b", parts({"one\n", "two\n"})), Inbox::Outcome::stored);
+}
+
+TEST_F(InboxTest, KeepsWhatTheQuarantineHoldsBesideTheRest) {
+  auto inbox = open();
+  const auto aside = [](const std::string&) { return Inbox::Use::set_aside; };
+  inbox->put("s", "a", parts({std::string(60, 'x')})).value();
+  inbox->put("s", "b", parts({std::string(60, 'y')})).value();
+  inbox->take();
+  for (const std::uint64_t epoch : {1U, 2U, 3U}) inbox->covered(epoch, aside);
+  EXPECT_EQ(files(), 1U) << "there is room for one";
+  EXPECT_EQ(inbox->bytes("s"), 0U);
+  EXPECT_FALSE(inbox->wants_snapshot());
+  for (const std::uint64_t epoch : {4U, 5U}) inbox->covered(epoch, nothing);
+  EXPECT_EQ(files(), 0U) << "it was good when it was read again";
+  EXPECT_EQ(inbox->bytes("s"), 0U);
 }
 
 TEST_F(InboxTest, SaysWhatIsDamaged) {
