@@ -123,3 +123,21 @@ def source(broker, topic, password_file, name="kafka"):
     return (f'[[source]]\nurl = "kafka://{broker.secure}/{topic}"\nname = "{name}"\npassword_file = "{password_file}"\n'
             f'[source.properties]\n"security.protocol" = "SASL_SSL"\n"sasl.mechanism" = "SCRAM-SHA-256"\n"sasl.username" = "{USER}"\n'
             f'"ssl.ca.location" = "{broker.ca}"\n"reconnect.backoff.max.ms" = "1000"\n')
+
+
+def create_topic(broker, topic, partitions):
+    from kafka import KafkaAdminClient  # of the venv, which who installs does not run in
+    from kafka.admin import NewTopic
+    admin = KafkaAdminClient(bootstrap_servers=broker.plain)
+    admin.create_topics([NewTopic(topic, partitions, 1)])
+    return admin
+
+
+def send(broker, topic, messages):
+    """Pairs of partition and message; all of them are there when it returns."""
+    from kafka import KafkaProducer
+    producer = KafkaProducer(bootstrap_servers=broker.plain, acks="all", linger_ms=20)
+    sent = [producer.send(topic, value=message, key=b"key", partition=partition) for partition, message in messages]
+    for one in sent:
+        one.get(timeout=60)
+    producer.close()

@@ -12,8 +12,8 @@ import socket
 import sys
 import time
 
-from harness import (KINDS, PATIENT, Picket, Server, Workspace, check_balanced, check_equal, fail, late_and_evicted, of_kind)
-from pushers import CONTROL_MESSAGE, Request, archive_of, deliveries, endpoint_of, source_of, without_objects
+from harness import (KINDS, PATIENT, Picket, Server, Workspace, check_balanced, check_equal, fail, late_and_evicted, of_kind, source_of)
+from pushers import CONTROL_MESSAGE, Request, archive_of, deliveries, endpoint_of, without_objects
 
 KEY = "s3cret key"
 ACCOUNT = "777788889999"  # of the cluster, whose exports do not tell it

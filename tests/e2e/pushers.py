@@ -124,11 +124,6 @@ def without_objects(findings):
     return b"\n".join(sorted(out))
 
 
-def source_of(picket, data, name):
-    told = json.loads(picket.run("sources", "--data-dir", data, "--format", "json").stdout)
-    return next(source for source in told["sources"] if source["name"] == name)
-
-
 def archive_of(root, work):
     """What is pushed, as objects."""
     objects = work / "objects"

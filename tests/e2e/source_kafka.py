@@ -24,11 +24,11 @@ if pathlib.Path(sys.prefix) != clients.VENV:
     kafka_broker.install()
     sys.exit(subprocess.run([clients.VENV / "bin/python", *sys.argv], check=False).returncode)
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition  # noqa: E402
-from kafka.admin import NewTopic  # noqa: E402
+from kafka import KafkaConsumer, TopicPartition  # noqa: E402
 
-from harness import KINDS, PATIENT, Picket, Server, Workspace, check_balanced, check_equal, fail, late_and_evicted, of_kind  # noqa: E402
-from pushers import archive_of, deliveries, source_of, without_objects  # noqa: E402
+from harness import (KINDS, PATIENT, Picket, Server, Workspace, check_balanced, check_equal, fail, late_and_evicted, of_kind,
+                     source_of, wait_until)  # noqa: E402
+from pushers import archive_of, deliveries, without_objects  # noqa: E402
 
 ACCOUNT, PARTITIONS, TOPIC = "777788889999", 3, "logs.all_kinds"
 JUNK = [b"junk", b"", b"\x1f\x8b broken", b'{"a": ', b'{"a": 1}']
@@ -49,19 +49,10 @@ class Feeder(threading.Thread):
             step = 1000
             for at in range(0, len(self.messages), step):
                 with self.broker_is_there:
-                    send(self.broker, [(self.random.randrange(PARTITIONS), message) for message in self.messages[at:at + step]])
+                    kafka_broker.send(self.broker, TOPIC, [(self.random.randrange(PARTITIONS), message) for message in self.messages[at:at + step]])
                 time.sleep(self.seconds * step / len(self.messages))
         except Exception as error:  # told by the main thread
             self.error = error
-
-
-def send(broker, messages):
-    """Pairs of partition and message; all of them are there when it returns."""
-    producer = KafkaProducer(bootstrap_servers=broker.plain, acks="all", linger_ms=20)
-    sent = [producer.send(TOPIC, value=message, key=b"key", partition=partition) for partition, message in messages]
-    for one in sent:
-        one.get(timeout=60)
-    producer.close()
 
 
 def messages_of(objects, seed):
@@ -81,28 +72,19 @@ def write_config(path, broker, more=PATIENT, extra=""):
     return path
 
 
-def wait_for(what, condition, seconds=90):
-    deadline = time.monotonic() + seconds
-    while not (got := condition()):
-        if time.monotonic() > deadline:
-            fail(f"not within {seconds} s: {what}")
-        time.sleep(0.2)
-    return got
-
-
 def check_lost(picket, work, broker, admin, config, data):
     """Offsets that were removed while nobody read are told, not passed over."""
-    send(broker, [(0, b'{"a": 1}')] * 10)
+    kafka_broker.send(broker, TOPIC, [(0, b'{"a": 1}')] * 10)
     place = TopicPartition(TOPIC, 0)
     consumer = KafkaConsumer(bootstrap_servers=broker.plain)
     admin.delete_records({place: consumer.end_offsets([place])[place]})
     consumer.close()
-    send(broker, [(0, b"after the gap")])
+    kafka_broker.send(broker, TOPIC, [(0, b"after the gap")])
     server = Server(picket, data, "--config", config).wait_ready()
-    told = wait_for("the gap is told", lambda: (one := source_of(picket, data, "kafka"))["pushed"]["lost"] == 10 and one)
+    told = wait_until("the gap is told", lambda: (one := source_of(picket, data, "kafka"))["pushed"]["lost"] == 10 and one)
     if "not there any more" not in told["lastError"]:
         fail(f"the source says {told}")
-    wait_for("reading goes on behind the gap", lambda: source_of(picket, data, "kafka")["pushed"]["records"] == 1)
+    wait_until("reading goes on behind the gap", lambda: source_of(picket, data, "kafka")["pushed"]["records"] == 1)
     server.stop()
     print(f"ok: lost offsets are told: {told['lastError']}", flush=True)
 
@@ -120,8 +102,7 @@ def main():
         messages = messages_of(objects, options.seed)
         broker = kafka_broker.Broker(work / "broker").start()
         try:
-            admin = KafkaAdminClient(bootstrap_servers=broker.plain)
-            admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1)])
+            admin = kafka_broker.create_topic(broker, TOPIC, PARTITIONS)
             config, data = write_config(work / "kafka.toml", broker, extra='region = "eu-west-1"\n'), work / "data"
             feeder = Feeder(broker, messages, 2.5 * options.rounds, options.seed)
             feeder.start()
@@ -131,7 +112,7 @@ def main():
                 if number == options.rounds // 2:
                     with feeder.broker_is_there:
                         broker.kill()
-                        told = wait_for("the source says that the broker is away", lambda: (
+                        told = wait_until("the source says that the broker is away", lambda: (
                             one := source_of(picket, data, "kafka"))["state"] == "failing" and one)
                         broker.start()
                     print(f"ok: while the broker is away: {told['lastError']}", flush=True)
@@ -140,7 +121,7 @@ def main():
             feeder.join(timeout=180)
             if feeder.is_alive() or feeder.error:
                 fail(f"the feeder did not end well: {feeder.error}")
-            wait_for("all is read", lambda: source_of(picket, data, "kafka")["ledger"]["recordsRead"] and
+            wait_until("all is read", lambda: source_of(picket, data, "kafka")["ledger"]["recordsRead"] and
                      source_of(picket, data, "kafka")["pushed"]["behind"] == 0 and source_of(picket, data, "kafka")["state"] == "watching")
             metrics = server.wait_caught_up(120)
             time.sleep(1.2)
