@@ -34,6 +34,7 @@ PARSERS = {
     "src/api/router.cpp": "api_request", "src/store/criteria.cpp": "criteria", "src/store/page_token.cpp": "page_token",
     "src/rules/sigma.cpp": "sigma", "src/rules/sigma_condition.cpp": "sigma", "src/rules/sigma_values.cpp": "sigma",
     "src/aws/s3.cpp": "s3_url", "src/source/notification.cpp": "notification", "src/integrity/digest.cpp": "digest",
+    "src/source/intake.cpp": "pushed", "src/source/firehose.cpp": "pushed", "src/decode/refused.cpp": "pushed",
     "src/rules/condition.cpp": "condition", "src/rules/json_functions.cpp": "condition",
     "src/respond/event_pattern.cpp": "event_pattern", "src/respond/input.cpp": "event_pattern",
     "src/state/facts.cpp": "facts", "src/state/inventory_import.cpp": "facts", "src/state/bucket_policy.cpp": "facts",

@@ -77,9 +77,10 @@ struct Server::Impl {
     bool unread = false;  // refused before all of it was read
   };
 
-  Impl(const ServerSettings& wanted, Handler on_request)
+  Impl(const ServerSettings& wanted, Handler on_request, Screen on_head)
       : settings(wanted),
         handler(std::move(on_request)),
+        screen(std::move(on_head)),
         acceptor(io),
         workers(std::max(1U, wanted.workers)) {}
 
@@ -90,11 +91,15 @@ struct Server::Impl {
   asio::awaitable<bool> read_request(Connection& connection, Parser& parser);
   asio::awaitable<void> drain(Connection& connection);
   asio::awaitable<void> write(Connection& connection, Response response, unsigned version, bool keep_alive);
-  Response run_handler(const Parser::value_type& request, std::string_view remote_address);
+  // `answer` is the handler or the screen.
+  template <class F>
+  static auto run(const F& answer, const Parser::value_type& request, std::string_view remote_address)
+      -> decltype(answer(aws::HttpRequest{}));
   void stop();
 
   const ServerSettings settings;
   const Handler handler;
+  const Screen screen;
   // Only its one thread touches sockets and `connections`.
   asio::io_context io{1};
   tcp::acceptor acceptor;
@@ -178,7 +183,7 @@ asio::awaitable<bool> Server::Impl::serve_one(Connection& connection) {
   Response response = co_await asio::co_spawn(
       workers,
       [this, &request, &connection]() -> asio::awaitable<Response> {
-        co_return run_handler(request, connection.remote_address);
+        co_return run(handler, request, connection.remote_address);
       },
       asio::use_awaitable);
   const bool keep_alive = request.keep_alive() && !stopping;
@@ -202,6 +207,14 @@ asio::awaitable<bool> Server::Impl::read_request(Connection& connection, Parser&
   stream.expires_after(settings.request_max);
   std::tie(error, std::ignore) =
       co_await http::async_read_header(stream, connection.buffer, parser, no_throw);
+  if (!error && screen) {
+    if (auto refused = run(screen, parser.get(), connection.remote_address)) {
+      ++requests;
+      connection.unread = true;
+      co_await write(connection, std::move(*refused), parser.get().version(), false);
+      co_return false;
+    }
+  }
   if (!error && beast::iequals(parser.get()[http::field::expect], "100-continue")) {
     http::response<http::empty_body> go_on(http::status::continue_, parser.get().version());
     std::tie(error, std::ignore) = co_await http::async_write(stream, go_on, no_throw);
@@ -245,7 +258,9 @@ asio::awaitable<void> Server::Impl::write(Connection& connection, Response respo
   if (error) connection.stream.close();
 }
 
-Response Server::Impl::run_handler(const Parser::value_type& request, std::string_view remote_address) {
+template <class F>
+auto Server::Impl::run(const F& answer, const Parser::value_type& request, std::string_view remote_address)
+    -> decltype(answer(aws::HttpRequest{})) {
   const std::string_view target(request.target().data(), request.target().size());
   if (!target.starts_with('/'))
     return refusal(400, "The request is rejected because its target is not a path.");
@@ -261,7 +276,7 @@ Response Server::Impl::run_handler(const Parser::value_type& request, std::strin
                                .body = request.body(),
                                .remote_address = remote_address};
   try {
-    return handler(plain);
+    return answer(plain);
   } catch (const std::exception& error) {
     spdlog::error("api: {} {}: {}", plain.method, plain.path, error.what());
     const auto failed = internal_error();
@@ -301,8 +316,9 @@ Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Server::~Server() { stop(); }
 
-Result<std::unique_ptr<Server>> Server::start(const ServerSettings& settings, Handler handler) {
-  auto impl = std::make_unique<Impl>(settings, std::move(handler));
+Result<std::unique_ptr<Server>> Server::start(const ServerSettings& settings, Handler handler,
+                                              Screen screen) {
+  auto impl = std::make_unique<Impl>(settings, std::move(handler), std::move(screen));
   if (auto ok = impl->listen(); !ok) {
     impl->stopped = true;
     return std::unexpected(ok.error());

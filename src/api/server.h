@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "api/response.h"
@@ -39,8 +40,13 @@ class Server {
   // Called from several threads at once. An exception becomes a 500.
   using Handler = std::function<Response(const aws::HttpRequest&)>;
 
+  // Sees a request's line and headers before its body is read, on the thread of the sockets: what it answers
+  // goes out, and the body is not taken in.
+  using Screen = std::function<std::optional<Response>(const aws::HttpRequest&)>;
+
   // Listens when it returns.
-  static Result<std::unique_ptr<Server>> start(const ServerSettings& settings, Handler handler);
+  static Result<std::unique_ptr<Server>> start(const ServerSettings& settings, Handler handler,
+                                               Screen screen = {});
   ~Server();  // stops
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

@@ -1,5 +1,6 @@
 #include "base/base64.h"
 
+#include <array>
 #include <cstdint>
 #include <utility>
 
@@ -27,15 +28,26 @@ struct Decoded {
   bool more_bits = false;  // than those of whole bytes are set
 };
 
+constexpr std::uint8_t no_digit = 255;
+constexpr std::array<std::uint8_t, 256> digits_of(std::string_view letters) {
+  std::array<std::uint8_t, 256> digits{};
+  digits.fill(no_digit);
+  for (std::size_t i = 0; i < letters.size(); ++i)
+    digits[static_cast<unsigned char>(letters[i])] = static_cast<std::uint8_t>(i);
+  return digits;
+}
+constexpr std::array<std::uint8_t, 256> digits = digits_of(alphabet), url_digits = digits_of(url_alphabet);
+
 // Nothing for other letters and for a lone last one.
-std::optional<Decoded> decoded(std::string_view text, std::string_view letters) {
+std::optional<Decoded> decoded(std::string_view text, const std::array<std::uint8_t, 256>& values) {
   Decoded out;
   std::uint32_t bits = 0;
   unsigned held = 0;
+  out.bytes.reserve(text.size() / 4 * 3 + 2);
   for (const char c : text) {
-    const auto digit = letters.find(c);
-    if (digit == std::string_view::npos) return std::nullopt;
-    bits = bits << 6 | static_cast<std::uint32_t>(digit);
+    const std::uint8_t digit = values[static_cast<unsigned char>(c)];
+    if (digit == no_digit) return std::nullopt;
+    bits = bits << 6 | digit;
     held += 6;
     if (held >= 8) {
       held -= 8;
@@ -58,7 +70,7 @@ std::string to_base64(std::string_view bytes) {
 std::optional<std::string> from_base64(std::string_view text) {
   if (text.size() % 4 != 0) return std::nullopt;
   for (int padding = 0; padding < 2 && text.ends_with('='); ++padding) text.remove_suffix(1);
-  auto out = decoded(text, alphabet);
+  auto out = decoded(text, digits);
   if (!out) return std::nullopt;
   return std::move(out->bytes);
 }
@@ -66,7 +78,7 @@ std::optional<std::string> from_base64(std::string_view text) {
 std::string to_base64url(std::string_view bytes) { return encoded(bytes, url_alphabet); }
 
 std::optional<std::string> from_base64url(std::string_view text) {
-  auto out = decoded(text, url_alphabet);
+  auto out = decoded(text, url_digits);
   if (!out || out->more_bits) return std::nullopt;
   return std::move(out->bytes);
 }

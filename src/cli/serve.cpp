@@ -2,7 +2,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <charconv>
 #include <csignal>
 #include <filesystem>
 #include <map>
@@ -16,6 +15,7 @@
 #include "base/folder_lock.h"
 #include "cli/commands.h"
 #include "cli/console_files.h"
+#include "cli/pushed.h"
 #include "cli/table.h"
 #include "config/config.h"
 #include "console/console.h"
@@ -131,21 +131,6 @@ void print_findings(FindingStore& store, const std::string& data_dir, const std:
   std::fflush(stdout);
 }
 
-// "HOST:PORT".
-Result<api::ServerSettings> address_of(const std::string& listen) {
-  const auto wrong = fail(ErrorKind::invalid, "--listen needs HOST:PORT", listen);
-  const std::size_t colon = listen.rfind(':');
-  if (colon == std::string::npos) return wrong;
-  const std::string_view digits = std::string_view(listen).substr(colon + 1);
-  std::uint16_t port = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  if (error != std::errc{} || end != digits.data() + digits.size()) return wrong;
-  api::ServerSettings settings;
-  settings.host = listen.substr(0, colon);
-  settings.port = port;
-  return settings;
-}
-
 SourceSettings settings_of(const SourceKeys& source) {
   return {source.name, source.kind, source.account, source.region, source.cluster, source.flow_format};
 }
@@ -167,12 +152,12 @@ LiveSettings live_settings_of(const Config& config, const ServeFlags& flags) {
   return settings;
 }
 
-// One for each `url` among the sources.
+// One for each bucket among the sources.
 Result<std::vector<std::unique_ptr<S3Source>>> make_buckets(const Config& config, const Spool& spool,
                                                             LiveSettings& live) {
   std::vector<std::unique_ptr<S3Source>> out;
   for (const SourceKeys& source : config.sources) {
-    if (source.url.empty()) continue;
+    if (!source.url.starts_with("s3://")) continue;
     const auto place = parse_bucket_url(source.url);
     if (!place) return fail(ErrorKind::invalid, "source.url must be s3://BUCKET/PREFIX", source.url);
     const bool own = !source.credentials.empty() || !source.profile.empty();
@@ -274,8 +259,12 @@ std::string first_user_key(const std::vector<aws::Credential>& keys) {
                      : all;
 }
 
+bool has_sources(const LiveSettings& live) {
+  return !live.sources.empty() || !live.buckets.empty() || !live.pushed.empty();
+}
+
 void print_start(const ServeFlags& flags, const std::string& url, console::Console& console,
-                 const LiveSettings& live) {
+                 const LiveSettings& live, const std::vector<std::string>& listening) {
   fmt::print("picket {} serves the GuardDuty API on {}\n", PICKET_VERSION, url);
   if (console_files().empty()) {
     fmt::print("this build has no console: npm was not there when it was made\n");
@@ -286,11 +275,12 @@ void print_start(const ServeFlags& flags, const std::string& url, console::Conso
   }
   fmt::print("data in {}, credentials in {}/credentials, metrics on {}/metrics\n", flags.data_dir,
              flags.data_dir, url);
-  if (live.sources.empty() && live.buckets.empty())
+  if (!has_sources(live))
     fmt::print("no logs are watched: give --watch PATH or [[source]] in the configuration\n");
   for (const WatchSource& source : live.sources) fmt::print("watching {}\n", printable(source.path));
   for (const WatchedBucket& watched : live.buckets)
     fmt::print("watching {}\n", printable(watched.bucket->url_of(watched.bucket->settings().prefix)));
+  for (const std::string& line : listening) fmt::print("{}\n", line);
   std::fflush(stdout);
 }
 
@@ -301,7 +291,7 @@ int run_serve(ServeFlags flags) {
     if (!loaded) return failed(loaded.error());
     config = std::move(*loaded);
   }
-  const auto server_settings = address_of(flags.listen);
+  const auto server_settings = address_of(flags.listen, "--listen");
   if (!server_settings) return failed(server_settings.error());
   std::error_code error;
   fs::create_directories(flags.data_dir, error);
@@ -319,6 +309,11 @@ int run_serve(ServeFlags flags) {
   const Spool spool(flags.data_dir + "/spool");
   const auto buckets = make_buckets(config, spool, live_settings);
   if (!buckets) return failed(buckets.error());
+  Inbox inbox(flags.data_dir + "/inbox", config.inbox_bytes_max, wall_clock);
+  auto pushed = PushedSources::make(config, inbox);
+  if (!pushed) return failed(pushed.error());
+  live_settings.inbox = &inbox;
+  live_settings.pushed = pushed->sources();
   auto store = open_sqlite_store(fs::path(flags.data_dir) / "findings.db");
   if (!store) return failed(store.error());
   auto setup = make_setup(config, feeds_folder(flags.data_dir), flags.threads, {});
@@ -372,7 +367,9 @@ int run_serve(ServeFlags flags) {
   });
   if (!server) return failed(server.error());
   const std::string url = fmt::format("http://{}:{}", server_settings->host, (*server)->port());
-  print_start(flags, url, console, live_settings);
+  const auto listening = pushed->listen();
+  if (!listening) return failed(listening.error());
+  print_start(flags, url, console, live_settings, *listening);
 
   sigset_t signals;
   sigemptyset(&signals);
@@ -390,12 +387,13 @@ int run_serve(ServeFlags flags) {
     if (sigtimedwait(&signals, nullptr, &pause) > 0) break;
     tend(service, audit.get());
     const LiveStatus status = live.status();
-    if (!told && status.caught_up && !(live_settings.sources.empty() && live_settings.buckets.empty())) {
+    if (!told && status.caught_up && (has_sources(live_settings) || flags.exit_when_done)) {
       told = true;
       print_findings(**store, flags.data_dir, url);
       if (flags.exit_when_done) break;
     }
   }
+  pushed->stop();
   live.stop();
   worker.join();
   (*server)->stop();

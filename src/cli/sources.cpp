@@ -55,6 +55,15 @@ void print_source(const Element& source) {
         count("/bucket/announced"), count("/bucket/repeated"), count("/bucket/unannounced"),
         count("/bucket/fetched"), count("/bucket/gone"), count("/bucket/retries"),
         count("/bucket/openMessages"), count("/bucket/foreignMessages"));
+  Element pushed;
+  if (source["pushed"].get(pushed) == simdjson::SUCCESS)
+    fmt::print(
+        "          {:.0f} batches of {:.0f} records since the start, {:.0f} repeated, {:.0f} refused, {:.0f} "
+        "put off; "
+        "{:.2f} MB held; {:.0f} behind, {:.0f} lost\n",
+        count("/pushed/batches"), count("/pushed/records"), count("/pushed/repeated"),
+        count("/pushed/refused"), count("/pushed/putOff"), count("/pushed/bytesHeld") / 1e6,
+        count("/pushed/behind"), count("/pushed/lost"));
   if (!text_of(source, "/lastError").empty())
     fmt::print("          last error, at {}: {}\n", text_of(source, "/lastErrorTime"),
                printable(text_of(source, "/lastError")));

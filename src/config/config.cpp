@@ -251,6 +251,44 @@ void read_respond(Table& table, RespondKeys& keys) {
   });
 }
 
+// Which keys a source has besides those of every one depends on its URL.
+void read_source_url(Table& table, const toml::node* url, SourceKeys& source) {
+  struct Key {
+    std::string_view name, scheme, of;
+    std::string* into;
+  };
+  const Key keys[] = {{"queue", "s3://", "buckets", &source.queue},
+                      {"endpoint", "s3://", "buckets", &source.endpoint},
+                      {"role", "s3://", "buckets", &source.role},
+                      {"external_id", "s3://", "buckets", &source.external_id},
+                      {"credentials", "s3://", "buckets", &source.credentials},
+                      {"profile", "s3://", "buckets", &source.profile},
+                      {"list_every", "s3://", "buckets", nullptr},
+                      {"access_key_file", "firehose://", "Firehose", &source.access_key_file},
+                      {"password_file", "kafka://", "Kafka", &source.password_file},
+                      {"properties", "kafka://", "Kafka", nullptr},
+                      {"start", "kafka://", "Kafka", nullptr}};
+  static constexpr std::string_view schemes[] = {"s3://", "firehose://", "unix:///", "stdin:", "kafka://"};
+  if (url != nullptr && std::ranges::none_of(schemes, [&](std::string_view scheme) {
+        return scheme == "stdin:" ? source.url == scheme : source.url.starts_with(scheme);
+      }))
+    table.set_error(
+        *url,
+        "source.url must be s3://BUCKET/PREFIX, firehose://HOST:PORT/PATH, unix:///PATH, stdin: or "
+        "kafka://HOST:PORT/TOPIC");
+  for (const Key& key : keys) {
+    if (const toml::node* node = table.find(key.name); node != nullptr && !source.url.starts_with(key.scheme))
+      table.set_error(*node, fmt::format("source.{} is of {}: it needs source.url = \"{}…\"", key.name,
+                                         key.of, key.scheme));
+    if (key.into != nullptr) table.text(key.name, *key.into);
+  }
+  if (source.url.starts_with("firehose://") && source.access_key_file.empty())
+    table.set_error(*url, "source.access_key_file is missing: senders are known by a key");
+  table.duration("list_every", source.list_every);
+  table.texts("properties", source.properties);
+  table.one_of("start", source.start, {"earliest", "latest"});
+}
+
 Result<toml::table> parse_toml(std::string_view text, const std::string& origin) {
   try {
     return toml::parse(text);
@@ -291,20 +329,7 @@ Result<Config> parse_config(std::string_view text, const std::string& origin) {
       table.text("path", source.path, url == nullptr);
       if (url != nullptr && !source.path.empty())
         table.set_error(*url, "source: path and url exclude each other");
-      if (url != nullptr && !source.url.starts_with("s3://"))
-        table.set_error(*url, "source.url must be s3://BUCKET/PREFIX");
-      const std::pair<const char*, std::string*> of_buckets[] = {{"queue", &source.queue},
-                                                                 {"endpoint", &source.endpoint},
-                                                                 {"role", &source.role},
-                                                                 {"external_id", &source.external_id},
-                                                                 {"credentials", &source.credentials},
-                                                                 {"profile", &source.profile}};
-      for (const auto& [name, into] : of_buckets) {
-        if (const toml::node* node = table.find(name); node != nullptr && url == nullptr)
-          table.set_error(*node, fmt::format("source.{} is of buckets: it needs source.url", name));
-        table.text(name, *into);
-      }
-      table.duration("list_every", source.list_every);
+      read_source_url(table, url, source);
       while (source.endpoint.ends_with('/')) source.endpoint.pop_back();
       source.name = source.url.empty() ? source.path : source.url;
       table.text("name", source.name);
@@ -396,6 +421,7 @@ Result<Config> parse_config(std::string_view text, const std::string& origin) {
     top.table("limits", [&](Table& table) {
       table.number("record_bytes_max", config.record_bytes_max, 1 << 10, 64 << 20);
       table.number("object_bytes_max", config.object_bytes_max, 1 << 20, std::int64_t{1} << 40);
+      table.number("inbox_bytes_max", config.inbox_bytes_max, 1 << 16, std::int64_t{1} << 40);
       table.number("identities_max", config.identities_max, 1 << 10, std::int64_t{1} << 36);
     });
     top.table("engine", [&](Table& table) {
@@ -421,6 +447,8 @@ Result<Config> load_config(const std::string& path) {
   for (SourceKeys& source : config->sources) {
     anchor(source.path);
     anchor(source.credentials);
+    anchor(source.access_key_file);
+    anchor(source.password_file);
   }
   for (IntelListKeys& list : config->intel_lists) anchor(list.path);
   for (FeedKeys& feed : config->intel_feeds) anchor(feed.key_file);

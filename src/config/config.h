@@ -37,9 +37,15 @@ struct FeedKeys {
 struct SourceKeys {  // [[source]]
   std::string name;  // default: the path
   std::string path;  // file, folder or glob; this or `url` is required
-  std::string url;   // "s3://BUCKET/PREFIX"
+  // "s3://BUCKET/PREFIX", "firehose://HOST:PORT/PATH", "unix:///PATH", "stdin:" or
+  // "kafka://HOST:PORT,…/TOPIC"
+  std::string url;
   std::string queue, endpoint, role, external_id, credentials, profile;  // of a bucket
   std::optional<TimeMs> list_every;
+  std::string access_key_file;                    // of Firehose: a key a line
+  std::string password_file;                      // of Kafka: sasl.password
+  std::map<std::string, std::string> properties;  // of Kafka: librdkafka's
+  std::string start = "earliest";                 // of Kafka: or "latest", where nothing was read yet
   std::optional<LogKind> kind;
   std::string account, region, cluster, flow_format;
 };
@@ -98,9 +104,10 @@ struct Config {
   TimeMs clock_skew = 5 * minute_ms;          // [api] clock_skew
   std::uint64_t record_bytes_max = 1U << 20;  // [limits]
   std::uint64_t object_bytes_max = 16ULL << 30;
-  std::uint64_t identities_max = 64U << 20;   // record ids kept to find duplicates
-  unsigned threads = 0;                       // [engine] threads; 0 = one per core
-  TimeMs snapshot_interval = 30 * second_ms;  // [engine] snapshot_interval: what a restart replays at most
+  std::uint64_t inbox_bytes_max = 512ULL << 20;  // of a source's pushed data that no snapshot covers yet
+  std::uint64_t identities_max = 64U << 20;      // record ids kept to find duplicates
+  unsigned threads = 0;                          // [engine] threads; 0 = one per core
+  TimeMs snapshot_interval = 30 * second_ms;     // [engine] snapshot_interval: what a restart replays at most
 };
 
 // Errors name the key, the line and what would be valid.

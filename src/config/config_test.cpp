@@ -100,9 +100,16 @@ TEST(Config, NamesWhatIsWrong) {
   EXPECT_EQ(what("[[source]]\nkind = \"dns\""), "c.toml:1: source.path is missing");
   EXPECT_EQ(what("[[source]]\npath = \"x\"\nurl = \"s3://b\""),
             "c.toml:3: source: path and url exclude each other");
-  EXPECT_EQ(what("[[source]]\nurl = \"https://b\""), "c.toml:2: source.url must be s3://BUCKET/PREFIX");
+  EXPECT_EQ(
+      what("[[source]]\nurl = \"https://b\""),
+      "c.toml:2: source.url must be s3://BUCKET/PREFIX, firehose://HOST:PORT/PATH, unix:///PATH, stdin: or "
+      "kafka://HOST:PORT/TOPIC");
+  EXPECT_EQ(what("[[source]]\nurl = \"firehose://127.0.0.1:8088/trail\""),
+            "c.toml:2: source.access_key_file is missing: senders are known by a key");
+  EXPECT_EQ(what("[[source]]\nurl = \"s3://b/\"\nstart = \"latest\""),
+            "c.toml:3: source.start is of Kafka: it needs source.url = \"kafka://…\"");
   EXPECT_EQ(what("[[source]]\npath = \"x\"\nqueue = \"https://q\""),
-            "c.toml:3: source.queue is of buckets: it needs source.url");
+            "c.toml:3: source.queue is of buckets: it needs source.url = \"s3://…\"");
   EXPECT_EQ(what("[[source]]\npath = \"x\"\nkind = \"syslog\""),
             "c.toml:3: source.kind must be one of cloudtrail, vpcflow, dns, k8saudit");
   EXPECT_EQ(what("[engine]\nthreads = -1"), "c.toml:2: engine.threads must be a whole number from 0 to 1024");

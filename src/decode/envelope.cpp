@@ -16,6 +16,13 @@ constexpr std::size_t depth_max = 16;
 
 }  // namespace
 
+std::string_view cluster_of_log_group(std::string_view log_group) {
+  constexpr std::string_view prefix = "/aws/eks/";
+  if (!log_group.starts_with(prefix)) return {};
+  log_group.remove_prefix(prefix.size());
+  return log_group.substr(0, log_group.find('/'));
+}
+
 EnvelopeSource::EnvelopeSource(ByteSource& decoded, std::string_view prefix, Container container,
                                const DecodeLimits& limits)
     : decoded_(decoded), container_(container), limits_(limits), input_(input_bytes) {

@@ -17,6 +17,9 @@
 
 namespace picket {
 
+// "/aws/eks/CLUSTER/cluster" -> CLUSTER; empty for other log groups.
+std::string_view cluster_of_log_group(std::string_view log_group);
+
 // Reads a container and gives its records as lines: each "message" of subscription data and of get-log-events
 // output, each line of an export without its timestamp. A record's number is its line's. Line breaks inside a
 // message become blanks. Memory is bounded by the record limit; a longer message is cut there (its decoder

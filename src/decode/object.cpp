@@ -8,6 +8,7 @@
 #include "decode/envelope.h"
 #include "decode/inflate.h"
 #include "decode/parquet.h"
+#include "decode/refused.h"
 #include "decode/sniff.h"
 
 namespace picket {
@@ -114,12 +115,30 @@ std::unique_ptr<TextDecoder> make_decoder(LogKind kind, const ObjectInfo& info, 
   return nullptr;
 }
 
-// "/aws/eks/CLUSTER/cluster" -> CLUSTER
-std::string cluster_of(std::string_view log_group) {
-  constexpr std::string_view prefix = "/aws/eks/";
-  if (!log_group.starts_with(prefix)) return {};
-  log_group.remove_prefix(prefix.size());
-  return std::string(log_group.substr(0, log_group.find('/')));
+// What a source set aside: every line is a record that is none.
+DecodeReport decode_refused(ByteSource& source, const ObjectInfo& info, EventSink& sink) {
+  DecodeReport report{.verdict = ObjectVerdict::decoded, .kind = info.kind.value_or(LogKind::cloudtrail)};
+  std::string text;
+  constexpr std::size_t step = 64U << 10;
+  for (std::size_t got = step; got > 0; text.resize(report.bytes_in)) {
+    text.resize(report.bytes_in + step);
+    const auto read = source.read(std::span(text).subspan(report.bytes_in));
+    if (!read) {
+      report.verdict = ObjectVerdict::failed;
+      report.reason = read.error().what;
+    }
+    got = read.value_or(0);
+    report.bytes_in += got;
+  }
+  report.bytes_decoded = report.bytes_in;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const std::string_view reason = refused_reason(std::string_view(text).substr(at, end - at));
+    sink.on_quarantined(*report.kind,
+                        {++report.records_read, at, end - at, reason, std::string(refused_detail(reason))});
+    at = end + 1;
+  }
+  return report;
 }
 
 }  // namespace
@@ -154,6 +173,7 @@ DecodeReport decode_object(ByteSource& source, const ObjectInfo& info, const Dec
     report.reason = facts.skip_reason;
     return report;
   }
+  if (facts.refused_records) return decode_refused(source, info, sink);
   const std::optional<LogKind> expected = info.kind ? info.kind : facts.kind;
 
   Workspace& work = workspace();
@@ -216,7 +236,7 @@ DecodeReport decode_object(ByteSource& source, const ObjectInfo& info, const Dec
   std::optional<EnvelopeSource> envelope;
   if (sniffed.container != Container::plain) {
     envelope.emplace(*text, std::string_view(work.window.data(), filled.size), sniffed.container, limits);
-    if (known.cluster.empty()) known.cluster = cluster_of(envelope->log_group());
+    if (known.cluster.empty()) known.cluster = cluster_of_log_group(envelope->log_group());
     text = &*envelope;
     const std::optional<Error> error = filled.error;
     filled = fill(*text, work.window, 0, first_window_bytes);

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "decode/json_index.h"
+#include "decode/refused.h"
 
 namespace picket {
 
@@ -371,6 +372,7 @@ KeyFacts read_key(std::string_view key) {
   } else if (std::ranges::find(siblings, service) != siblings.end()) {
     facts.skip_reason = "another service's logs (by its key)";
   }
+  facts.refused_records = key.ends_with(refused_suffix);
   const std::string name = lower(parts.empty() ? std::string_view{} : parts.back());
   const auto contains = [&](std::string_view word) { return name.find(word) != std::string::npos; };
   // "123456789012_CloudTrail_us-east-1_20260914T1000Z_x.json.gz": the delivered name keeps its meaning when

@@ -19,7 +19,8 @@ struct KeyFacts {
   // Why an object under this key is skipped unread (another service's logs, CSV, a README); empty when it is
   // read.
   std::string_view skip_reason;
-  std::string_view refusal;  // a log that is refused by name (Security Lake's OCSF); empty when not
+  bool refused_records = false;  // what a source set aside (decode/refused.h)
+  std::string_view refusal;      // a log that is refused by name (Security Lake's OCSF); empty when not
 };
 
 KeyFacts read_key(std::string_view key);

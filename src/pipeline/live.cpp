@@ -119,7 +119,7 @@ Result<Runner::Recovery> Live::start() {
   log_ = std::move(*log);
   RunnerSettings runner;
   runner.snapshot_folder = folder;
-  runner.open_remote = [this](const Manifest& manifest) { return open_in_bucket(manifest); };
+  runner.open_remote = [this](const Manifest& manifest) { return open_remote(manifest); };
   setup_.engine->spill_to(folder);
   runner_ = std::make_unique<Runner>(
       *setup_.engine, *log_, runner,
@@ -137,6 +137,9 @@ Result<Runner::Recovery> Live::start() {
   kept_lists_ = std::move(*kept);
   auto recovered = runner_->recover();
   if (!recovered) return recovered;
+  auto warnings = start_sources();
+  if (!warnings) return std::unexpected(warnings.error());
+  recovered->warnings.insert(recovered->warnings.end(), warnings->begin(), warnings->end());
   // Findings of earlier runs tell accounts too.
   const auto known = store_.for_each({}, {}, [&](const Finding& finding) {
     seen_.try_emplace({finding.account, finding.region}, finding.created_at);
@@ -145,18 +148,45 @@ Result<Runner::Recovery> Live::start() {
   if (!known) return std::unexpected(known.error());
   snapshot_epoch_ = setup_.engine->epoch();
   last_snapshot_ = wall_clock_();
-  for (const WatchedBucket& watched : settings_.buckets) {
-    const std::string ours = watched.bucket->url_of("");
-    for (auto at = runner_->files().lower_bound(ours);
-         at != runner_->files().end() && at->first.starts_with(ours); ++at)
-      watched.bucket->know(at->first, at->second.head_hash);
-    watched.bucket->start();
-  }
   publish(false);
   return recovered;
 }
 
-void Live::take_from_buckets() {
+// Each learns what manifests have named before.
+Result<std::vector<std::string>> Live::start_sources() {
+  std::vector<std::string> warnings;
+  const auto each_file = [&](const std::string& ours, const auto& call) {
+    for (auto at = runner_->files().lower_bound(ours);
+         at != runner_->files().end() && at->first.starts_with(ours); ++at)
+      call(at->first, at->second);
+  };
+  for (const WatchedBucket& watched : settings_.buckets) {
+    each_file(watched.bucket->url_of(""), [&](const std::string& path, const KnownFile& file) {
+      watched.bucket->know(path, file.head_hash);
+    });
+    watched.bucket->start();
+  }
+  if (settings_.inbox == nullptr) return warnings;
+  each_file(std::string(Inbox::scheme), [&](const std::string& path, const KnownFile& file) {
+    settings_.inbox->know(path, file.head_hash, file.modified_ns / 1'000'000);
+  });
+  const auto left = settings_.inbox->recover();
+  if (!left) return std::unexpected(left.error());
+  for (const std::string& file : settings_.inbox->damaged())
+    warnings.push_back(file + ": cannot be read, and what was pushed in it neither");
+  for (PushSource* source : settings_.pushed) {
+    const std::string ours = Inbox::path_of(source->name(), "");
+    each_file(ours, [&](const std::string& path, const KnownFile&) {
+      source->know(std::string_view(path).substr(ours.size()));
+    });
+    for (const PushedObject& object : *left)
+      if (object.source == source->name()) source->know(object.key);
+    source->start();
+  }
+  return warnings;
+}
+
+void Live::take_arrived() {
   for (const WatchedBucket& watched : settings_.buckets) {
     const std::vector<S3Source::Fetched> fetched = watched.bucket->take();
     std::vector<ListedFile> files;
@@ -169,9 +199,34 @@ void Live::take_from_buckets() {
       const S3Source::Fetched& object = *by_path.at(manifest.path);
       manifest.path = object.url;
       manifest.head_hash = object.tag_hash;
-      from_buckets_.push_back(std::move(manifest));
+      arrived_.push_back(std::move(manifest));
     }
   }
+  if (settings_.inbox == nullptr) return;
+  std::vector<Manifest> pushed;
+  for (const PushedObject& object : settings_.inbox->take()) {
+    const std::string path = Inbox::path_of(object.source, object.key);
+    ListedFile file;
+    file.path = settings_.inbox->file_of(path, object.batch);
+    file.key = object.key;
+    file.size = object.size;
+    file.offset = object.offset;
+    file.modified_ns = object.received * 1'000'000;
+    const RecordOrigin& origin = object.origin;
+    Manifest& manifest =
+        pushed.emplace_back(plan_one(file, {object.source, origin.kind, origin.account, origin.region,
+                                            origin.cluster, origin.flow_format}));
+    manifest.path = path;
+    manifest.head_hash = object.batch;
+  }
+  std::ranges::sort(pushed, {}, [](const Manifest& m) { return std::tie(m.lower_bound, m.path); });
+  std::ranges::move(pushed, std::back_inserter(arrived_));
+}
+
+Result<std::unique_ptr<ByteSource>> Live::open_remote(const Manifest& m) const {
+  if (!m.path.starts_with(Inbox::scheme)) return open_in_bucket(m);
+  if (settings_.inbox == nullptr) return fail(ErrorKind::not_found, "there is no inbox", m.path);
+  return settings_.inbox->open(m.path, m.head_hash);
 }
 
 // Where an object of the quarantine lies, as the configuration is now.
@@ -217,17 +272,42 @@ Result<std::unique_ptr<ByteSource>> Live::open_in_bucket(const Manifest& m) cons
   return open_file(path);
 }
 
-void Live::tell_buckets() {
-  if (settings_.buckets.empty() || !from_buckets_.empty()) return;
+void Live::tell_covered() {
+  if (!arrived_.empty()) return;
   std::set<std::string> unread;
   for (const Manifest& manifest : runner_->waiting()) unread.insert(manifest.path);
   for (const WatchedBucket& watched : settings_.buckets)
-    watched.bucket->covered([&](const std::string& url) { return unread.contains(url); });
+    watched.bucket->covered([&](const std::string& path) { return unread.contains(path); });
+  if (settings_.inbox == nullptr) return;
+  std::set<std::string> set_aside;
+  for (const auto& [id, object] : runner_->quarantine().objects()) set_aside.insert(object.manifest.path);
+  settings_.inbox->covered(snapshot_epoch_, [&](const std::string& path) {
+    return unread.contains(path)      ? Inbox::Use::unread
+           : set_aside.contains(path) ? Inbox::Use::set_aside
+                                      : Inbox::Use::none;
+  });
+}
+
+// Names of batches, so long as a repetition may come or a position is counted by them.
+void Live::forget_pushed() {
+  std::set<std::string> unread;
+  for (const Manifest& manifest : runner_->waiting()) unread.insert(manifest.path);
+  const std::int64_t horizon_ns = (wall_clock_() - Inbox::repeats_known) * 1'000'000;
+  runner_->forget_files([&](const std::string& path, const KnownFile& file) {
+    if (!path.starts_with(Inbox::scheme) || file.modified_ns >= horizon_ns || unread.contains(path) ||
+        (settings_.inbox != nullptr && settings_.inbox->holds(path, file.head_hash)))
+      return false;
+    return std::ranges::none_of(settings_.pushed, [&](const PushSource* source) {
+      const std::string ours = Inbox::path_of(source->name(), "");
+      return path.starts_with(ours) && source->needs(std::string_view(path).substr(ours.size()));
+    });
+  });
 }
 
 bool Live::wants_snapshot() const {
   return std::ranges::any_of(settings_.buckets,
-                             [](const WatchedBucket& watched) { return watched.bucket->wants_snapshot(); });
+                             [](const WatchedBucket& watched) { return watched.bucket->wants_snapshot(); }) ||
+         (settings_.inbox != nullptr && settings_.inbox->wants_snapshot());
 }
 
 // A stream whose newest event is twice the lateness behind the wall clock has nothing to wait for. The
@@ -256,17 +336,19 @@ Result<void> Live::release_silent() {
 }
 
 Result<bool> Live::turn() {
-  const bool all_known = std::ranges::all_of(
-      settings_.buckets, [](const WatchedBucket& watched) { return watched.bucket->caught_up(); });
-  take_from_buckets();
+  const bool all_known =
+      std::ranges::all_of(settings_.buckets,
+                          [](const WatchedBucket& watched) { return watched.bucket->caught_up(); }) &&
+      std::ranges::all_of(settings_.pushed, [](const PushSource* source) { return source->caught_up(); });
+  take_arrived();
   std::vector<Manifest> fresh = watcher_.poll(runner_->files(), wall_clock_() * 1'000'000, workers_);
-  if (!fresh.empty() || !from_buckets_.empty()) last_arrival_ = wall_clock_();
+  if (!fresh.empty() || !arrived_.empty()) last_arrival_ = wall_clock_();
   // After the look at the sources: what was set before an object appeared holds for it.
   if (auto noted = note_settings(); !noted) return std::unexpected(noted.error());
   if (auto submitted = runner_->submit(std::move(fresh)); !submitted)
     return std::unexpected(submitted.error());
-  if (auto submitted = runner_->submit(from_buckets_); !submitted) return std::unexpected(submitted.error());
-  from_buckets_.clear();
+  if (auto submitted = runner_->submit(arrived_); !submitted) return std::unexpected(submitted.error());
+  arrived_.clear();
   if (auto taken = take_retries(); !taken) return std::unexpected(taken.error());
   const bool worked = !runner_->idle();
   while (!runner_->idle() && !stopping_) {
@@ -297,7 +379,7 @@ Result<bool> Live::turn() {
     if (auto ran = runner_->run_epoch(); !ran) return std::unexpected(ran.error());
   }
   ++turns_;
-  if (setup_.engine->epoch() == snapshot_epoch_ && runner_->idle()) tell_buckets();
+  if (setup_.engine->epoch() == snapshot_epoch_ && runner_->idle()) tell_covered();
   publish(watcher_.unquiet() == 0 && !release_deferred_ && all_known);
   return worked || old != marks();
 }
@@ -312,6 +394,10 @@ Result<void> Live::run() {
       status_.last_error = worked.error().message();
       if (worked.error().kind != ErrorKind::io) return std::unexpected(worked.error());
     }
+    // The inbox is freed by snapshots, also when nothing comes any more.
+    if (worked && settings_.inbox != nullptr && settings_.inbox->wants_snapshot() &&
+        setup_.engine->epoch() == snapshot_epoch_ && runner_->idle())
+      if (auto ran = runner_->run_epoch(); !ran) worked = std::unexpected(ran.error());
     if (setup_.engine->epoch() != snapshot_epoch_ &&
         (now - last_snapshot_ >= settings_.snapshot_interval || wants_snapshot())) {
       last_snapshot_ = now;
@@ -332,6 +418,7 @@ Result<void> Live::run() {
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
   }
+  for (PushSource* source : settings_.pushed) source->stop();
   auto saved = save_snapshot();
   if (saved)
     for (const WatchedBucket& watched : settings_.buckets) watched.bucket->settle_messages();
@@ -340,6 +427,7 @@ Result<void> Live::run() {
 }
 
 Result<void> Live::save_snapshot() {
+  forget_pushed();
   if (auto saved = runner_->save_snapshot(); !saved) return saved;
   snapshot_epoch_ = setup_.engine->epoch();
   // What settings name but no record yet may be fetched a moment ago.
@@ -354,7 +442,7 @@ Result<void> Live::save_snapshot() {
     for (const ListSet& set : *sets) wanted.insert(set.content_sha256);
   }
   contents_.snapshot_saved(wanted);
-  tell_buckets();
+  tell_covered();
   if (settings_.spool != nullptr && !spool_swept_) {
     spool_swept_ = true;
     std::set<std::uint64_t> used;
@@ -406,6 +494,13 @@ std::vector<SourceReport> Live::report_sources(TimeMs now) {
     report.failing = report.bucket->failing;
     report.last_error = report.bucket->last_error;
     report.last_error_at = report.bucket->last_error_at;
+  }
+  for (const PushSource* source : settings_.pushed) {
+    SourceReport& report = add(source->name(), source->place());
+    report.pushed = source->status();
+    report.failing = report.pushed->failing;
+    report.last_error = report.pushed->last_error;
+    report.last_error_at = report.pushed->last_error_at;
   }
   return out;
 }

@@ -20,6 +20,7 @@
 #include "pipeline/setup.h"
 #include "pipeline/sources.h"
 #include "pipeline/watcher.h"
+#include "source/push_source.h"
 #include "source/s3_source.h"
 
 namespace picket {
@@ -35,6 +36,10 @@ struct LiveSettings {
   std::vector<WatchSource> sources;
   std::vector<WatchedBucket> buckets;
   const Spool* spool = nullptr;  // of the buckets
+  // Others push to these, through the inbox; whoever made them keeps them while Live lives. There is an inbox
+  // where there was one, so that what lies in it is read.
+  std::vector<PushSource*> pushed;
+  Inbox* inbox = nullptr;
   TimeMs poll_interval = 500;
   TimeMs snapshot_interval = 30 * second_ms;  // reliability.md section 4
   TimeMs retention = 90 * day_ms;
@@ -89,11 +94,14 @@ class Live {
   Result<bool> turn();  // whether there was work
   void publish(bool caught_up);
   Result<void> save_snapshot();
-  void take_from_buckets();
+  Result<std::vector<std::string>> start_sources();  // warnings
+  void take_arrived();                               // what buckets and the inbox have
+  Result<std::unique_ptr<ByteSource>> open_remote(const Manifest& manifest) const;
   Result<void> take_retries();
   std::optional<SourceSettings> source_of(const Manifest& manifest) const;
   Result<std::unique_ptr<ByteSource>> open_in_bucket(const Manifest& manifest) const;
-  void tell_buckets();  // that a snapshot covers what they gave
+  void tell_covered();  // that a snapshot covers what they gave
+  void forget_pushed();
   bool wants_snapshot() const;
   std::vector<SourceReport> report_sources(TimeMs now);
   Result<GovernedAccounts> governed() const;  // as the members are now
@@ -117,7 +125,7 @@ class Live {
   std::map<std::string, std::vector<std::string>> control_warnings_;  // by kind
   std::unique_ptr<InputLog> log_;
   std::unique_ptr<Runner> runner_;
-  std::vector<Manifest> from_buckets_;    // taken from them, and not in the input log yet
+  std::vector<Manifest> arrived_;         // taken from buckets and the inbox, not in the input log yet
   bool spool_swept_ = false;              // of what earlier runs left
   std::uint64_t written_quarantine_ = 0;  // version that its file tells
   bool quarantine_written_ = false;

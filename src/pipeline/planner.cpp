@@ -61,7 +61,7 @@ Manifest plan_one(const ListedFile& file, const SourceSettings& source) {
   if (!first && facts.skip_reason.empty()) {
     thread_local InflateWorkspace workspace;
     thread_local std::vector<char> buffer(peek_bytes);
-    if (auto raw = open_file(file.path)) {
+    if (auto raw = open_file(file.path, file.offset)) {
       DecodeLimits limits;
       InflatingSource text(**raw, limits, workspace);
       const std::string_view prefix(buffer.data(), fill(text, buffer));

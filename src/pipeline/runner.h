@@ -100,6 +100,10 @@ class Runner {
   const std::deque<Manifest>& waiting() const { return pending_; }
   const Quarantine& quarantine() const { return quarantine_; }
   bool redriving(std::uint64_t id) const;  // it waits for its turn
+  // Nothing will name these files again: what is known of them goes.
+  void forget_files(const std::function<bool(const std::string& path, const KnownFile& file)>& done) {
+    std::erase_if(files_, [&](const auto& file) { return done(file.first, file.second); });
+  }
 
  private:
   void take_in(Manifest manifest);

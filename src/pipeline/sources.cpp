@@ -30,6 +30,21 @@ void write_bucket(JsonWriter& json, const S3SourceStatus& bucket) {
   json.end_object();
 }
 
+void write_pushed(JsonWriter& json, const PushStatus& pushed) {
+  json.key("pushed");
+  json.begin_object();
+  json.member("batches", pushed.batches);
+  json.member("records", pushed.records);
+  json.member("repeated", pushed.repeated);
+  json.member("refused", pushed.refused);
+  json.member("putOff", pushed.put_off);
+  json.member("controlMessages", pushed.control_messages);
+  json.member("lost", pushed.lost);
+  json.member("behind", pushed.behind);
+  json.member("bytesHeld", pushed.bytes_held);
+  json.end_object();
+}
+
 }  // namespace
 
 void RateMeter::measure(TimeMs now, SourceReport& report) {
@@ -54,10 +69,10 @@ std::string sources_json(const std::vector<SourceReport>& sources, TimeMs now) {
     json.begin_object();
     json.member("name", source.name);
     json.member("place", source.place);
-    json.member("state", source.failing                            ? "failing"
-                         : source.bucket && !source.bucket->listed ? "listing"
-                         : source.waiting > 0                      ? "reading"
-                                                                   : "watching");
+    json.member("state", source.failing                                                       ? "failing"
+                         : source.bucket && !source.bucket->listed                            ? "listing"
+                         : source.waiting > 0 || (source.pushed && source.pushed->behind > 0) ? "reading"
+                                                                                              : "watching");
     json.member("waiting", source.waiting);
     json.member("lagMs", source.lag);
     json.member("bytesPerSecond", source.bytes_per_second);
@@ -77,6 +92,7 @@ std::string sources_json(const std::vector<SourceReport>& sources, TimeMs now) {
     json.member("late", read.late);
     json.end_object();
     if (source.bucket) write_bucket(json, *source.bucket);
+    if (source.pushed) write_pushed(json, *source.pushed);
     if (!source.last_error.empty()) {
       json.member("lastError", source.last_error);
       json.member("lastErrorTime", format_time(source.last_error_at));

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "pipeline/runner.h"
+#include "source/push_source.h"
 #include "source/s3_source.h"
 
 namespace picket {
@@ -20,6 +21,7 @@ struct SourceReport {
   TimeMs lag = 0;                                       // how long the oldest of them has been there
   double bytes_per_second = 0, records_per_second = 0;  // of the last minute
   std::optional<S3SourceStatus> bucket;
+  std::optional<PushStatus> pushed;
   bool failing = false;
   std::string last_error;
   TimeMs last_error_at = 0;

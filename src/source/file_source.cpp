@@ -59,9 +59,13 @@ std::optional<ListedFile> stat_file(const std::string& path, std::string key, st
     why = S_ISDIR(info.st_mode) ? "" : "not a regular file";
     return std::nullopt;
   }
-  return ListedFile{
-      path,        std::move(key), static_cast<std::uint64_t>(info.st_size),
-      info.st_dev, info.st_ino,    info.st_mtim.tv_sec * 1'000'000'000LL + info.st_mtim.tv_nsec};
+  return ListedFile{path,
+                    std::move(key),
+                    static_cast<std::uint64_t>(info.st_size),
+                    0,
+                    info.st_dev,
+                    info.st_ino,
+                    info.st_mtim.tv_sec * 1'000'000'000LL + info.st_mtim.tv_nsec};
 }
 
 // Walks `folder`; links to folders are followed once each.

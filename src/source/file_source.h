@@ -17,6 +17,7 @@ struct ListedFile {
   std::string path;  // to open
   std::string key;   // relative to its root with "/", or the path as given when it was named alone
   std::uint64_t size = 0;
+  std::uint64_t offset = 0;  // where its content begins
   std::uint64_t device = 0, inode = 0;
   std::int64_t modified_ns = 0;
 };

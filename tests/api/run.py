@@ -9,6 +9,7 @@ The clients are installed once beside this file (pinned in requirements.txt and 
 findings, tag the detector and archive findings for a moment, so give them a data directory of their own.
 """
 import argparse
+import fcntl
 import gzip
 import json
 import os
@@ -25,14 +26,16 @@ MODELS = VENV / "models"
 
 
 def install_python_clients():
-    """Does nothing when what is pinned is there already."""
+    """Does nothing when what is pinned is there already. Tests that run side by side wait for the first."""
     stamp = VENV / "installed"
-    pinned = (HERE / "requirements.txt").read_text(encoding="utf-8")
-    if not stamp.exists() or stamp.read_text(encoding="utf-8") != pinned:
-        venv.create(VENV, with_pip=True, clear=True)
-        subprocess.run([VENV / "bin/pip", "install", "--quiet", "-r", HERE / "requirements.txt"], check=True)
-        unpack_model()
-        stamp.write_text(pinned, encoding="utf-8")
+    with (HERE / "requirements.txt").open(encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        pinned = file.read()
+        if not stamp.exists() or stamp.read_text(encoding="utf-8") != pinned:
+            venv.create(VENV, with_pip=True, clear=True)
+            subprocess.run([VENV / "bin/pip", "install", "--quiet", "-r", HERE / "requirements.txt"], check=True)
+            unpack_model()
+            stamp.write_text(pinned, encoding="utf-8")
 
 
 def install_clients():

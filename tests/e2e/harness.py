@@ -129,6 +129,22 @@ def late_and_evicted(metrics):
     return late, sum(value for name, value in metrics.items() if name.startswith("picket_evicted_total"))
 
 
+def source_of(picket, data, name):
+    """What the server last said of a source."""
+    told = json.loads(picket.run("sources", "--data-dir", data, "--format", "json").stdout)
+    return next(source for source in told["sources"] if source["name"] == name)
+
+
+def wait_until(what, condition, seconds=90):
+    """What the condition says once it is true."""
+    deadline = time.monotonic() + seconds
+    while not (got := condition()):
+        if time.monotonic() > deadline:
+            fail(f"not within {seconds} s: {what}")
+        time.sleep(0.2)
+    return got
+
+
 def fail(message):
     print(f"FAILED: {message}", flush=True)
     sys.exit(1)

@@ -7,18 +7,12 @@ S3, SQS, SNS and STS are moto's, in the venv of tests/api. A proxy between picke
 checks every signature for S3 against botocore's. The end is compared with one scan of the same objects.
 """
 import argparse
-import collections
-import http.client
-import http.server
 import json
 import pathlib
 import random
-import re
 import subprocess
 import sys
-import threading
 import time
-import urllib.parse
 
 SOURCE_ROOT = pathlib.Path(sys.argv[2])
 sys.path.insert(0, str(SOURCE_ROOT / "tests/api"))
@@ -28,189 +22,18 @@ if pathlib.Path(sys.prefix) != clients.VENV:
     clients.install_python_clients()
     sys.exit(subprocess.run([clients.VENV / "bin/python", *sys.argv], check=False).returncode)
 
-import logging  # noqa: E402
-
-import boto3  # noqa: E402
-from botocore.auth import S3SigV4Auth  # noqa: E402
-from botocore.awsrequest import AWSRequest  # noqa: E402
-from botocore.credentials import Credentials  # noqa: E402
-from moto.server import ThreadedMotoServer  # noqa: E402
-
+from cloud import BUCKET, REGION, Cloud, Feeder, Proxy, source_config  # noqa: E402
 from harness import (KINDS, PATIENT, Picket, Server, Workspace, check_balanced, check_equal, fail, files_below, late_and_evicted,
-                     of_kind)  # noqa: E402
+                     of_kind, source_of, wait_until)  # noqa: E402
 
-logging.getLogger("werkzeug").setLevel(logging.ERROR)
-REGION, BUCKET = "eu-west-1", "trail-logs"
-KEYS = {"aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "secret/of+the=caller"}
-ROLE, EXTERNAL_ID = "arn:aws:iam::123456789012:role/reader of logs", "tenant-17/ä"
 # What signers get wrong: every Parquet flow-log path, CloudTrail's times, and what people name folders.
 AWKWARD = ["year=2026/month=09/it's (a) name.json.gz", "a+b c/é:ü@x,y;z!.json.gz", "per%20cent/100%/~tilde*.json.gz",
            "&amp/<tag>/#hash?query=1.json.gz"]
 
 
-class Proxy(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    upstream = None
-    chance = random.Random(1)
-    trouble = 0.0  # share of answers that fail
-    seen = collections.Counter()
-    secrets = {KEYS["aws_access_key_id"]: KEYS["aws_secret_access_key"]}
-    wrong = []  # signatures
-
-    def handle_any(self):
-        kind = type(self)
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if "/s3/" in self.headers.get("Authorization", ""):
-            self.check_signature()
-            if "X-Amz-Security-Token" in self.headers:
-                kind.seen["signed with the role"] += 1
-            if kind.chance.random() < kind.trouble / 2:
-                kind.seen["503"] += 1
-                return self.answer(503, {}, b"<Error><Code>SlowDown</Code><Message>Reduce your request rate.</Message></Error>")
-        connection = http.client.HTTPConnection(*kind.upstream, timeout=60)
-        connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-        for name, value in self.headers.items():
-            connection.putheader(name, value)
-        connection.endheaders(body)
-        response = connection.getresponse()
-        data = response.read()
-        connection.close()
-        if b"AssumeRole" in body:
-            kind.seen["AssumeRole"] += 1
-            if urllib.parse.parse_qs(body.decode())["ExternalId"] != [EXTERNAL_ID]:
-                kind.wrong.append("ExternalId")
-            kind.secrets[re.search(rb"<AccessKeyId>(.+?)<", data)[1].decode()] = \
-                re.search(rb"<SecretAccessKey>(.+?)<", data)[1].decode()
-        headers = {name: value for name, value in response.getheaders()
-                   if name.lower() not in ("content-length", "transfer-encoding", "connection")}
-        cut = "/s3/" in self.headers.get("Authorization", "") and len(data) > 100 and kind.chance.random() < kind.trouble / 2
-        if cut:
-            kind.seen["cut"] += 1
-        self.answer(response.status, headers, data, cut)
-
-    do_GET = do_POST = do_PUT = handle_any
-
-    def answer(self, status, headers, data, cut=False):
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data[:len(data) // 2] if cut else data)
-        self.close_connection = self.close_connection or cut
-
-    def check_signature(self):
-        told = re.match(r"AWS4-HMAC-SHA256 Credential=([^/]+)/\d+/([^/]+)/s3/aws4_request, ?SignedHeaders=([^,]+), ?Signature=(\w+)",
-                        self.headers["Authorization"])
-        access, region, names, signature = told.groups()
-        request = AWSRequest(method=self.command, url=f"http://{self.headers['Host']}{self.path}",
-                             headers={name: self.headers[name] for name in names.split(";")})
-        request.context["timestamp"] = self.headers["X-Amz-Date"]
-        signer = S3SigV4Auth(Credentials(access, type(self).secrets[access]), "s3", region)
-        canonical = signer.canonical_request(request)
-        if signer.signature(signer.string_to_sign(request, canonical), request) != signature:
-            type(self).wrong.append(self.path)
-        type(self).seen["signatures"] += 1
-
-    def log_message(self, *_):
-        pass
-
-
-class ProxyServer(http.server.ThreadingHTTPServer):
-    def handle_error(self, request, client_address):
-        """A client that was killed hangs up; anything else is told."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
-
-
-class Cloud:
-    def __init__(self):
-        self.moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        self.moto.start()
-        Proxy.upstream = ("127.0.0.1", self.moto.get_host_and_port()[1])
-        self.proxy = ProxyServer(("127.0.0.1", 0), Proxy)
-        threading.Thread(target=self.proxy.serve_forever, daemon=True).start()
-        self.endpoint = f"http://127.0.0.1:{self.proxy.server_port}"
-        self.s3, self.sqs, self.sns = (boto3.client(name, endpoint_url=f"http://127.0.0.1:{Proxy.upstream[1]}", region_name=REGION,
-                                                    **KEYS) for name in ("s3", "sqs", "sns"))
-        self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-        self.queue = self.sqs.create_queue(QueueName="notices")["QueueUrl"]
-        self.queue_through_proxy = self.endpoint + urllib.parse.urlparse(self.queue).path
-        self.topic = self.sns.create_topic(Name="notices")["TopicArn"]
-        arn = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        self.sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn)
-
-    def put(self, key, data):
-        return self.s3.put_object(Bucket=BUCKET, Key=key, Body=data)["ETag"].strip('"')
-
-    def announce(self, key, etag, form, bucket=BUCKET):
-        direct = {"Records": [{"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": {
-            "bucket": {"name": bucket}, "object": {"key": urllib.parse.quote_plus(key, safe="/"), "eTag": etag, "size": 1}}}]}
-        if form == "SNS":
-            self.sns.publish(TopicArn=self.topic, Message=json.dumps(direct))
-            return
-        told = direct if form == "S3" else {
-            "source": "aws.s3", "detail-type": "Object Created",
-            "detail": {"bucket": {"name": bucket}, "object": {"key": key, "etag": etag, "size": 1}}}
-        self.sqs.send_message(QueueUrl=self.queue, MessageBody=json.dumps(told))
-
-    def messages(self):
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        told = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=names)["Attributes"]
-        return sum(int(told[name]) for name in names)
-
-    def stop(self):
-        self.proxy.shutdown()
-        self.moto.stop()
-
-
-class Feeder(threading.Thread):
-    """Puts the objects into the bucket in random order and announces each somehow; keeps them in a folder too."""
-
-    def __init__(self, cloud, objects, seconds, seed):
-        super().__init__(daemon=True)
-        self.cloud, self.seconds, self.random = cloud, seconds, random.Random(seed)
-        self.objects = list(objects.items())
-        self.random.shuffle(self.objects)
-        self.forms = collections.Counter()
-        self.error = None
-
-    def run(self):
-        try:
-            for key, data in self.objects:
-                etag = self.cloud.put(key, data)
-                form = self.random.choice(["S3", "SNS", "EventBridge", "twice", "nobody"])
-                self.forms[form] += 1
-                for one in {"twice": ["S3", "EventBridge"], "nobody": []}.get(form, [form]):
-                    self.cloud.announce(key, etag, one)
-                time.sleep(self.seconds / len(self.objects))
-        except Exception as error:  # told by the main thread
-            self.error = error
-
-
 def write_config(path, cloud, queue=True, lateness="", snapshot="200 ms", list_every="1 s"):
-    credentials = path.with_suffix(".credentials")
-    credentials.write_text("[default]\n" + "".join(f"{name} = {value}\n" for name, value in KEYS.items()))
-    source = {"url": f"s3://{BUCKET}/", "name": "trail", "region": REGION, "endpoint": cloud.endpoint, "role": ROLE,
-              "external_id": EXTERNAL_ID, "credentials": str(credentials), "list_every": list_every}
-    if queue:
-        source["queue"] = cloud.queue_through_proxy
-    path.write_text("[[source]]\n" + "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in source.items()) +
-                    lateness + f'[engine]\nsnapshot_interval = "{snapshot}"\n')
+    path.write_text(source_config(path, cloud, queue, list_every) + lateness + f'[engine]\nsnapshot_interval = "{snapshot}"\n')
     return path
-
-
-def sources(picket, data, name="trail"):
-    told = json.loads(picket.run("sources", "--data-dir", data, "--format", "json").stdout)
-    return next(source for source in told["sources"] if source["name"] == name)
-
-
-def wait_until(what, condition, seconds):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            fail(f"not within {seconds} s: {what}")
-        time.sleep(0.2)
 
 
 def read_objects(archive):
@@ -272,7 +95,7 @@ def main():
         server = Server(picket, data, "--config", config).wait_ready()
         metrics = server.wait_caught_up(120)
         wait_until("the queue is empty", lambda: cloud.messages() == 0, 200)
-        told = sources(picket, data)
+        told = source_of(picket, data, "trail")
         words = picket.run("sources", "--data-dir", data).stdout.decode()
         server.stop()
         print(f"killed {options.rounds} times; {len(objects)} objects, announced by {dict(feeder.forms)}; proxy: {dict(Proxy.seen)}",

@@ -1,0 +1,35 @@
+// Sources that others push to: made from the configuration, and for Firehose the listeners in front of them.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/server.h"
+#include "base/result.h"
+#include "config/config.h"
+#include "source/firehose.h"
+
+namespace picket::cli {
+
+// "HOST:PORT"; `key` is named in the error.
+Result<api::ServerSettings> address_of(const std::string& listen, const std::string& key);
+
+class PushedSources {
+ public:
+  // The inbox outlives it.
+  static Result<PushedSources> make(const Config& config, Inbox& inbox);
+
+  std::vector<PushSource*> sources() const;
+  // Begins to take requests; returns what to tell people, a line each.
+  Result<std::vector<std::string>> listen();
+  void stop();
+
+ private:
+  std::vector<std::unique_ptr<PushSource>> sources_;
+  std::map<std::string, std::vector<FirehoseSource*>> endpoints_;  // by address
+  std::vector<std::unique_ptr<api::Server>> servers_;
+};
+
+}  // namespace picket::cli

@@ -1,0 +1,149 @@
+#include "source/inbox.h"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace picket {
+namespace {
+
+namespace fs = std::filesystem;
+
+class InboxTest : public testing::Test {
+ protected:
+  InboxTest() { fs::remove_all(folder_); }
+  ~InboxTest() override { fs::remove_all(folder_); }
+
+  std::unique_ptr<Inbox> open() {
+    auto inbox = std::make_unique<Inbox>(folder_.string(), 100, [this] { return now_; });
+    for (const auto& [path, batch] : named_) inbox->know(path, batch, now_);
+    left_ = inbox->recover().value();
+    return inbox;
+  }
+  static std::vector<PushedPart> parts(std::vector<std::string> contents) {
+    std::vector<PushedPart> out;
+    for (std::string& content : contents)
+      out.push_back({{.kind = LogKind::dns, .account = "111122223333"}, false, std::move(content)});
+    return out;
+  }
+  std::string read(const Inbox& inbox, const PushedObject& object) {
+    auto source = inbox.open(Inbox::path_of(object.source, object.key), object.batch);
+    if (!source) return source.error().message();
+    std::string text(1000, '\0');
+    text.resize((*source)->read(text).value());
+    return text;
+  }
+  std::size_t files() const {
+    return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
+  }
+
+  const fs::path folder_ = fs::temp_directory_path() / ("picket_inbox_" + std::to_string(::getpid()));
+  TimeMs now_ = 1'800'000'000'000;
+  std::vector<std::pair<std::string, std::uint64_t>> named_;  // by manifests
+  std::vector<PushedObject> left_;
+  static constexpr auto nothing = [](const std::string&) { return Inbox::Use::none; };
+};
+
+TEST_F(InboxTest, KeepsABatchUntilTwoSnapshotsHaveIt) {
+  auto inbox = open();
+  ASSERT_EQ(inbox->put("s", "b", parts({"one\n", "two\n"})), Inbox::Outcome::stored);
+  const auto taken = inbox->take();
+  ASSERT_EQ(taken.size(), 2U);
+  EXPECT_EQ(read(*inbox, taken[0]), "one\n");
+  EXPECT_EQ(read(*inbox, taken[1]), "two\n");
+  EXPECT_TRUE(inbox->take().empty());
+  inbox->covered(1, [&](const std::string& path) {
+    return path.ends_with("b.1") ? Inbox::Use::unread : Inbox::Use::none;
+  });
+  inbox->covered(1, nothing);
+  EXPECT_EQ(files(), 2U) << "a snapshot of the same epoch is the same snapshot";
+  inbox->covered(2, nothing);
+  EXPECT_EQ(files(), 0U);
+  EXPECT_EQ(inbox->bytes("s"), 0U);
+}
+
+TEST_F(InboxTest, KnowsRepetitionsForADay) {
+  auto inbox = open();
+  ASSERT_EQ(inbox->put("s", "b", parts({"one\n"})), Inbox::Outcome::stored);
+  EXPECT_EQ(inbox->put("s", "b", parts({"one\n"})), Inbox::Outcome::repeated);
+  EXPECT_EQ(inbox->put("s", "b", parts({"other\n"})), Inbox::Outcome::stored) << "an id that was used again";
+  EXPECT_EQ(inbox->put("t", "b", parts({"one\n"})), Inbox::Outcome::stored);
+  EXPECT_EQ(inbox->take().size(), 3U);
+  inbox->covered(1, nothing);
+  inbox->covered(2, nothing);
+  EXPECT_EQ(inbox->put("s", "b", parts({"one\n"})), Inbox::Outcome::repeated)
+      << "read and removed, but known";
+  now_ += Inbox::repeats_known + 1;
+  inbox->covered(3, nothing);
+  EXPECT_EQ(inbox->put("s", "b", parts({"one\n"})), Inbox::Outcome::stored);
+}
+
+TEST_F(InboxTest, GoesOnAfterACrash) {
+  open()->put("s", "read", parts({"read\n"})).value();
+  auto inbox = open();
+  ASSERT_EQ(left_.size(), 1U);
+  named_.emplace_back(Inbox::path_of("s", left_[0].key), left_[0].batch);
+  inbox->put("s", "new", parts({"new\n", "more\n"})).value();
+  inbox = open();
+  ASSERT_EQ(left_.size(), 2U) << "what a manifest names is not given again";
+  EXPECT_EQ(left_[0].key, "new.0");
+  EXPECT_EQ(left_[0].origin.account, "111122223333");
+  EXPECT_EQ(inbox->put("s", "read", parts({"read\n"})), Inbox::Outcome::repeated);
+  EXPECT_EQ(inbox->put("s", "new", parts({"new\n", "more\n"})), Inbox::Outcome::repeated);
+}
+
+TEST_F(InboxTest, ABatchIsThereAsAWholeOrNotAtAll) {
+  auto inbox = open();
+  inbox->put("s", "b", parts({"one\n", "two\n"})).value();
+  const auto objects = inbox->take();
+  fs::remove(inbox->file_of(Inbox::path_of("s", objects[0].key), objects[0].batch));
+  inbox = open();
+  EXPECT_TRUE(left_.empty()) << "the first object is written last";
+  EXPECT_EQ(files(), 0U);
+  EXPECT_EQ(inbox->put("s", "b", parts({"one\n", "two\n"})), Inbox::Outcome::stored);
+}
+
+TEST_F(InboxTest, KeepsWhatTheQuarantineHoldsBesideTheRest) {
+  auto inbox = open();
+  const auto aside = [](const std::string&) { return Inbox::Use::set_aside; };
+  inbox->put("s", "a", parts({std::string(60, 'x')})).value();
+  inbox->put("s", "b", parts({std::string(60, 'y')})).value();
+  inbox->take();
+  for (const std::uint64_t epoch : {1U, 2U, 3U}) inbox->covered(epoch, aside);
+  EXPECT_EQ(files(), 1U) << "there is room for one";
+  EXPECT_EQ(inbox->bytes("s"), 0U);
+  EXPECT_FALSE(inbox->wants_snapshot());
+  for (const std::uint64_t epoch : {4U, 5U}) inbox->covered(epoch, nothing);
+  EXPECT_EQ(files(), 0U) << "it was good when it was read again";
+  EXPECT_EQ(inbox->bytes("s"), 0U);
+}
+
+TEST_F(InboxTest, SaysWhatIsDamaged) {
+  open()->put("s", "b", parts({"one\n"})).value();
+  std::ofstream(folder_ / "0123456789abcdef") << "junk";
+  std::ofstream(folder_ / "0123456789abcde0.tmp") << "half";
+  const auto inbox = open();
+  EXPECT_THAT(inbox->damaged(), testing::ElementsAre((folder_ / "0123456789abcdef").string()));
+  EXPECT_EQ(left_.size(), 1U);
+  EXPECT_EQ(files(), 2U);
+}
+
+TEST_F(InboxTest, IsFullAndEmptiesAgain) {
+  auto inbox = open();
+  inbox->put("s", "a", parts({std::string(60, 'x')})).value();
+  EXPECT_FALSE(inbox->full("s"));
+  EXPECT_FALSE(inbox->wants_snapshot()) << "nothing was taken that one could cover";
+  inbox->take();
+  EXPECT_TRUE(inbox->wants_snapshot());
+  inbox->put("s", "b", parts({std::string(60, 'y')})).value();
+  EXPECT_TRUE(inbox->full("s"));
+  EXPECT_FALSE(inbox->full("t"));
+  inbox->covered(1, nothing);
+  inbox->covered(2, nothing);
+  EXPECT_FALSE(inbox->full("s"));
+}
+
+}  // namespace
+}  // namespace picket
