@@ -38,6 +38,18 @@ def install_python_clients():
             stamp.write_text(pinned, encoding="utf-8")
 
 
+def enter_venv(install_more=lambda: None):
+    """Goes on in the virtual environment, which is installed first where it is not there."""
+    if pathlib.Path(sys.prefix) == VENV:
+        return
+    if os.environ.get("PICKET_TEST_VENV"):
+        sys.exit(f"{VENV} is damaged: remove it")
+    install_python_clients()
+    install_more()
+    environment = os.environ | {"PICKET_TEST_VENV": "1"}
+    sys.exit(subprocess.run([VENV / "bin/python", *sys.argv], env=environment, check=False).returncode)
+
+
 def install_clients():
     install_python_clients()
     lock = (HERE / "package-lock.json").read_text(encoding="utf-8")

@@ -12,7 +12,6 @@ import collections
 import http.client
 import pathlib
 import random
-import subprocess
 import sys
 import threading
 import time
@@ -22,11 +21,7 @@ sys.path.insert(0, str(SOURCE_ROOT / "tests/api"))
 import run as clients  # noqa: E402  (installs what this test needs)
 import kafka_broker  # noqa: E402
 
-if pathlib.Path(sys.prefix) != clients.VENV:
-    kafka_broker.require()
-    clients.install_python_clients()
-    kafka_broker.install()
-    sys.exit(subprocess.run([clients.VENV / "bin/python", *sys.argv], check=False).returncode)
+clients.enter_venv(kafka_broker.install)
 
 from cloud import Cloud, Feeder, Proxy, source_config  # noqa: E402
 from harness import (KINDS, PATIENT, Picket, Server, Workspace, check_balanced, check_equal, fail, late_and_evicted, of_kind, put,

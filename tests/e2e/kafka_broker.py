@@ -15,6 +15,7 @@ from harness import fail
 HERE = pathlib.Path(__file__).resolve().parent / "broker"
 JARS = HERE / "jars"
 USER, PASSWORD = "picket", "pass word"
+ATTEMPTS = 3  # at fetching the jars
 CLUSTER_ID = "x2mQ4X7eTnC1J1n0v6N1Pw"
 
 
@@ -30,13 +31,17 @@ def require():
 
 def install():
     """Does nothing when what pom.xml pins is there already."""
+    require()
     stamp, pinned = JARS / "installed", (HERE / "pom.xml").read_text(encoding="utf-8")
     if stamp.exists() and stamp.read_text(encoding="utf-8") == pinned:
         return
     shutil.rmtree(JARS, ignore_errors=True)
-    done = subprocess.run(["mvn", "-q", "-B", "-f", HERE / "pom.xml", "dependency:copy-dependencies", f"-DoutputDirectory={JARS}"],
-                          capture_output=True, text=True, check=False)
-    if done.returncode != 0:
+    for _ in range(ATTEMPTS):
+        done = subprocess.run(["mvn", "-q", "-B", "-f", HERE / "pom.xml", "dependency:copy-dependencies", f"-DoutputDirectory={JARS}"],
+                              capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            break
+    else:
         fail(f"Maven could not fetch Apache Kafka:\n{done.stdout}{done.stderr}")
     stamp.write_text(pinned, encoding="utf-8")
 

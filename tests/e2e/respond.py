@@ -17,7 +17,6 @@ import logging
 import os
 import pathlib
 import socketserver
-import subprocess
 import sys
 import threading
 import time
@@ -27,9 +26,7 @@ SOURCE_ROOT = pathlib.Path(sys.argv[2])
 sys.path.insert(0, str(SOURCE_ROOT / "tests/api"))
 import run as clients  # noqa: E402  (installs what this test needs)
 
-if pathlib.Path(sys.prefix) != clients.VENV:
-    clients.install_python_clients()
-    sys.exit(subprocess.run([clients.VENV / "bin/python", *sys.argv], check=False).returncode)
+clients.enter_venv()
 
 import boto3  # noqa: E402
 from moto.core.config import default_user_config  # noqa: E402

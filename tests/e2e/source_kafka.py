@@ -8,21 +8,16 @@ The end is compared with one scan of the same records.
 import argparse
 import pathlib
 import random
-import subprocess
 import sys
 import threading
 import time
 
-SOURCE_ROOT = pathlib.Path(sys.argv[2]).resolve()  # a relative one never was the prefix: this called itself without end
+SOURCE_ROOT = pathlib.Path(sys.argv[2])
 sys.path.insert(0, str(SOURCE_ROOT / "tests/api"))
 import run as clients  # noqa: E402  (installs what this test needs)
 import kafka_broker  # noqa: E402
 
-if pathlib.Path(sys.prefix) != clients.VENV:
-    kafka_broker.require()
-    clients.install_python_clients()
-    kafka_broker.install()
-    sys.exit(subprocess.run([clients.VENV / "bin/python", *sys.argv], check=False).returncode)
+clients.enter_venv(kafka_broker.install)
 
 from kafka import KafkaConsumer, TopicPartition  # noqa: E402
 

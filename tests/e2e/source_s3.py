@@ -10,7 +10,6 @@ import argparse
 import json
 import pathlib
 import random
-import subprocess
 import sys
 import time
 
@@ -18,9 +17,7 @@ SOURCE_ROOT = pathlib.Path(sys.argv[2])
 sys.path.insert(0, str(SOURCE_ROOT / "tests/api"))
 import run as clients  # noqa: E402  (installs what this test needs)
 
-if pathlib.Path(sys.prefix) != clients.VENV:
-    clients.install_python_clients()
-    sys.exit(subprocess.run([clients.VENV / "bin/python", *sys.argv], check=False).returncode)
+clients.enter_venv()
 
 from cloud import BUCKET, REGION, Cloud, Feeder, Proxy, source_config  # noqa: E402
 from harness import (KINDS, PATIENT, Picket, Server, Workspace, check_balanced, check_equal, fail, files_below, late_and_evicted,
