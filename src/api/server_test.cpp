@@ -64,6 +64,31 @@ Response echo(const aws::HttpRequest& request) {
   return response;
 }
 
+TEST(HttpServer, AnswersByTheHeadersAloneBeforeTheBody) {
+  std::atomic<int> handled = 0;
+  auto server = Server::start(
+      {.port = 0},
+      [&](const aws::HttpRequest& request) {
+        ++handled;
+        return echo(request);
+      },
+      [](const aws::HttpRequest& head) -> std::optional<Response> {
+        if (head.path == "/open") return std::nullopt;
+        return Response{.status = 401, .headers = {}, .body = "no"};
+      });
+  ASSERT_TRUE(server);
+  Client refused((*server)->port());
+  refused.send("POST /closed HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\npart");
+  const std::string answer = refused.read("no");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 401"));
+  EXPECT_THAT(answer, HasSubstr("Connection: close"));
+  EXPECT_EQ(handled, 0);
+  Client taken((*server)->port());
+  taken.send("POST /open HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody");
+  EXPECT_THAT(taken.read("POST /open? 4"), StartsWith("HTTP/1.1 200"));
+  EXPECT_EQ(handled, 1);
+}
+
 TEST(HttpServer, KeepsAliveAndAnswersPipelinedRequests) {
   const auto server = start({}, echo);
   Client client(server->port());

@@ -8,6 +8,7 @@
 
 #include "decode/decoder.h"
 #include "decode/listing_sink.h"
+#include "decode/refused.h"
 #include "decode/sniff.h"
 
 namespace picket {
@@ -189,6 +190,16 @@ TEST(Object, TellsLogsFromOtherThings) {
     EXPECT_EQ(decoded.sink.lines.size(), 0U);
   }
   EXPECT_EQ(decode_at(delivery_key, "").report.kind, LogKind::cloudtrail);
+}
+
+TEST(Object, CountsWhatASourceSetAside) {
+  const std::string lines = refused_line("tombstone", "") + refused_line("bad_json", "{\"a\": ") + "odd \n";
+  const Decoded decoded = decode_at("logs/0/5-9.1" + std::string(refused_suffix), lines);
+  EXPECT_EQ(decoded.report.verdict, ObjectVerdict::decoded);
+  EXPECT_EQ(decoded.report.kind, LogKind::cloudtrail);
+  EXPECT_EQ(decoded.sink.quarantined, 3U);
+  EXPECT_THAT(decoded.sink.lines,
+              ElementsAre(HasSubstr("tombstone"), HasSubstr("bad_json"), HasSubstr("refused")));
 }
 
 TEST(Object, UnwrapsCloudWatchLogs) {
