@@ -12,10 +12,17 @@
 #include "api/response.h"
 #include "aws/sigv4.h"
 #include "base/result.h"
+#include "base/time.h"
 
 namespace picket::api {
 
+// PEM files: a certificate with its chain, and its key.
+struct TlsFiles {
+  std::string certificate, key;
+};
+
 struct ServerSettings {
+  std::optional<TlsFiles> tls;     // absent: plain HTTP
   std::string host = "127.0.0.1";  // an address, not a name
   std::uint16_t port = 7788;       // 0: any free one
   unsigned workers = 4;            // threads that run the handler; one more does the sockets
@@ -33,6 +40,7 @@ struct ServerCounters {
   std::uint64_t refused_connections = 0;  // above connections_max
   std::uint64_t malformed = 0;            // no HTTP, or beyond a limit
   std::uint64_t timeouts = 0;
+  std::uint64_t handshakes_failed = 0;
 };
 
 class Server {
@@ -53,6 +61,10 @@ class Server {
 
   std::uint16_t port() const;
   ServerCounters counters() const;
+  // Reads the files again; new connections use what they hold now. After an error the old certificate stays.
+  Result<void> reload_tls();
+  // When the certificate in use ends; absent without TLS.
+  std::optional<TimeMs> tls_ends() const;
   // Accepts no more, finishes requests under way within stop_max, closes idle connections. Idempotent.
   void stop();
 

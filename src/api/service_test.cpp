@@ -517,12 +517,19 @@ TEST_F(ServiceTest, BodiesThatAreNoJsonObject) {
 
 TEST_F(ServiceTest, SiteServesHealthMetricsAndAPage) {
   std::string trouble;
-  Site site(*service,
-            {.metrics = [] { return std::string("picket_up 1\n"); }, .unhealthy = [&] { return trouble; }});
+  Site site(*service, {.metrics = [] { return std::string("picket_up 1\n"); },
+                       .unhealthy = [&] { return trouble; },
+                       .not_ready = [&] { return trouble.empty() ? "" : "because " + trouble; }});
   const auto get = [&](std::string_view path) { return site.handle({"GET", path, "", {}, ""}); };
   EXPECT_EQ(get("/healthz").body, "ok\n");
+  EXPECT_EQ(get("/readyz").body, "ok\n");
   trouble = "the disk is full";
   EXPECT_EQ(get("/healthz").status, 503U);
+  EXPECT_EQ(get("/readyz").body, "because the disk is full\n");
+  trouble.clear();
+  site.stopping();
+  EXPECT_EQ(get("/healthz").status, 200U);
+  EXPECT_EQ(get("/readyz").status, 503U);
   send(admin, "GET", "/detector");
   EXPECT_THAT(get("/metrics").body,
               HasSubstr("picket_api_requests_total{operation=\"ListDetectors\",status=\"200\"} 1\n"));

@@ -16,7 +16,7 @@ constexpr std::string_view page = R"(<!doctype html>
 <pre>export AWS_SHARED_CREDENTIALS_FILE=DATA_DIR/credentials
 aws guardduty list-detectors --endpoint-url http://THIS_ADDRESS
 aws guardduty list-findings --endpoint-url http://THIS_ADDRESS --detector-id ID</pre></li>
-<li><a href="/healthz">/healthz</a>: whether the service works</li>
+<li><a href="/healthz">/healthz</a>: whether the service lives, <a href="/readyz">/readyz</a>: whether it can work</li>
 <li><a href="/metrics">/metrics</a>: its counters, for Prometheus</li>
 </ul>
 </body>
@@ -27,6 +27,12 @@ Response text(unsigned status, std::string body, std::string content_type) {
   Response response{.status = status, .headers = {}, .body = std::move(body)};
   response.headers.emplace_back("Content-Type", std::move(content_type));
   return response;
+}
+
+// For probes: ok, or 503 and what is wrong.
+Response state(const std::string& trouble) {
+  return text(trouble.empty() ? 200 : 503, trouble.empty() ? "ok\n" : trouble + '\n',
+              "text/plain; charset=utf-8");
 }
 
 }  // namespace
@@ -42,9 +48,9 @@ Response Site::handle(const aws::HttpRequest& request) {
         "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
     response.headers.emplace_back("Referrer-Policy", "no-referrer");
   } else if (get && request.path == "/healthz") {
-    const std::string trouble = settings_.unhealthy ? settings_.unhealthy() : "";
-    response = text(trouble.empty() ? 200 : 503, trouble.empty() ? "ok\n" : trouble + '\n',
-                    "text/plain; charset=utf-8");
+    response = state(settings_.unhealthy ? settings_.unhealthy() : "");
+  } else if (get && request.path == "/readyz") {
+    response = state(stopping_ ? "the server stops" : settings_.not_ready ? settings_.not_ready() : "");
   } else if (get && request.path == "/metrics") {
     response = text(200, service_.metrics() + (settings_.metrics ? settings_.metrics() : ""),
                     "text/plain; version=0.0.4; charset=utf-8");

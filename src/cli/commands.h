@@ -37,6 +37,8 @@ void add_config(CLI::App& program, Run& run);
 void add_verify(CLI::App& program, Run& run);
 void add_sources(CLI::App& program, Run& run);
 void add_quarantine(CLI::App& program, Run& run);
+void add_backup(CLI::App& program, Run& run);
+void add_doctor(CLI::App& program, Run& run);
 
 // Tells the error on standard error; the code to exit with.
 int failed(const Error& error, int code = exit_usage);

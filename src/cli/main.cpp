@@ -67,6 +67,8 @@ int main(int argc, char** argv) {
   add_verify(program, run);
   add_sources(program, run);
   add_quarantine(program, run);
+  add_backup(program, run);
+  add_doctor(program, run);
   program.add_subcommand("version", "Print the version")->callback([&] {
     run = [] {
       fmt::print("picket {}\n", PICKET_VERSION);

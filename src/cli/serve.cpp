@@ -12,6 +12,7 @@
 #include "api/site.h"
 #include "aws/credentials.h"
 #include "base/clock.h"
+#include "base/file_stamp.h"
 #include "base/folder_lock.h"
 #include "cli/commands.h"
 #include "cli/console_files.h"
@@ -20,9 +21,11 @@
 #include "config/config.h"
 #include "console/console.h"
 #include "decode/sniff.h"
+#include "enrich/text_file.h"
 #include "finding/export.h"
 #include "pipeline/live.h"
 #include "pipeline/outbound.h"
+#include "pipeline/process_metrics.h"
 #include "pipeline/records.h"
 #include "pipeline/setup.h"
 #include "store/sqlite_store.h"
@@ -150,6 +153,71 @@ LiveSettings live_settings_of(const Config& config, const ServeFlags& flags) {
   for (const SourceKeys& source : config.sources)
     if (source.url.empty()) settings.sources.push_back({source.path, settings_of(source)});
   return settings;
+}
+
+// Of the folders; a bucket's objects are not kept, so their chains are proven after a copy (docs/verify.md).
+Result<std::optional<DigestWatchSettings>> digest_settings(const Config& config, const LiveSettings& live) {
+  if (config.integrity.keys.empty()) return std::nullopt;
+  DigestWatchSettings out;
+  out.every = config.integrity.every;
+  for (const WatchSource& source : live.sources)
+    if (!source.settings.kind || source.settings.kind == LogKind::cloudtrail)
+      out.folders.push_back(source.path);
+  for (const std::string& path : config.integrity.keys) {
+    const auto text = read_text_file(path);
+    if (!text) return std::unexpected(text.error());
+    if (const auto added = out.keys.add(*text, path); !added) return std::unexpected(added.error());
+  }
+  return out;
+}
+
+// Loads the certificate again when SIGHUP asks for it or its files changed.
+class CertificateKeeper {
+ public:
+  CertificateKeeper(api::Server& server, std::optional<api::TlsFiles> files)
+      : server_(server), files_(std::move(files)), stamps_(stamps()) {}
+  void look(bool asked) {
+    if (!files_) return;
+    if (const auto now = stamps(); asked || now != stamps_) {
+      stamps_ = now;
+      if (const auto done = server_.reload_tls(); !done) {
+        spdlog::error("the certificate in use stays: {}", done.error().message());
+      } else {
+        spdlog::info("certificate loaded from {}", files_->certificate);
+      }
+    }
+  }
+
+ private:
+  std::pair<FileStamp, FileStamp> stamps() const {
+    return files_ ? std::pair(FileStamp::of(files_->certificate), FileStamp::of(files_->key))
+                  : std::pair<FileStamp, FileStamp>();
+  }
+  api::Server& server_;
+  const std::optional<api::TlsFiles> files_;
+  std::pair<FileStamp, FileStamp> stamps_;
+};
+
+std::string server_metrics(const api::Server& server) {
+  const api::ServerCounters counters = server.counters();
+  std::string out;
+  const auto counter = [&](std::string_view name, std::string_view help, std::uint64_t value) {
+    out += fmt::format("# HELP {0} {1}\n# TYPE {0} counter\n{0} {2}\n", name, help, value);
+  };
+  counter("picket_http_connections_total", "Connections that were accepted.", counters.connections);
+  counter("picket_http_requests_total", "Requests that were answered.", counters.requests);
+  counter("picket_http_connections_refused_total", "Connections beyond the most.",
+          counters.refused_connections);
+  counter("picket_http_malformed_total", "Requests that were no HTTP, or beyond a limit.",
+          counters.malformed);
+  counter("picket_http_timeouts_total", "Clients that took too long.", counters.timeouts);
+  counter("picket_tls_handshakes_failed_total", "Connections that agreed on no TLS.",
+          counters.handshakes_failed);
+  if (const auto ends = server.tls_ends())
+    out += fmt::format("# HELP {0} {1}\n# TYPE {0} gauge\n{0} {2}\n",
+                       "picket_tls_certificate_end_timestamp_seconds",
+                       "Until when the certificate in use is valid.", *ends / second_ms);
+  return out;
 }
 
 // One for each bucket among the sources.
@@ -291,8 +359,10 @@ int run_serve(ServeFlags flags) {
     if (!loaded) return failed(loaded.error());
     config = std::move(*loaded);
   }
-  const auto server_settings = address_of(flags.listen, "--listen");
+  auto server_settings = address_of(flags.listen, "--listen");
   if (!server_settings) return failed(server_settings.error());
+  if (!config.tls_certificate.empty())
+    server_settings->tls = api::TlsFiles{config.tls_certificate, config.tls_key};
   std::error_code error;
   fs::create_directories(flags.data_dir, error);
   if (error)
@@ -303,6 +373,9 @@ int run_serve(ServeFlags flags) {
   if (!lock) return failed(lock.error());
 
   LiveSettings live_settings = live_settings_of(config, flags);
+  auto digests = digest_settings(config, live_settings);
+  if (!digests) return failed(digests.error());
+  live_settings.digests = std::move(*digests);
   auto respond_rules = respond::Rules::make(config.respond);
   if (!respond_rules) return failed(respond_rules.error());
   live_settings.respond_by = std::make_shared<const respond::Rules>(std::move(*respond_rules));
@@ -356,24 +429,31 @@ int run_serve(ServeFlags flags) {
   console::Console console(console_settings(live, audit.get(), service, live_settings.sources), **keys, users,
                            first_user_key(*known));
   api::SiteSettings site_settings;
-  site_settings.metrics = [&live, &console, &outbound] {
-    return live.metrics() + console.metrics() + (*outbound)->metrics();
+  std::atomic<const api::Server*> metered = nullptr;
+  site_settings.metrics = [&live, &console, &outbound, &metered] {
+    const api::Server* listening = metered;
+    return live.metrics() + console.metrics() + (*outbound)->metrics() + process_metrics(PICKET_VERSION) +
+           (listening != nullptr ? server_metrics(*listening) : "");
   };
-  site_settings.unhealthy = [&live] { return live.status().last_error; };
+  site_settings.unhealthy = [&live] { return live.unhealthy(); };
+  site_settings.not_ready = [&live] { return live.not_ready(); };
   api::Site site(service, site_settings);
   auto server = api::Server::start(*server_settings, [&](const aws::HttpRequest& request) {
     auto page = console.handle(request);
     return page ? std::move(*page) : site.handle(request);
   });
   if (!server) return failed(server.error());
-  const std::string url = fmt::format("http://{}:{}", server_settings->host, (*server)->port());
+  metered = server->get();
+  CertificateKeeper certificate(**server, server_settings->tls);
+  const std::string url = fmt::format("{}://{}:{}", server_settings->tls ? "https" : "http",
+                                      server_settings->host, (*server)->port());
   const auto listening = pushed->listen();
   if (!listening) return failed(listening.error());
   print_start(flags, url, console, live_settings, *listening);
 
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int signal : {SIGINT, SIGTERM}) sigaddset(&signals, signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
   std::atomic<bool> ended = false;
   Result<void> outcome;
   std::jthread worker([&] {
@@ -384,7 +464,9 @@ int run_serve(ServeFlags flags) {
   bool told = false;
   while (!ended) {
     const timespec pause{0, 200'000'000};
-    if (sigtimedwait(&signals, nullptr, &pause) > 0) break;
+    const int signal = sigtimedwait(&signals, nullptr, &pause);
+    if (signal == SIGINT || signal == SIGTERM) break;
+    certificate.look(signal == SIGHUP);
     tend(service, audit.get());
     const LiveStatus status = live.status();
     if (!told && status.caught_up && (has_sources(live_settings) || flags.exit_when_done)) {
@@ -393,6 +475,7 @@ int run_serve(ServeFlags flags) {
       if (flags.exit_when_done) break;
     }
   }
+  site.stopping();
   pushed->stop();
   live.stop();
   worker.join();
@@ -423,7 +506,7 @@ void add_serve(CLI::App& program, Run& run) {
       // Before any thread is made, so that only the waiting one gets them.
       sigset_t signals;
       sigemptyset(&signals);
-      for (const int signal : {SIGINT, SIGTERM}) sigaddset(&signals, signal);
+      for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
       pthread_sigmask(SIG_BLOCK, &signals, nullptr);
       std::signal(SIGPIPE, SIG_IGN);
       return run_serve(*flags);

@@ -155,6 +155,7 @@ class Table {
     if (!error_) error_ = Error{ErrorKind::invalid, std::move(what), place_of(node), -1};
   }
   std::string place() const { return place_of(table_); }
+  void refuse(std::string what) { set_error(table_, std::move(what)); }
 
  private:
   std::string place_of(const toml::node& node) const {
@@ -393,6 +394,11 @@ Result<Config> parse_config(std::string_view text, const std::string& origin) {
       table.text("profile", config.s3.profile);
       while (config.s3.endpoint.ends_with('/')) config.s3.endpoint.pop_back();
     });
+    top.table("integrity", [&](Table& table) {
+      table.texts("keys", config.integrity.keys);
+      table.duration("every", config.integrity.every);
+      if (config.integrity.every < second_ms) table.refuse("integrity.every must be a second at least");
+    });
     top.table("respond", [&](Table& table) { read_respond(table, config.respond); });
     top.table("geoip", [&](Table& table) { table.texts("databases", config.geoip_databases); });
     top.table("aws", [&](Table& table) { table.text("ip_ranges", config.aws_ranges); });
@@ -417,6 +423,10 @@ Result<Config> parse_config(std::string_view text, const std::string& origin) {
       table.duration("clock_skew", config.clock_skew);
       table.flag("audit_log", config.audit_log);
       table.text("master_key_file", config.master_key_file);
+      table.text("tls_certificate", config.tls_certificate);
+      table.text("tls_key", config.tls_key);
+      if (config.tls_certificate.empty() != config.tls_key.empty())
+        table.refuse("api.tls_certificate and api.tls_key are needed both");
     });
     top.table("limits", [&](Table& table) {
       table.number("record_bytes_max", config.record_bytes_max, 1 << 10, 64 << 20);
@@ -460,6 +470,9 @@ Result<Config> load_config(const std::string& path) {
   for (std::string& folder : config->intel_sets.folders) anchor(folder);
   anchor(config->network.ca_file);
   anchor(config->s3.credentials);
+  anchor(config->tls_certificate);
+  anchor(config->tls_key);
+  for (std::string& keys : config->integrity.keys) anchor(keys);
   anchor(config->respond.credentials);
   anchor(config->respond.dead_letters);
   for (RespondTargetKeys& target : config->respond.targets) {

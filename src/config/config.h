@@ -68,6 +68,11 @@ struct NetworkKeys {                     // [network]
   std::string ca_file;                   // PEM; empty: the system's
 };
 
+struct IntegrityKeys {            // [integrity]: CloudTrail's digest chains, while the server runs
+  std::vector<std::string> keys;  // files: what `aws cloudtrail list-public-keys` prints, or PEM
+  TimeMs every = 10 * minute_ms;
+};
+
 struct S3Keys {             // [s3]: where lists are fetched from and findings are published to
   std::string endpoint;     // empty: AWS
   std::string credentials;  // file in the AWS shared-credentials format; empty: the environment
@@ -87,6 +92,7 @@ struct Config {
   NetworkKeys network;
   S3Keys s3;
   RespondKeys respond;
+  IntegrityKeys integrity;
   std::vector<std::string> geoip_databases;  // [geoip] databases = ["….mmdb"]
   std::string aws_ranges;                    // [aws] ip_ranges = "ip-ranges.json"
   std::vector<std::string> inventory;        // [inventory] files: describe-* output
@@ -101,6 +107,7 @@ struct Config {
   bool auto_detectors = true;                 // [api] auto_detectors
   bool audit_log = true;                      // [api] audit_log
   std::string master_key_file;                // [api] master_key_file; empty = in the data directory
+  std::string tls_certificate, tls_key;       // [api]: PEM; empty: plain HTTP
   TimeMs clock_skew = 5 * minute_ms;          // [api] clock_skew
   std::uint64_t record_bytes_max = 1U << 20;  // [limits]
   std::uint64_t object_bytes_max = 16ULL << 30;

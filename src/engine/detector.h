@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/evidence.h"
+#include "engine/gap.h"
 #include "engine/window.h"
 #include "event/audit_event.h"
 #include "event/cloudtrail_event.h"
@@ -72,6 +73,8 @@ struct Trigger {
   bool signals = false;
   // What principals do, against what is normal for them.
   bool behaviours = false;
+  // No records, but that they are missing, late or not what they claim to be (engine/visibility.h).
+  std::optional<GapKind> gap = {};
 };
 
 // What is known of an object when it was read to its end.
@@ -93,6 +96,7 @@ inline Trigger cloudtrail_objects() { return {.log = LogKind::cloudtrail, .objec
 inline Trigger listed_caller(std::vector<std::string_view> categories) {
   return {.log = LogKind::cloudtrail, .listed = true, .categories = std::move(categories)};
 }
+inline Trigger gaps(GapKind kind) { return {.gap = kind}; }
 inline Trigger flows() { return {.log = LogKind::vpcflow}; }
 // Flow records whose public peer is listed.
 inline Trigger listed_peer(std::vector<std::string_view> categories) {
@@ -190,6 +194,8 @@ struct Logic {
   std::optional<Evidence> (*dns)(const DnsQuery&, const Context&) = nullptr;
   std::optional<Evidence> (*audit)(const AuditEvent&, const Context&) = nullptr;
   std::optional<Evidence> (*object)(const ObjectSeen&, const Context&) = nullptr;
+  // visibility: whether what is missing is worth a finding.
+  std::optional<Evidence> (*gap)(const Gap&) = nullptr;
   // window and bucket
   std::shared_ptr<const WindowLogic> window;
   // learned: what in a host's day is unlike the days before, its own, its neighbours' and its account's.
@@ -219,6 +225,8 @@ inline Logic each(std::optional<Evidence> (*judge)(const AuditEvent&, const Cont
 inline Logic each(std::optional<Evidence> (*judge)(const ObjectSeen&, const Context&)) {
   return {.object = judge};
 }
+
+inline Logic each(std::optional<Evidence> (*judge)(const Gap&)) { return {.gap = judge}; }
 
 // Flow records only (engine/host_learner.h). May tell several detections, of different issues.
 inline Logic learned(void (*judge)(const HostDay&, const HostNorms&, const Judging&, Emit&)) {

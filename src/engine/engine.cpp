@@ -47,6 +47,7 @@ Engine::Engine(std::span<const Detector* const> detectors, std::shared_ptr<const
       aggregator_(detectors),
       sequences_(detectors),
       hosts_(detectors),
+      visibility_(detectors),
       learners_{Learner(detectors, LogKind::cloudtrail), Learner(detectors, LogKind::k8saudit)} {
   watermark_.fill(std::numeric_limits<TimeMs>::min() / 2);
 }
@@ -96,10 +97,11 @@ void Engine::add_hits(const RuleHits& hits, RuleHits::Group& group,
 
 EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const PendingBounds& pending) {
   ++epoch_;
+  const EvictionCounts evicted_before = evictions_;
   remember_keys(objects);
   claim_minutes(objects);
-  const EpochTables tables{detectors_, &triggers_,   intel_.get(), watermark_,     limits_.filter,
-                           &claims_,   rules_.get(), modes_.get(), hosts_.wanted()};
+  const EpochTables tables{detectors_, &triggers_,   intel_.get(), watermark_,      limits_.filter,
+                           &claims_,   rules_.get(), modes_.get(), hosts_.wanted(), visibility_.wanted()};
   std::vector<ObjectOutput> object_outputs(objects.size());
   for (WorkerOutput& output : outputs_) output.clear();
 
@@ -252,6 +254,7 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
     evictions_.facts += facts_.evict();
   }
   claims_.forget(watermark_[static_cast<std::size_t>(LogKind::vpcflow)]);
+  judge_visibility(objects, object_outputs, evicted_before);
 
   if (facts_learned) aggregator_.touch(facts_since);
   EpochResult result;
@@ -314,6 +317,43 @@ void Engine::take_incidents(Learner::Output& output) {
   for (const std::uint64_t window : output.settled) aggregator_.settle(window);
   for (auto& [detection, at] : output.raised) {
     if (admit(detection)) sequences_.add(detection, at);
+  }
+}
+
+void Engine::judge_visibility(std::span<const EpochObject> objects, std::vector<ObjectOutput>& outputs,
+                              const EvictionCounts& before) {
+  if (!visibility_.wanted()) return;
+  for (std::size_t i = 0; i < objects.size(); ++i) {
+    const ObjectInfo& info = objects[i].info;
+    visibility_.add(outputs[i].ledger, info.account, info.region, std::exchange(outputs[i].marks, {}));
+  }
+  Sightings& all = outputs_.front().sightings;
+  for (WorkerOutput& output : std::span(outputs_).subspan(1)) {
+    std::ranges::move(output.sightings.flows, std::back_inserter(all.flows));
+    std::ranges::move(output.sightings.queries, std::back_inserter(all.queries));
+    std::ranges::move(output.sightings.skips, std::back_inserter(all.skips));
+  }
+  visibility_.add(all, facts_);
+  visibility_.evicted("identities", evictions_.identities - before.identities);
+  visibility_.evicted("ordered_rows", evictions_.ordered_rows - before.ordered_rows);
+  visibility_.evicted("facts", evictions_.facts - before.facts);
+  visibility_.evicted("host_days", evictions_.hosts.days - before.hosts.days);
+  for (const auto& [detector, count] : evictions_.windows) {
+    const auto known = before.windows.find(detector);
+    visibility_.evicted(detector, count - (known == before.windows.end() ? 0 : known->second));
+  }
+  Visibility::Output told = visibility_.turn(watermark_, lateness_.of);
+  for (auto& [window, detection] : told.changed) {
+    if (!admit(detection)) continue;
+    keep_key(detection);
+    aggregator_.replace(window, detection);
+  }
+  for (const std::uint64_t window : told.withdrawn) aggregator_.withdraw(window);
+  for (const std::uint64_t window : told.settled) aggregator_.settle(window);
+  for (Detection& detection : told.raised) {
+    if (!admit(detection)) continue;
+    keep_key(detection);
+    aggregator_.add(detection);
   }
 }
 
@@ -562,6 +602,7 @@ std::string Engine::save() const {
   claims_.save(out);
   sequences_.save(out);
   hosts_.save(out);
+  visibility_.save(out);
   for (const Learner& learner : learners_) learner.save(out);
   facts_.save(out);
 
@@ -583,6 +624,7 @@ Result<void> Engine::load(std::string_view bytes) {
   claims_.load(in);
   sequences_.load(in);
   hosts_.load(in);
+  visibility_.load(in);
   for (Learner& learner : learners_) learner.load(in);
   facts_.load(in);
   if (in.failed() || !in.at_end()) return fail(ErrorKind::invalid, "the snapshot is damaged");

@@ -30,6 +30,7 @@
 #include "engine/read_again.h"
 #include "engine/sequences.h"
 #include "engine/trigger_index.h"
+#include "engine/visibility.h"
 #include "enrich/intel.h"
 #include "ledger/object_ledger.h"
 #include "ledger/usage.h"
@@ -122,6 +123,10 @@ class Engine {
   void announce(const ObjectInfo& info) { claims_.note(info.account, info.region, flow_log_id(info.key)); }
   // Control record: nothing older than `time` will come on the streams (of `stream`, or of all when empty).
   void release(const std::string& stream, TimeMs time);
+  // Control record: what was made before `time` is there, or will not come any more.
+  void tell_time(TimeMs time) { visibility_.tell_time(time); }
+  // Control record: a fault of a digest chain, told once however often it comes.
+  void tell_fault(const Gap& fault) { visibility_.tell_fault(fault); }
   // Control record: other modes of rules from the next epoch on.
   void use_rule_modes(std::shared_ptr<const RuleModes> modes);
   // Control record: other indicators from the next epoch on.
@@ -195,6 +200,8 @@ class Engine {
   void take_incidents(Learner::Output& output);
   void take_signals(const std::vector<std::vector<std::uint64_t>>& duplicates);
   void judge_sequences();
+  void judge_visibility(std::span<const EpochObject> objects, std::vector<ObjectOutput>& outputs,
+                        const EvictionCounts& before);
   void keep_key(const Detection& detection);
   void keep_key(std::uint64_t object);
 
@@ -214,6 +221,7 @@ class Engine {
   Aggregator aggregator_;
   Sequences sequences_;
   HostLearner hosts_;
+  Visibility visibility_;
   std::array<Learner, 2> learners_;  // of CloudTrail, of audit logs
   FlowClaims claims_;
   mutable std::mutex facts_mutex_;  // held to change the facts, and by resources()

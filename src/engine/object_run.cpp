@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "decode/sniff.h"
 #include "engine/subject.h"
 #include "event/principal.h"
 
@@ -29,6 +30,7 @@ void WorkerOutput::clear() {
   issued_keys.clear();
   fact_rows.clear();
   interfaces.clear();
+  sightings.clear();
 }
 
 ObjectRun::ObjectRun(const EpochTables& tables, const ObjectInfo& info, std::uint32_t object_index,
@@ -45,6 +47,33 @@ ObjectRun::ObjectRun(const EpochTables& tables, const ObjectInfo& info, std::uin
       !id.empty() && tables.claims->overlaps(info.account, info.region)) {
     overlapping_flow_log_ = id;
   }
+  if (const KeyFacts facts = read_key(info.key); facts.delivered) delivered_for_ = facts.account;
+}
+
+// Of the object's own account and Region where those are known, as shares are.
+void ObjectRun::mark(std::string_view account, std::string_view region, TimeMs time, std::uint64_t position) {
+  if (!tables_.watches) return;
+  if (!info_.account.empty()) account = info_.account;
+  if (!info_.region.empty()) region = info_.region;
+  if (last_marks_ == nullptr || last_marks_->first.first != account || last_marks_->first.second != region)
+    last_marks_ = &*result_.marks.slots.try_emplace({std::string(account), std::string(region)}).first;
+  last_marks_->second.add(time, records_before_ + position);
+}
+
+// Under CloudTrail's own prefix lie only records that the prefix's account received, whoever called and
+// whoever owns the trail. What claims another account is set aside: it would be held against that one.
+bool ObjectRun::is_foreign(const CloudTrailEvent& event, std::uint64_t position) {
+  const std::string_view claimed = event.recipient_account_id;
+  if (delivered_for_.empty() || claimed.empty() || claimed == delivered_for_) return false;
+  const ProofRecord record{event.event_time, object_, records_before_ + position,
+                           std::string(event.event_id)};
+  auto& [count, first] = result_.marks.foreign[std::string(claimed)];
+  if (count++ == 0 || record < first) first = record;
+  on_quarantined(
+      LogKind::cloudtrail,
+      {position, 0, event.raw.text().size(), "foreign_account",
+       fmt::format("recipientAccountId is {}, the object was delivered for {}", claimed, delivered_for_)});
+  return true;
 }
 
 void ObjectRun::saw(LogKind kind, TimeMs time) {
@@ -262,8 +291,9 @@ std::span<const RuleHit> ObjectRun::rule_hits(LogKind log, const Event& event) {
 }
 
 void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t position) {
-  if (left_out(event.event_time, event.recipient_account_id)) return;
+  if (left_out(event.event_time, event.recipient_account_id) || is_foreign(event, position)) return;
   saw(LogKind::cloudtrail, event.event_time);
+  mark(event.recipient_account_id, event.aws_region, event.event_time, position);
   ObjectLedger::Share& share = share_of(event.recipient_account_id, event.aws_region);
   ++share.records;
   if (event.management_event == false && event.event_source == "s3.amazonaws.com") ++share.s3_data_events;
@@ -423,6 +453,15 @@ void ObjectRun::take_flows(std::span<const FlowRecord> records) {
     if (time < watermark) ++result_.ledger.late;
     times_.add(time);
     if (info_.account.empty()) ++share_of(flow.account_id, info_.region).records;
+    if (tables_.watches) {
+      // Of an object with an account of its own all records go to one place.
+      if (i == 0 || info_.account.empty()) {
+        mark(flow.account_id, {}, time, flow.position);
+      } else {
+        last_marks_->second.add(time, records_before_ + flow.position);
+      }
+      out_.sightings.flow(flow, info_.region, object_, records_before_ + flow.position);
+    }
     if (intel.listed(flow.srcaddr)) on_listed_flow(flow, true);
     if (intel.listed(flow.dstaddr)) on_listed_flow(flow, false);
   }
@@ -449,10 +488,25 @@ void ObjectRun::take_flows(std::span<const FlowRecord> records) {
   }
 }
 
-void ObjectRun::on_flow_gap(std::string_view account_id, std::string_view, bool skip_data, TimeMs start,
-                            TimeMs, std::uint64_t) {
+void ObjectRun::on_flow_gap(std::string_view account_id, std::string_view interface_id, bool skip_data,
+                            TimeMs start, TimeMs end, std::uint64_t position) {
+  reached(position);
   if (left_out(start, account_id)) return;
   ++result_.ledger.processed;
+  times_.add(start);
+  mark(account_id, {}, start, position);
+  if (tables_.watches) {
+    FlowRecord idle;
+    idle.account_id = account_id;
+    idle.interface_id = interface_id;
+    idle.start = start / second_ms;
+    const ProofRecord record{start, object_, records_before_ + position, {}};
+    out_.sightings.flow(idle, info_.region, object_, records_before_ + position);
+    const std::string_view account = info_.account.empty() ? account_id : std::string_view(info_.account);
+    if (skip_data)
+      out_.sightings.skips.push_back(
+          {std::string(account), info_.region, std::string(interface_id), start, end, record});
+  }
   if (start < tables_.watermark[index_of(LogKind::vpcflow)]) ++result_.ledger.late;
   ++(skip_data ? result_.ledger.skip_data : result_.ledger.no_data);
 }
@@ -480,6 +534,9 @@ void ObjectRun::on_dns(const DnsQuery& query, std::uint64_t position) {
   if (left_out(query.query_timestamp, query.account_id)) return;
   saw(LogKind::dns, query.query_timestamp);
   if (info_.account.empty()) ++share_of(query.account_id, query.region).records;
+  mark(query.account_id, query.region, query.query_timestamp, position);
+  if (tables_.watches && !query.instance.empty())
+    out_.sightings.query(query, info_, {query.query_timestamp, object_, records_before_ + position, {}});
   Context context{.account = query.account_id, .region = query.region};
   context.hits = tables_.intel->match_domain(query.query_name, place_of(context), scoped_hits_);
   if (context.hits.empty()) match_answers(query, context);
@@ -507,6 +564,7 @@ void ObjectRun::on_audit(const AuditEvent& event, std::uint64_t position) {
   const TimeMs time = event.request_received_timestamp;
   if (left_out(time, info_.account)) return;
   saw(LogKind::k8saudit, time);
+  mark({}, {}, time, position);
   const std::uint64_t id =
       event.audit_id.empty()
           ? hash64(event.raw.text())

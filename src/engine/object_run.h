@@ -22,6 +22,7 @@
 #include "engine/rule_modes.h"
 #include "engine/sequences.h"
 #include "engine/trigger_index.h"
+#include "engine/visibility.h"
 #include "enrich/intel.h"
 #include "ledger/object_ledger.h"
 #include "state/facts.h"
@@ -110,6 +111,7 @@ constexpr std::size_t identity_shards = 16;
 struct ObjectOutput {
   ObjectLedger ledger;
   std::array<std::vector<RecordIdentity>, identity_shards> identities;
+  PlaceMarks marks;
 };
 
 // What one worker collected in an epoch.
@@ -125,6 +127,7 @@ struct WorkerOutput {
   Behaviours behaviours;  // remembers over epochs what it told
   std::vector<FactRow> fact_rows;
   std::unordered_map<std::uint64_t, InterfaceSighting> interfaces;  // by hash of the interface id
+  Sightings sightings;
   void clear();
 };
 
@@ -152,6 +155,7 @@ struct EpochTables {
   const RecordMatcher* rules = nullptr;  // may be absent
   const RuleModes* modes = nullptr;
   bool learns_hosts = false;  // some detector judges host-days
+  bool watches = false;       // some detector judges gaps
 };
 
 Detection detection_of(std::span<const Detector* const> detectors, std::uint16_t detector, Evidence evidence,
@@ -178,6 +182,8 @@ class ObjectRun final : public EventSink {
  private:
   struct InterfaceCache;
   void saw(LogKind kind, TimeMs time);
+  void mark(std::string_view account, std::string_view region, TimeMs time, std::uint64_t position);
+  bool is_foreign(const CloudTrailEvent& event, std::uint64_t position);
   void reached(std::uint64_t position);
   bool left_out(TimeMs time, std::string_view account);
   void take_flows(std::span<const FlowRecord> records);
@@ -245,6 +251,8 @@ class ObjectRun final : public EventSink {
   std::shared_ptr<const Place> place_;  // of the latest window
   std::pair<const std::pair<std::string, std::string>, ObjectLedger::Share>* last_share_ = nullptr;
   InterfaceSighting* last_sighting_ = nullptr;  // of the previous record: flow logs come in runs
+  std::pair<const std::pair<std::string, std::string>, SlotMarks>* last_marks_ = nullptr;
+  std::string delivered_for_;  // account whose prefix of CloudTrail's own the object lies under; empty: none
 };
 
 }  // namespace picket

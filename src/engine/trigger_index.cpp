@@ -41,7 +41,8 @@ TriggerIndex::TriggerIndex(std::span<const Detector* const> detectors) {
         learns_[static_cast<std::size_t>(trigger.log)] = true;
         if (trigger.log == LogKind::k8saudit) cluster_behaviours_ = &detector;
       }
-      if (trigger.matched || trigger.signals || trigger.behaviours || detector.logic.host_day != nullptr)
+      if (trigger.matched || trigger.signals || trigger.behaviours || trigger.gap ||
+          detector.logic.host_day != nullptr)
         continue;
       const auto log = static_cast<std::size_t>(trigger.log);
       if (detector.logic.window && (trigger.log == LogKind::vpcflow || trigger.log == LogKind::dns)) {

@@ -598,6 +598,17 @@ Verdict VerifyReport::verdict() const {
   return worst;
 }
 
+std::optional<TimeMs> newest_digest(const std::vector<std::string>& paths) {
+  std::optional<TimeMs> newest;
+  for (const std::string& path : paths) {
+    for (const ListedFile& file : list_files(path).files) {
+      const auto name = read_name(archive_key(file.path));
+      if (name && name->digest) newest = std::max(newest.value_or(name->time), name->time);
+    }
+  }
+  return newest;
+}
+
 VerifyReport verify_archive(const VerifySettings& settings, const PublicKeys& keys, Workers& workers) {
   VerifyReport report;
   Archive archive = collect(settings, report);

@@ -90,6 +90,9 @@ struct VerifySettings {
   DecodeLimits limits;
 };
 
+// The end of the newest digest among the files, by their names; absent when there is none.
+std::optional<TimeMs> newest_digest(const std::vector<std::string>& paths);
+
 VerifyReport verify_archive(const VerifySettings& settings, const PublicKeys& keys, Workers& workers);
 
 }  // namespace picket::integrity

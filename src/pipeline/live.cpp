@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <filesystem>
 #include <limits>
@@ -131,7 +132,7 @@ Result<Runner::Recovery> Live::start() {
         written_ += result.updated.size();
         return writer_.write(epoch, result);
       },
-      [this](const Control& control) { return controls_.take_effect(control); });
+      [this](const Control& control) { return take_effect(control); });
   auto kept = keep_lists(setup_.intel_lists, contents_);
   if (!kept) return std::unexpected(kept.error());
   kept_lists_ = std::move(*kept);
@@ -148,6 +149,11 @@ Result<Runner::Recovery> Live::start() {
   if (!known) return std::unexpected(known.error());
   snapshot_epoch_ = setup_.engine->epoch();
   last_snapshot_ = wall_clock_();
+  next_clock_ = last_snapshot_ + std::min(settings_.clock_every, minute_ms);
+  if (settings_.digests) {
+    digest_watch_ = std::make_unique<DigestWatch>(*settings_.digests, wall_clock_);
+    digest_watch_->start();
+  }
   publish(false);
   return recovered;
 }
@@ -239,6 +245,56 @@ std::optional<SourceSettings> Live::source_of(const Manifest& manifest) const {
         manifest.source == source.settings.name)
       return source.settings;
   return std::nullopt;
+}
+
+Result<void> Live::take_effect(const Control& control) {
+  if (control.kind == "clock") {
+    std::int64_t time = 0;
+    const auto [end, wrong] =
+        std::from_chars(control.body.data(), control.body.data() + control.body.size(), time);
+    if (wrong != std::errc{}) return fail(ErrorKind::invalid, "the time of a control record is no number");
+    setup_.engine->tell_time(time);
+    return {};
+  }
+  if (control.kind == "digest_faults") {
+    auto faults = read_digest_faults(control.body);
+    if (!faults) return std::unexpected(faults.error());
+    for (const DigestFault& fault : *faults) setup_.engine->tell_fault(gap_of(fault));
+    return {};
+  }
+  return controls_.take_effect(control);
+}
+
+Result<bool> Live::take_faults() {
+  if (!digest_watch_) return false;
+  const std::vector<DigestFault> faults = digest_watch_->take();
+  if (faults.empty()) return false;
+  if (auto logged = runner_->control({"digest_faults", digest_faults_body(faults)}); !logged)
+    return std::unexpected(logged.error());
+  return true;
+}
+
+// Only while all there is was read: who lags behind knows of no silence.
+Result<bool> Live::note_time(bool quiet) {
+  const TimeMs now = wall_clock_();
+  if (now < next_clock_ || !quiet) return false;
+  const bool failing = !watcher_.failures().empty() ||
+                       std::ranges::any_of(settings_.buckets, [](const WatchedBucket& watched) {
+                         return watched.bucket->status().failing;
+                       });
+  if (failing) return false;
+  next_clock_ = now + settings_.clock_every;
+  if (auto logged = runner_->control({"clock", std::to_string(now)}); !logged)
+    return std::unexpected(logged.error());
+  return true;
+}
+
+Result<EpochResult> Live::run_epoch() {
+  const auto begun = std::chrono::steady_clock::now();
+  auto ran = runner_->run_epoch();
+  epochs_ms_ +=
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun).count();
+  return ran;
 }
 
 Result<void> Live::take_retries() {
@@ -353,7 +409,7 @@ Result<bool> Live::turn() {
   const bool worked = !runner_->idle();
   while (!runner_->idle() && !stopping_) {
     if (auto noted = note_settings(); !noted) return std::unexpected(noted.error());
-    if (auto ran = runner_->run_epoch(); !ran) return std::unexpected(ran.error());
+    if (auto ran = run_epoch(); !ran) return std::unexpected(ran.error());
     publish(false);
     if (runner_->snapshot_due() || wants_snapshot()) {
       if (auto saved = save_snapshot(); !saved) return std::unexpected(saved.error());
@@ -375,8 +431,12 @@ Result<bool> Live::turn() {
     return setup_.engine->streams().at(item.first).released != item.second.released;
   });
   const auto old = marks();
-  if (worked || moved) {
-    if (auto ran = runner_->run_epoch(); !ran) return std::unexpected(ran.error());
+  const auto faults = take_faults();
+  if (!faults) return std::unexpected(faults.error());
+  const auto time = note_time(watcher_.unquiet() == 0 && all_known);
+  if (!time) return std::unexpected(time.error());
+  if (worked || moved || *faults || *time) {
+    if (auto ran = run_epoch(); !ran) return std::unexpected(ran.error());
   }
   ++turns_;
   if (setup_.engine->epoch() == snapshot_epoch_ && runner_->idle()) tell_covered();
@@ -385,13 +445,18 @@ Result<bool> Live::turn() {
 }
 
 Result<void> Live::run() {
+  struct AtTheEnd {
+    std::atomic<bool>& ended;
+    ~AtTheEnd() { ended = true; }
+  } const at_the_end{ended_};
   while (!stopping_) {
     auto worked = turn();
     const TimeMs now = wall_clock_();
     if (!worked) {
       // A full or failing disk: nothing was acknowledged, so waiting loses nothing.
       const std::lock_guard lock(status_mutex_);
-      status_.last_error = worked.error().message();
+      status_.last_error = status_.stalled = worked.error().message();
+      status_.alive = now;
       if (worked.error().kind != ErrorKind::io) return std::unexpected(worked.error());
     }
     // The inbox is freed by snapshots, also when nothing comes any more.
@@ -419,6 +484,7 @@ Result<void> Live::run() {
     }
   }
   for (PushSource* source : settings_.pushed) source->stop();
+  if (digest_watch_) digest_watch_->stop();
   auto saved = save_snapshot();
   if (saved)
     for (const WatchedBucket& watched : settings_.buckets) watched.bucket->settle_messages();
@@ -428,7 +494,11 @@ Result<void> Live::run() {
 
 Result<void> Live::save_snapshot() {
   forget_pushed();
+  const auto begun = std::chrono::steady_clock::now();
   if (auto saved = runner_->save_snapshot(); !saved) return saved;
+  snapshot_ms_ =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun).count();
+  ++snapshots_;
   snapshot_epoch_ = setup_.engine->epoch();
   // What settings name but no record yet may be fetched a moment ago.
   std::set<std::string> wanted;
@@ -545,6 +615,15 @@ void Live::publish(bool caught_up) {
     at->second = std::min(at->second, first);
   }
   status_.caught_up = caught_up;
+  status_.stalled.clear();
+  status_.alive = wall_clock_();
+  for (const LogKind kind : log_kinds)
+    status_.watermark[static_cast<std::size_t>(kind)] = setup_.engine->watermark(kind);
+  status_.snapshots = snapshots_;
+  status_.last_snapshot = last_snapshot_;
+  status_.snapshot_ms = snapshot_ms_;
+  status_.epochs_ms = epochs_ms_;
+  if (digest_watch_) status_.digests = digest_watch_->status();
   status_.last_error = writer_.first_rejection();
   for (const auto& [kind, warnings] : control_warnings_) {
     if (!warnings.empty()) status_.last_error = warnings.front();
@@ -587,6 +666,22 @@ std::shared_ptr<const Usage> Live::usage() const {
 LiveStatus Live::status() const {
   const std::lock_guard lock(status_mutex_);
   return status_;
+}
+
+std::string Live::unhealthy() const {
+  // An epoch and a snapshot of the largest state take a minute; a replay is over before anybody can ask.
+  constexpr TimeMs stuck_after = 10 * minute_ms;
+  if (ended_) return "the sources are not watched any more";
+  const TimeMs since = wall_clock_() - status().alive;
+  return since > stuck_after ? fmt::format("the sources were not looked at for {} minutes", since / minute_ms)
+                             : std::string();
+}
+
+std::string Live::not_ready() const {
+  if (std::string trouble = unhealthy(); !trouble.empty()) return trouble;
+  const LiveStatus now = status();
+  if (!now.stalled.empty()) return now.stalled;
+  return now.turns == 0 ? "the sources were not looked at yet" : "";
 }
 
 std::string Live::metrics() const {
@@ -649,6 +744,36 @@ std::string Live::metrics() const {
               [](const SourceReport& source) { return source.lag / second_ms; });
   each_source("picket_source_records_read_total", "counter", "Records read of a source.",
               [](const SourceReport& source) { return source.totals.read.records_read; });
+  head("picket_watermark_timestamp_seconds", "gauge", "Up to when windows and sequences were judged.");
+  for (const LogKind kind : log_kinds)
+    if (const TimeMs mark = now.watermark[static_cast<std::size_t>(kind)]; mark > 0)
+      out += fmt::format("picket_watermark_timestamp_seconds{{kind=\"{}\"}} {}\n", name_of(kind),
+                         mark / second_ms);
+  head("picket_flow_windows_total", "counter",
+       "Capture windows without records: NODATA, and SKIPDATA that AWS left out.");
+  const KindTotals& flows = now.ledger.kinds[static_cast<std::size_t>(LogKind::vpcflow)];
+  out += fmt::format("picket_flow_windows_total{{status=\"NODATA\"}} {}\n", flows.no_data);
+  out += fmt::format("picket_flow_windows_total{{status=\"SKIPDATA\"}} {}\n", flows.skip_data);
+  head("picket_epochs_seconds_total", "counter", "Time that epochs took since the start.");
+  out += fmt::format("picket_epochs_seconds_total {:.3f}\n", static_cast<double>(now.epochs_ms) / 1000);
+  head("picket_snapshots_total", "counter", "Snapshots saved since the start.");
+  out += fmt::format("picket_snapshots_total {}\n", now.snapshots);
+  head("picket_snapshot_seconds", "gauge", "How long the last one took.");
+  out += fmt::format("picket_snapshot_seconds {:.3f}\n", static_cast<double>(now.snapshot_ms) / 1000);
+  head("picket_snapshot_timestamp_seconds", "gauge", "When the last one was begun.");
+  out += fmt::format("picket_snapshot_timestamp_seconds {}\n", now.last_snapshot / second_ms);
+  if (now.digests) {
+    head("picket_digest_looks_total", "counter", "Looks at CloudTrail's digest chains.");
+    out += fmt::format("picket_digest_looks_total {}\n", now.digests->looks);
+    head("picket_digest_chains", "gauge", "Chains at the last look.");
+    out += fmt::format("picket_digest_chains {}\n", now.digests->chains);
+    head("picket_digest_problems", "gauge", "What the last look could not prove, and what it found broken.");
+    out += fmt::format("picket_digest_problems{{verdict=\"broken\"}} {}\n", now.digests->faults);
+    out += fmt::format("picket_digest_problems{{verdict=\"unproven\"}} {}\n", now.digests->unproven);
+    head("picket_digest_proven", "gauge", "Digests and log files that the last look proved.");
+    out += fmt::format("picket_digest_proven{{what=\"digests\"}} {}\n", now.digests->digests_valid);
+    out += fmt::format("picket_digest_proven{{what=\"logs\"}} {}\n", now.digests->logs_valid);
+  }
   head("picket_findings_written_total", "counter", "Findings raised or updated.");
   out += fmt::format("picket_findings_written_total {}\n", now.findings_written);
   head("picket_findings_refused_total", "counter", "Findings the store refused.");

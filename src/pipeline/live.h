@@ -14,6 +14,7 @@
 
 #include "pipeline/content_folder.h"
 #include "pipeline/controls.h"
+#include "pipeline/digest_watch.h"
 #include "pipeline/finding_writer.h"
 #include "pipeline/lists.h"
 #include "pipeline/runner.h"
@@ -52,6 +53,9 @@ struct LiveSettings {
   // Whose lists, filters and destinations hold for every account; empty: nobody's.
   std::string administrator_of_all;
   std::shared_ptr<const respond::Rules> respond_by;  // absent: nobody
+  // How often the time enters the input log, so that sources can be found silent when nothing comes at all.
+  TimeMs clock_every = 10 * minute_ms;
+  std::optional<DigestWatchSettings> digests;  // absent: chains are not verified
 };
 
 // A copy of what is known, for the API, metrics and the console.
@@ -66,6 +70,12 @@ struct LiveStatus {
   std::vector<SourceReport> sources;
   std::uint64_t quarantined_objects = 0, quarantined_records = 0;  // that wait to be read again
   std::string last_error;
+  std::string stalled;  // why the last look at the sources was not carried through
+  TimeMs alive = 0;     // when the watching thread last went on, by the wall clock
+  std::array<TimeMs, log_kinds.size()> watermark{};
+  std::uint64_t snapshots = 0;
+  TimeMs last_snapshot = 0, snapshot_ms = 0, epochs_ms = 0;
+  std::optional<DigestStatus> digests;
   bool caught_up = false;  // nothing is waiting, nor being written
 };
 
@@ -89,6 +99,10 @@ class Live {
   std::shared_ptr<const Usage> usage() const;
   // Prometheus text of the pipeline.
   std::string metrics() const;
+  // One sentence when the watching thread is stuck or at its end: a restart may help. Empty: it lives.
+  std::string unhealthy() const;
+  // One sentence when it cannot do its work now. Empty: it can.
+  std::string not_ready() const;
 
  private:
   Result<bool> turn();  // whether there was work
@@ -98,6 +112,10 @@ class Live {
   void take_arrived();                               // what buckets and the inbox have
   Result<std::unique_ptr<ByteSource>> open_remote(const Manifest& manifest) const;
   Result<void> take_retries();
+  Result<bool> take_faults();          // of digests; whether there were
+  Result<bool> note_time(bool quiet);  // whether it was logged
+  Result<void> take_effect(const Control& control);
+  Result<EpochResult> run_epoch();
   std::optional<SourceSettings> source_of(const Manifest& manifest) const;
   Result<std::unique_ptr<ByteSource>> open_in_bucket(const Manifest& manifest) const;
   void tell_covered();  // that a snapshot covers what they gave
@@ -125,8 +143,12 @@ class Live {
   std::map<std::string, std::vector<std::string>> control_warnings_;  // by kind
   std::unique_ptr<InputLog> log_;
   std::unique_ptr<Runner> runner_;
-  std::vector<Manifest> arrived_;         // taken from buckets and the inbox, not in the input log yet
-  bool spool_swept_ = false;              // of what earlier runs left
+  std::vector<Manifest> arrived_;  // taken from buckets and the inbox, not in the input log yet
+  bool spool_swept_ = false;       // of what earlier runs left
+  std::unique_ptr<DigestWatch> digest_watch_;
+  TimeMs next_clock_ = 0;
+  TimeMs epochs_ms_ = 0, snapshot_ms_ = 0;
+  std::uint64_t snapshots_ = 0;
   std::uint64_t written_quarantine_ = 0;  // version that its file tells
   bool quarantine_written_ = false;
   std::map<std::string, RateMeter> rates_;  // of sources
@@ -138,7 +160,7 @@ class Live {
   bool release_deferred_ = false;  // a stream is to be released when it has been quiet long enough
   TimeMs last_snapshot_ = 0, last_expiry_ = 0;
   std::uint64_t snapshot_epoch_ = 0;
-  std::atomic<bool> stopping_ = false;
+  std::atomic<bool> stopping_ = false, ended_ = false;
   mutable std::mutex status_mutex_;
   LiveStatus status_;
   std::shared_ptr<const Usage> usage_ = std::make_shared<Usage>();

@@ -5,7 +5,9 @@
 // ip-ranges.json) are AWS's ranges, which there are none of otherwise.
 // CASE.baseline.jsonl is what is normal: records of an ordinary day, which come on each of the 21 days before
 // the case's first; one with "every": N besides on each Nth of them. Cases without their own geography or
-// baseline share their folder's geo.csv and baseline.jsonl.
+// baseline share their folder's geo.csv and baseline.jsonl. CASE.limits.json sets budgets and epochs that a
+// case is too small to reach: {"identities_max": N, "epoch_objects_max": N}; CASE.digests.json are faults of
+// digest chains, as a server enters them in its input log.
 //   picket_cases ROOT [--only SUBSTRING] [--update]
 // With --custom-rules the folders below ROOT are those of AWS's custom detection rules, all of them LIVE and
 // no detector besides.
@@ -28,6 +30,7 @@
 #include "engine/subject.h"
 #include "enrich/aws_ranges.h"
 #include "enrich/intel_config.h"
+#include "pipeline/digest_watch.h"
 #include "pipeline/render.h"
 #include "pipeline/scan.h"
 #include "rules/custom_detection_rules.h"
@@ -197,9 +200,16 @@ struct Raised {
 // `beside`: the case's path without extensions.
 std::vector<Raised> run(const fs::path& input, const fs::path& beside, const rules::RuleSet* rules,
                         std::string& trouble) {
+  EngineLimits limits;
+  ScanSettings settings;
+  if (const fs::path file = beside.string() + ".limits.json"; fs::exists(file)) {
+    const json said = json::parse(read(file));
+    limits.identities_max = said.value("identities_max", limits.identities_max);
+    settings.runner.epoch_objects_max = said.value("epoch_objects_max", settings.runner.epoch_objects_max);
+  }
   const std::shared_ptr<const RecordMatcher> matcher(std::shared_ptr<const RecordMatcher>(), rules);
   Engine engine(rules == nullptr ? all_detectors() : rules->detectors(),
-                intel_of(beside.string() + ".intel.csv"), Lateness{}, EngineLimits{}, 1, matcher);
+                intel_of(beside.string() + ".intel.csv"), Lateness{}, limits, 1, matcher);
   RuleModes live;
   live.set_default("*", RuleMode::live);
   engine.use_rule_modes(std::make_shared<const RuleModes>(live));
@@ -212,8 +222,12 @@ std::vector<Raised> run(const fs::path& input, const fs::path& beside, const rul
     for (const AggregatedFinding& finding : result.updated) findings[finding.id] = finding;
     return {};
   };
-  ScanSettings settings;
   settings.paths = {input.string()};
+  if (const fs::path file = beside.string() + ".digests.json"; fs::exists(file)) {
+    const auto faults = read_digest_faults(read(file));
+    if (!faults) throw std::runtime_error(file.string() + ": " + faults.error().message());
+    for (const DigestFault& fault : *faults) engine.tell_fault(gap_of(fault));
+  }
   std::optional<Baseline> baseline;
   if (const fs::path pattern = beside_or_shared(beside, "baseline.jsonl"); fs::exists(pattern)) {
     baseline.emplace(pattern, input);
@@ -228,7 +242,7 @@ std::vector<Raised> run(const fs::path& input, const fs::path& beside, const rul
   for (const KindTotals& kind : engine.ledger().kinds) {
     records += kind.processed;
     for (const auto& [reason, count] : kind.quarantine_reasons)
-      trouble += fmt::format("{} quarantined: {}; ", count, reason);
+      if (reason != "foreign_account") trouble += fmt::format("{} quarantined: {}; ", count, reason);
   }
   for (const auto& [object, why] : engine.ledger().failures) trouble += object + ": " + why + "; ";
   if (records == 0) trouble += "no record was read; ";
@@ -242,6 +256,7 @@ std::vector<Raised> run(const fs::path& input, const fs::path& beside, const rul
     item.view["type"] = item.type;
     item.view["severity"] = finding.activity.severity;
     item.view["count"] = finding.activity.count;
+    item.view["region"] = latest.subject.region;
     item.view["host"] = issue_value(latest.subject, latest.evidence, key::host);
     if (latest.subject.access_key) item.view["principal"] = latest.subject.access_key->user_name;
     if (latest.subject.remote_ip) item.view["remote_ip"] = latest.subject.remote_ip->to_string();
@@ -320,7 +335,7 @@ int main(int argc, char** argv) {
     if (!name.starts_with("fires_") && !name.starts_with("quiet_")) continue;
     const auto beside = [&](std::string_view suffix) { return name.ends_with(suffix); };
     if (beside(".findings.json") || beside(".intel.csv") || beside(".geo.csv") || beside(".aws.json") ||
-        beside(".baseline.jsonl"))
+        beside(".baseline.jsonl") || beside(".limits.json") || beside(".digests.json"))
       continue;
     if (item.path().string().find(only) != std::string::npos) cases.insert(item.path());
   }

@@ -1,0 +1,23 @@
+# `cpack -G DEB` in the build directory: the binary, its service, an example configuration and the documents.
+include(GNUInstallDirs)
+set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON)  # the package needs the binary, not the tests
+install(TARGETS picket RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(FILES packaging/picket.service DESTINATION lib/systemd/system)
+install(FILES packaging/picket.toml DESTINATION /etc/picket)
+file(GLOB documents CONFIGURE_DEPENDS docs/*.md)
+install(FILES README.md ${documents} DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+set(CPACK_PACKAGE_NAME picket)
+set(CPACK_PACKAGE_CONTACT "The picket project")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "Threat detection for AWS logs, with GuardDuty's API")
+set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
+set(CPACK_STRIP_FILES ON)
+set(CPACK_INSTALL_PREFIX /usr)
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_GENERATOR DEB)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "ca-certificates")
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA "${PROJECT_SOURCE_DIR}/packaging/conffiles")
+include(CPack)
