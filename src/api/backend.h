@@ -12,6 +12,7 @@
 
 #include "base/time.h"
 #include "ledger/usage.h"
+#include "state/entities.h"
 #include "state/facts.h"
 #include "store/finding_store.h"
 
@@ -49,6 +50,15 @@ struct Backend {
   // What coverage and usage are told from; absent: nothing was seen.
   std::function<std::shared_ptr<const std::vector<ResourceFact>>()> resources = {};
   std::function<std::shared_ptr<const Usage>()> usage = {};
+  // What is kept of entities; outlives the API. Null: nothing.
+  const Entities* entities = nullptr;
+  // What the principal of an account does, as of a day since 1970.
+  std::function<UsualBehaviour(std::string_view account, std::string_view principal, std::int32_t day)>
+      usual = {};
+  std::function<std::optional<GeoPlace>(const IpAddress&)> place = {};
+  // A log record by its object's key and its number in it.
+  std::function<Result<std::string>(const std::string& object, std::uint64_t position)> read_record = {};
+  std::string version = {};
   bool auto_detectors = true;  // an enabled detector exists for every account and Region seen
   ListSetLimits list_set_limits;
 };

@@ -10,6 +10,7 @@
 #include "api/ids.h"
 #include "api/neighbours.h"
 #include "api/organization.h"
+#include "api/picket_calls.h"
 
 namespace picket::api {
 
@@ -43,7 +44,9 @@ Response Service::handle(const aws::HttpRequest& request) {
   const std::string id = new_request_id();
   const std::string_view service = aws::claimed_service(request);
   Handled handled;
-  if (service.empty() || service == guardduty) {
+  if (request.path.starts_with(picket_root) && (service.empty() || service == guardduty)) {
+    handled = handle_picket(request, now);
+  } else if (service.empty() || service == guardduty) {
     handled = handle_guardduty(request, now);
   } else if (is_neighbour(service)) {
     handled = handle_neighbour(service, request, id, now);
@@ -77,6 +80,62 @@ Service::Handled Service::handle_guardduty(const aws::HttpRequest& request, Time
   handled.region = verified->region;
   handled.response = authorized(*route, request, *verified, handled, now);
   return handled;
+}
+
+Service::Handled Service::handle_picket(const aws::HttpRequest& request, TimeMs now) {
+  Handled handled;
+  const auto answered = [&](Answer answer) {
+    if (answer) {
+      handled.response.body = std::move(*answer);
+      handled.response.headers.emplace_back("Content-Type", "application/json");
+    } else {
+      handled.response = error_response(answer.error());
+      handled.error = std::move(answer.error());
+    }
+    return std::move(handled);
+  };
+  const std::string_view operation =
+      request.method == "GET" ? picket_operation(request.path) : std::string_view();
+  if (operation.empty())
+    return answered(std::unexpected(
+        ApiError{.status = 404,
+                 .type = "UnknownOperationException",
+                 .code = "UnknownOperationException",
+                 .message = fmt::format("No operation has the method {} and this path.", request.method)}));
+  handled.operation = fmt::format("picket:{}", operation);
+  handled.event_source = "picket";
+  handled.event_name = operation;
+  // Who may not see findings learns nothing of whom they are about either.
+  const auto verified = authorize(request, guardduty, "guardduty:GetFindings", handled.caller, now);
+  if (!verified) return answered(std::unexpected(verified.error()));
+  handled.region = verified->region;
+  return answered(answer_picket_for(*handled.caller, verified->region, request.path, request.query));
+}
+
+Answer Service::answer_picket_for(const aws::Credential& caller, const std::string& region,
+                                  std::string_view path, std::string_view query) {
+  auto members = members_.current(*backend_.store);
+  if (!members) return store_error(members.error(), "account");
+  return answer_picket({.caller = caller,
+                        .region = region,
+                        .path = path,
+                        .query = parse_query(query),
+                        .backend = backend_,
+                        .members = std::move(*members)});
+}
+
+Response Service::picket(const aws::Credential& caller, const std::string& region, std::string_view path,
+                         std::string_view query) {
+  if (picket_operation(path).empty())
+    return error_response({.status = 404, .message = "There is no such path."});
+  if (!is_permitted(caller, "guardduty:GetFindings"))
+    return error_response(
+        {.status = 403, .type = "AccessDeniedException", .message = "The key may not read findings."});
+  Answer answer = answer_picket_for(caller, region, path, query);
+  if (!answer) return error_response(answer.error());
+  Response response{.status = 200, .headers = {}, .body = std::move(*answer)};
+  response.headers.emplace_back("Content-Type", "application/json");
+  return response;
 }
 
 Service::Handled Service::handle_neighbour(std::string_view service, const aws::HttpRequest& request,

@@ -37,6 +37,10 @@ class Service {
   Result<std::optional<Finding>> finding(const aws::Credential& caller, const std::string& region,
                                          const std::string& id);
 
+  // A read beyond GuardDuty's API for a caller who is known already: `path` below /picket/v1/.
+  Response picket(const aws::Credential& caller, const std::string& region, std::string_view path,
+                  std::string_view query);
+
   // Enrols accounts of the organisation that were seen since the last time; cheap when nothing changed.
   Result<void> enroll();
 
@@ -59,6 +63,9 @@ class Service {
   using Identity = std::expected<aws::Verified, ApiError>;
 
   Handled handle_guardduty(const aws::HttpRequest& request, TimeMs now);
+  Answer answer_picket_for(const aws::Credential& caller, const std::string& region, std::string_view path,
+                           std::string_view query);
+  Handled handle_picket(const aws::HttpRequest& request, TimeMs now);
   Handled handle_neighbour(std::string_view service, const aws::HttpRequest& request,
                            const std::string& request_id, TimeMs now);
   // Who calls: the signature, the key's rate, and whether the key may do this. `caller` is set for every key

@@ -26,6 +26,7 @@ int run_learn(const LearnFlags& flags) {
     if (!loaded) return failed(loaded.error());
     config = std::move(*loaded);
   }
+  config.entity_bytes_max = 0;
   auto setup = make_setup(config, feeds_folder(default_data_dir()), flags.threads, {});
   if (!setup) return failed(setup.error());
   for (const std::string& path : flags.with) {

@@ -7,9 +7,11 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <map>
 #include <set>
 
+#include "api/entity_page.h"
 #include "base/clock.h"
 #include "base/json_writer.h"
 #include "cli/commands.h"
@@ -30,7 +32,7 @@ namespace {
 struct ScanFlags {
   std::vector<std::string> paths;
   std::string format = "table", from, to, account, config, assume_account, assume_region, stats, save,
-              min_severity, fail_on;
+              min_severity, fail_on, entities;
   std::vector<std::string> rules;
   unsigned threads = 0;
   std::string baseline, learn_until;
@@ -205,6 +207,31 @@ int usage_error(const std::string& what) {
   return exit_usage;
 }
 
+// Every entity as /picket/v1/entity tells it, one a line, over all that is kept of it.
+Result<void> write_entities(const Engine& engine, const std::string& path) {
+  api::Backend backend;
+  backend.entities = &engine.entities();
+  backend.place = [&engine](const IpAddress& ip) { return engine.facts().place(ip); };
+  std::ofstream file(path, std::ios::binary);
+  for (const auto& found :
+       engine.entities().find(std::nullopt, std::nullopt, "", std::numeric_limits<std::size_t>::max())) {
+    constexpr std::int32_t all_days = 1 << 16;
+    auto data = engine.entities().data({{found.account}}, found.kind, found.name, 0, all_days);
+    if (!data) continue;
+    api::EntityPage page;
+    page.from = data->first - data->first % day_ms;
+    page.to = data->last + 1;
+    page.is_new = true;
+    page.data = std::move(*data);
+    std::string line;
+    JsonWriter json(line);
+    api::write_entity_page(json, page, backend);
+    file << line << '\n';
+  }
+  if (!file.flush()) return fail(ErrorKind::io, "cannot write", path);
+  return {};
+}
+
 int run_scan(const ScanFlags& flags) {
   const auto begin = std::chrono::steady_clock::now();
   Config config;
@@ -213,6 +240,7 @@ int run_scan(const ScanFlags& flags) {
     if (!loaded) return usage_error(loaded.error().message());
     config = std::move(*loaded);
   }
+  if (flags.entities.empty()) config.entity_bytes_max = 0;
   RecordFilter filter;
   filter.account = flags.account;
   if (const auto wrong = time_flag(flags.from, filter.from)) return usage_error("--from: " + *wrong);
@@ -240,6 +268,7 @@ int run_scan(const ScanFlags& flags) {
   }
   if (flags.retrospective) {
     // Once to learn, once to judge.
+    config.entity_bytes_max = 0;
     auto learning = make_setup(config, feeds_folder(default_data_dir()), flags.threads, filter);
     if (!learning) return usage_error(learning.error().message());
     const auto nobody = [](std::uint64_t, const EpochResult&) -> Result<void> { return {}; };
@@ -339,6 +368,10 @@ int run_scan(const ScanFlags& flags) {
     file << stats_json(engine, findings.size(), seconds, threads);
     if (!file.flush()) return usage_error("--stats: cannot write " + flags.stats);
   }
+  if (!flags.entities.empty()) {
+    if (const auto written = write_entities(engine, flags.entities); !written)
+      return usage_error("--entities: " + written.error().message());
+  }
   if (!failures->empty() || engine.ledger().failed() > 0) return exit_input;
   if (flags.strict && engine.ledger().quarantined() > 0) return exit_input;
   return reached ? exit_found : exit_ok;
@@ -379,6 +412,9 @@ void add_scan(CLI::App& program, Run& run) {
   command->add_option("--assume-region", flags->assume_region,
                       "Region of logs whose records and keys name none");
   command->add_option("--stats", flags->stats, "Write the ledger and timings to this file as JSON");
+  command->add_option("--entities", flags->entities,
+                      "Write what was seen of each principal, address, domain, instance, … to this file, one "
+                      "JSON object a line");
   command->add_option("--save", flags->save,
                       "Keep the findings in this folder, for `picket findings` and `picket serve`");
   command->add_option("--min-severity", flags->min_severity, "Show findings from this severity on")

@@ -265,7 +265,7 @@ Result<std::vector<aws::Credential>> known_credentials(const aws::KeyFiles& key_
 }
 
 // What the API reads, but for the audit log.
-api::Backend backend_of(const Config& config, FindingStore& store, const Live& live,
+api::Backend backend_of(const Config& config, FindingStore& store, const Live& live, const Engine& engine,
                         const std::vector<aws::Credential>& known) {
   api::Backend backend;
   backend.store = &store;
@@ -281,6 +281,12 @@ api::Backend backend_of(const Config& config, FindingStore& store, const Live& l
   backend.places = [&live] { return live.places(); };
   backend.resources = [&live] { return live.resources(); };
   backend.usage = [&live] { return live.usage(); };
+  backend.version = PICKET_VERSION;
+  if (config.entity_bytes_max > 0) backend.entities = &engine.entities();
+  backend.usual = [&engine](std::string_view account, std::string_view principal, std::int32_t day) {
+    return engine.usual(account, principal, day);
+  };
+  backend.place = [&engine](const IpAddress& ip) { return engine.facts().place(ip); };
   return backend;
 }
 
@@ -312,6 +318,8 @@ console::ConsoleSettings console_settings(const Live& live, api::AuditLog* audit
             const auto found = service.finding(caller, region, id);
             return found && *found ? (*found)->document : std::string();
           },
+      .read = [&service](const aws::Credential& caller, const std::string& region, std::string_view path,
+                         std::string_view query) { return service.picket(caller, region, path, query); },
       .read_record = [&sources](const std::string& object,
                                 std::uint64_t position) { return read_record(sources, object, position); }};
 }
@@ -413,7 +421,14 @@ int run_serve(ServeFlags flags) {
   if (recovered->epochs_replayed > 0)
     fmt::print(stderr, "replayed {} epochs of the input log\n", recovered->epochs_replayed);
 
-  api::Backend backend = backend_of(config, **store, live, *known);
+  api::Backend backend = backend_of(config, **store, live, *setup->engine, *known);
+  std::timed_mutex reading;  // one record at a time: a large object must be decoded up to it
+  backend.read_record = [&](const std::string& object, std::uint64_t position) -> Result<std::string> {
+    constexpr std::chrono::seconds wait{5};
+    const std::unique_lock one_reader(reading, wait);
+    if (!one_reader) return fail(ErrorKind::io, "another record is being read", object);
+    return read_record(live_settings.sources, object, position);
+  };
   std::unique_ptr<api::AuditLog> audit;
   if (config.audit_log) {
     auto opened = api::AuditLog::open(

@@ -433,6 +433,7 @@ Result<Config> parse_config(std::string_view text, const std::string& origin) {
       table.number("object_bytes_max", config.object_bytes_max, 1 << 20, std::int64_t{1} << 40);
       table.number("inbox_bytes_max", config.inbox_bytes_max, 1 << 16, std::int64_t{1} << 40);
       table.number("identities_max", config.identities_max, 1 << 10, std::int64_t{1} << 36);
+      table.number("entity_bytes_max", config.entity_bytes_max, 0, std::int64_t{1} << 40);
     });
     top.table("engine", [&](Table& table) {
       table.number("threads", config.threads, 0, 1024);

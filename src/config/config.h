@@ -111,10 +111,11 @@ struct Config {
   TimeMs clock_skew = 5 * minute_ms;          // [api] clock_skew
   std::uint64_t record_bytes_max = 1U << 20;  // [limits]
   std::uint64_t object_bytes_max = 16ULL << 30;
-  std::uint64_t inbox_bytes_max = 512ULL << 20;  // of a source's pushed data that no snapshot covers yet
-  std::uint64_t identities_max = 64U << 20;      // record ids kept to find duplicates
-  unsigned threads = 0;                          // [engine] threads; 0 = one per core
-  TimeMs snapshot_interval = 30 * second_ms;     // [engine] snapshot_interval: what a restart replays at most
+  std::uint64_t inbox_bytes_max = 512ULL << 20;   // of a source's pushed data that no snapshot covers yet
+  std::uint64_t identities_max = 64U << 20;       // record ids kept to find duplicates
+  std::uint64_t entity_bytes_max = 256ULL << 20;  // of what is kept for who investigates; 0: nothing
+  unsigned threads = 0;                           // [engine] threads; 0 = one per core
+  TimeMs snapshot_interval = 30 * second_ms;  // [engine] snapshot_interval: what a restart replays at most
 };
 
 // Errors name the key, the line and what would be valid.

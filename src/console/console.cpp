@@ -222,6 +222,8 @@ api::Response Console::answer(std::string_view call, const aws::HttpRequest& req
     return refused(403, "The call lacks the session's token.");
   if (call == "credentials") return credentials(*who);
   if (call == "record") return record(*who, *body);
+  if (call == "read")
+    return settings_.read(who->key, std::string((*body)["region"]), (*body)["path"], (*body)["query"]);
   if (call == "password") return change_password(request, *who, *body);
   if (call.starts_with("users"))
     return manage_users(request, *who, call.substr(std::min(call.size(), std::string_view("users/").size())),

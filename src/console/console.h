@@ -6,6 +6,7 @@
 //   POST /console/api/sign-in, sign-out, password
 //   POST /console/api/credentials  of the session: signed calls of the API with the user's role
 //   POST /console/api/record       one log record of a finding's proof, as it lies in its object
+//   POST /console/api/read         what lies below /picket/v1/, of the path, query and Region in the body
 //   POST /console/api/users        of an administrator: who else acts through the same key; users/create,
 //                                  users/enable, users/disable, users/password, users/delete
 //
@@ -42,6 +43,10 @@ struct ConsoleSettings {
   // The document of a finding that the caller may see; empty when there is none such.
   std::function<std::string(const aws::Credential& caller, const std::string& region, const std::string& id)>
       finding;
+  // An answer of /picket/v1/ to the caller.
+  std::function<api::Response(const aws::Credential& caller, const std::string& region, std::string_view path,
+                              std::string_view query)>
+      read;
   // A record by its object's key and its number in it.
   std::function<Result<std::string>(const std::string& object, std::uint64_t position)> read_record;
 };

@@ -152,6 +152,56 @@ std::uint64_t hash_of(const Behaviour& made, std::string_view principal, std::st
   return hash_mix(hash, made.type.value_or(0xff));
 }
 
+CallTally tally_of(const CloudTrailEvent& event, std::string_view resource, const Principal& principal,
+                   std::string client) {
+  const UserIdentity& identity = event.user_identity;
+  CallTally made;
+  made.account = event.recipient_account_id.empty() ? identity.account_id : event.recipient_account_id;
+  if (!principal.aws_service && !principal.anonymous) {
+    made.principal = principal.key;
+    if (identity.type == "AssumedRole") made.session = identity.arn;
+    made.instance = instance_session(identity);
+  }
+  if (event.event_source == "s3.amazonaws.com") made.bucket = resource;
+  if (event.source_ip && event.source_ip->is_public() && event.vpc_endpoint_id.empty()) {
+    made.remote_ip = event.source_ip;
+  } else {
+    made.network = source_of(event);
+  }
+  made.call = event.event_source;
+  (made.call += ':') += api_name(event.event_name);
+  made.failed = outcome(event) != Outcome::success;
+  if (made.failed) made.error = event.error_code.empty() ? std::string_view("Failure") : event.error_code;
+  made.region = event.aws_region;
+  made.client = std::move(client);
+  return made;
+}
+
+// `account`: of the object, as audit records name none.
+CallTally tally_of(const AuditEvent& event, std::string_view account) {
+  constexpr int refused_from = 400;
+  CallTally made;
+  made.account = account;
+  if (!event.user.username.empty()) {
+    made.cluster_user = event.cluster_name;
+    (made.cluster_user += '/') += event.user.username;
+  }
+  if (event.source_ip && event.source_ip->is_public()) {
+    made.remote_ip = event.source_ip;
+  } else {
+    made.network = "inside";
+  }
+  made.call = event.verb;
+  (made.call += ' ') += event.object_ref.resource;
+  if (!event.object_ref.subresource.empty()) (made.call += '/') += event.object_ref.subresource;
+  made.failed = event.response_code >= refused_from;
+  if (made.failed) made.error = event.response_reason.empty() ? "Failure" : event.response_reason;
+  made.region = event.object_ref.namespace_name;
+  made.client = client_of(event.user_agent);
+  made.principal = event.user.canonical_arn.empty() ? event.user.arn : event.user.canonical_arn;
+  return made;
+}
+
 }  // namespace
 
 std::string client_of(std::string_view user_agent) {
@@ -239,12 +289,22 @@ bool is_object_api(std::string_view api) {
   return api.contains("Object") && !api.contains("Bucket") && !api.contains("LockConfiguration");
 }
 
-bool Behaviours::is_new_call(std::uint64_t hash, TimeMs time) {
-  const auto [call, fresh] = calls_.try_emplace(hash, time);
-  if (fresh) return true;
-  if (time > call->second) return false;
-  call->second = time;
+bool Behaviours::is_new(Call& call, TimeMs time) {
+  if (time > call.earliest) return false;
+  call.earliest = time;
   return true;
+}
+
+void Behaviours::count(const Call& call, TimeMs time, std::uint64_t position) {
+  tallies_[call.tally].count(time);
+  marks_->push_back({static_cast<std::uint32_t>(position - records_before_), call.tally,
+                     static_cast<std::int32_t>(time / hour_ms)});
+}
+
+void Behaviours::begin_tally(Call& call, CallTally tally) {
+  call.batch = batch_;
+  call.tally = static_cast<std::uint32_t>(tallies_.size());
+  tallies_.push_back(std::move(tally));
 }
 
 template <class Fill>
@@ -277,15 +337,23 @@ void Behaviours::add(const CloudTrailEvent& event, Caller& caller, std::uint64_t
       event.event_type == "AwsVpceEvent" || event.event_category == "Insight")
     return;
   const std::string_view resource = resource_of(event);
-  const std::uint64_t call = call_hash(event, resource);
-  if (!is_new_call(call, event.event_time)) return;
+  Call& call = calls_[call_hash(event, resource)];
+  const bool news = is_new(call, event.event_time), uncounted = marks_ != nullptr && call.batch != batch_;
+  if (!news && !uncounted) {
+    if (marks_ != nullptr) count(call, event.event_time, position);
+    return;
+  }
   const Principal& principal = caller.principal();
+  std::string client = client_of(event.user_agent);
+  if (uncounted) begin_tally(call, tally_of(event, resource, principal, client));
+  if (marks_ != nullptr) count(call, event.event_time, position);
+  if (!news) return;
   if (principal.aws_service || principal.anonymous) {
-    calls_[call] = std::numeric_limits<TimeMs>::min();
+    call.earliest = std::numeric_limits<TimeMs>::min();
     return;
   }
   Behaviour made;
-  made.client = client_of(event.user_agent);
+  made.client = std::move(client);
   made.credential = credential_of(event);
   made.error = error_class(event);
   made.account = event.recipient_account_id.empty() ? identity.account_id : event.recipient_account_id;
@@ -334,7 +402,12 @@ void Behaviours::add(const AuditEvent& event, std::uint64_t object, std::uint64_
   hash = hash_mix(hash, static_cast<std::uint64_t>(event.response_code));
   // What a workload is made of differs from one to the next: those are always looked at.
   const bool written = !event.request_object.absent();
-  if (!written && !is_new_call(hash, time)) return;
+  if (marks_ != nullptr) {
+    Call& call = calls_[hash];
+    if (call.batch != batch_) begin_tally(call, tally_of(event, context.account));
+    count(call, time, position);
+  }
+  if (!written && !is_new(calls_[hash], time)) return;
   const std::optional<Evidence> evidence = classify(event, context);
   if (!evidence) return;
 

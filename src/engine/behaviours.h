@@ -5,6 +5,7 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "event/audit_event.h"
 #include "event/cloudtrail_event.h"
 #include "event/principal.h"
+#include "state/entities.h"
 
 namespace picket {
 
@@ -30,8 +32,21 @@ std::string neighbourhood_of(const IpAddress& ip);
 // An API on S3 objects, or on who may reach them.
 bool is_object_api(std::string_view api);
 
+// What a record was counted by, so that it can be taken back should it be a copy.
+struct TallyMark {
+  std::uint32_t position = 0;  // in its object
+  std::uint32_t tally = 0;     // of the worker's
+  std::int32_t hour = 0;       // since 1970
+};
+
 class Behaviours {
  public:
+  // Until the next call records are counted too, and `marks` are of the object they are in; nullptr: they are
+  // not.
+  void count_in(std::vector<TallyMark>* marks, std::uint64_t records_before) {
+    marks_ = marks;
+    records_before_ = records_before;
+  }
   // `object` and `position`: where the record is.
   void add(const CloudTrailEvent& event, Caller& caller, std::uint64_t object, std::uint64_t position);
   // Of a cluster. `classify` says which of its detector's types a request may be; null: none.
@@ -40,10 +55,20 @@ class Behaviours {
            Classify classify);
   // Those that came since the last call.
   std::vector<Behaviour> take();
+  // What was counted since the last clear().
+  std::vector<CallTally>& tallies() { return tallies_; }
+  void clear() { tallies_.clear(); }
 
  private:
+  // A call as it stands in records.
+  struct Call {
+    TimeMs earliest = std::numeric_limits<TimeMs>::max();  // of the records that were sent
+    std::uint32_t batch = 0, tally = 0;                    // of `tallies_`, while it is of this batch
+  };
   // Whether a record of this time may tell something new of what has this hash.
-  bool is_new_call(std::uint64_t hash, TimeMs time);
+  static bool is_new(Call& call, TimeMs time);
+  void begin_tally(Call& call, CallTally tally);
+  void count(const Call& call, TimeMs time, std::uint64_t position);
   // Passes on what the tuple tells apart, unless an earlier record of it went before; `fill` adds the rest.
   template <class Fill>
   void send(Behaviour made, Fill fill);
@@ -55,11 +80,13 @@ class Behaviours {
     TimeMs earliest = 0;
     std::uint32_t batch = 0, index = 0;  // of `fresh_`, while it is of this batch
   };
-  // Calls as they stand in records, and behaviours: the time of the earliest record sent.
-  boost::unordered_flat_map<std::uint64_t, TimeMs, Hashed> calls_;
+  boost::unordered_flat_map<std::uint64_t, Call, Hashed> calls_;
   boost::unordered_flat_map<std::uint64_t, Sent, Hashed> sent_;
   std::vector<Behaviour> fresh_;
-  std::uint32_t batch_ = 0;
+  std::vector<CallTally> tallies_;
+  std::vector<TallyMark>* marks_ = nullptr;
+  std::uint64_t records_before_ = 0;
+  std::uint32_t batch_ = 1;
 };
 
 }  // namespace picket

@@ -12,7 +12,7 @@ namespace picket {
 namespace {
 
 constexpr std::size_t recent_keys_max = 100'000;
-constexpr std::uint32_t snapshot_version = 7;
+constexpr std::uint32_t snapshot_version = 8;
 constexpr PackedKind snapshot{"picketS1", "snapshot"};
 
 // Which build of detectors wrote a snapshot: state of other detectors or in another order cannot be read.
@@ -26,7 +26,7 @@ std::uint64_t detectors_hash(std::span<const Detector* const> detectors) {
 
 std::uint64_t EvictionCounts::total() const {
   std::uint64_t sum = identities + ordered_rows + facts + norms + sequences.signals + sequences.keys +
-                      sequences.habits + sequences.early + hosts.days + hosts.norms;
+                      sequences.habits + sequences.early + hosts.days + hosts.norms + entities;
   for (const auto& [detector, count] : windows) sum += count;
   return sum;
 }
@@ -48,7 +48,8 @@ Engine::Engine(std::span<const Detector* const> detectors, std::shared_ptr<const
       sequences_(detectors),
       hosts_(detectors),
       visibility_(detectors),
-      learners_{Learner(detectors, LogKind::cloudtrail), Learner(detectors, LogKind::k8saudit)} {
+      learners_{Learner(detectors, LogKind::cloudtrail), Learner(detectors, LogKind::k8saudit)},
+      entities_(limits.entity_bytes_max) {
   watermark_.fill(std::numeric_limits<TimeMs>::min() / 2);
 }
 
@@ -101,12 +102,14 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
   remember_keys(objects);
   claim_minutes(objects);
   const EpochTables tables{detectors_, &triggers_,   intel_.get(), watermark_,      limits_.filter,
-                           &claims_,   rules_.get(), modes_.get(), hosts_.wanted(), visibility_.wanted()};
+                           &claims_,   rules_.get(), modes_.get(), hosts_.wanted(), visibility_.wanted(),
+                           entities_.wanted()};
   std::vector<ObjectOutput> object_outputs(objects.size());
   for (WorkerOutput& output : outputs_) output.clear();
 
   workers_.parallel_for(objects.size(), [&](unsigned worker, std::size_t number) {
     const EpochObject& object = objects[number];
+    object_outputs[number].worker = worker;
     ObjectRun run(tables, object.info, static_cast<std::uint32_t>(number), object.records_before,
                   outputs_[worker], object_outputs[number]);
     DecodeReport report;
@@ -198,12 +201,21 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
   // What learns and what waits is apart from the partitions and from each other; the longest first.
   std::vector<PartitionOutput> turns(partition_count + 1);
   std::array<Learner::Output, 2> learned;
+  std::vector<HostTally> hosts;
   std::vector<Behaviour> behaviours = take_behaviours();
   const std::vector<std::function<void()>> beside{
-      [&] { take_signals(duplicates); }, [&] { learned[0] = judge_behaviours(learners_[0], behaviours); },
+      [&] { take_signals(duplicates); },
+      [&] {
+        const std::scoped_lock changing(learners_mutex_);
+        learned[0] = judge_behaviours(learners_[0], behaviours);
+      },
+      [&] {
+        if (entities_.wanted()) count_calls(object_outputs, duplicates);
+      },
       [&] { learned[1] = judge_behaviours(learners_[1], behaviours); },
       [&] {
         for (WorkerOutput& output : outputs_) hosts_.add(output.host_days);
+        if (entities_.wanted()) hosts = tell_hosts();
         turns.back() = hosts_.turn(watermark_[static_cast<std::size_t>(LogKind::vpcflow)], facts_);
       }};
   workers_.parallel_for(beside.size() + partition_count, [&](unsigned, std::size_t task) {
@@ -219,6 +231,7 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
     }
     turns[number] = partition.turn(detectors_, facts_, time);
   });
+  if (entities_.wanted()) count_hosts(hosts);
   evictions_.hosts = hosts_.evicted();
   evictions_.norms = learners_[0].norms().evicted() + learners_[1].norms().evicted();
   for (PartitionOutput& turn : turns) {
@@ -281,6 +294,67 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
     result.objects.push_back(std::move(ledger));
   }
   return result;
+}
+
+void Engine::count_calls(const std::vector<ObjectOutput>& objects,
+                         const std::vector<std::vector<std::uint64_t>>& duplicates) {
+  for (std::size_t i = 0; i < objects.size(); ++i) {
+    if (duplicates[i].empty()) continue;
+    std::vector<CallTally>& tallies = outputs_[objects[i].worker].behaviours.tallies();
+    for (const TallyMark& mark : objects[i].tally_marks) {
+      if (std::ranges::binary_search(duplicates[i], mark.position)) tallies[mark.tally].uncount(mark.hour);
+    }
+  }
+  for (WorkerOutput& output : outputs_) {
+    for (CallTally& tally : output.behaviours.tallies()) {
+      if (!tally.account.empty() || tally.cluster_user.empty()) continue;
+      // Audit logs do not name the account; the cluster's creation does.
+      const std::string_view cluster =
+          std::string_view(tally.cluster_user).substr(0, tally.cluster_user.find('/'));
+      if (const auto known = facts_.cluster_named(cluster, tally.last)) tally.account = known->account;
+    }
+    const auto place_of = [this](const IpAddress& ip) { return facts_.place(ip); };
+    entities_.add(output.behaviours.tallies(), place_of);
+    entities_.add(output.queries.tallies(), place_of);
+  }
+}
+
+// Hosts' days once an hour, and when they are over: before the hosts' turn, which ends days.
+std::vector<HostTally> Engine::tell_hosts() {
+  std::vector<HostTally> hosts;
+  const std::int64_t hour = watermark_[static_cast<std::size_t>(LogKind::vpcflow)] / hour_ms;
+  if (hour == hosts_told_) return hosts;
+  hosts_told_ = hour;
+  hosts_.each_untold([&](const HostDay& day) { hosts.push_back(tally_of(day, facts_)); });
+  // So that the order of a hash table does not show.
+  std::ranges::sort(hosts, {}, &HostTally::source);
+  return hosts;
+}
+
+void Engine::count_hosts(std::span<const HostTally> hosts) {
+  entities_.replace(hosts, [this](const IpAddress& ip) { return facts_.place(ip); });
+  constexpr TimeMs farthest = TimeMs{1} << 46U;  // streams are released to the end of time
+  const TimeMs flows =
+      std::clamp<TimeMs>(watermark_[static_cast<std::size_t>(LogKind::vpcflow)], 0, farthest);
+  entities_.end_epoch(static_cast<std::int32_t>(flows / day_ms));
+  evictions_.entities = entities_.counts().evicted;
+}
+
+UsualBehaviour Engine::usual(std::string_view account, std::string_view principal, Day day) const {
+  Act act;
+  act.principal = hash64(principal, hash64(account, hash64(account)));
+  act.account = hash64(account, hash64(account, 1));
+  constexpr std::size_t most = 20;
+  const std::scoped_lock reading(learners_mutex_);
+  const Rarity& norms = learners_.front().norms();
+  UsualBehaviour out;
+  out.days = norms.days_of(act.principal, day);
+  for (std::size_t i = 0; i < factor_count; ++i) {
+    const auto factor = static_cast<Factor>(i);
+    for (auto& [frequency, texts] : norms.usual(Rarity::Scope::principal, act, factor, day, most))
+      out.values[std::string(name_of(factor))][std::string(name_of(frequency))] = std::move(texts);
+  }
+  return out;
 }
 
 std::vector<Behaviour> Engine::take_behaviours() {
@@ -605,6 +679,8 @@ std::string Engine::save() const {
   visibility_.save(out);
   for (const Learner& learner : learners_) learner.save(out);
   facts_.save(out);
+  entities_.save(out);
+  out(hosts_told_);
 
   return pack_state(snapshot, detectors_hash(detectors_), state);
 }
@@ -625,8 +701,13 @@ Result<void> Engine::load(std::string_view bytes) {
   sequences_.load(in);
   hosts_.load(in);
   visibility_.load(in);
-  for (Learner& learner : learners_) learner.load(in);
+  {
+    const std::scoped_lock changing(learners_mutex_);
+    for (Learner& learner : learners_) learner.load(in);
+  }
   facts_.load(in);
+  entities_.load(in);
+  in(hosts_told_);
   if (in.failed() || !in.at_end()) return fail(ErrorKind::invalid, "the snapshot is damaged");
   return {};
 }

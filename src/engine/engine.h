@@ -34,6 +34,7 @@
 #include "enrich/intel.h"
 #include "ledger/object_ledger.h"
 #include "ledger/usage.h"
+#include "state/entities.h"
 #include "state/facts.h"
 
 namespace picket {
@@ -41,6 +42,7 @@ namespace picket {
 struct EngineLimits {
   std::size_t identities_max = 64U << 20;      // record ids kept for finding duplicates (about 16 bytes each)
   std::size_t ordered_bytes_max = 256U << 20;  // of waiting rows in memory; more wait on disk
+  std::size_t entity_bytes_max = 0;            // what is kept for who investigates; 0: nothing
   DecodeLimits decode;
   RecordFilter filter;
 };
@@ -92,10 +94,11 @@ struct EvictionCounts {
   std::map<std::string, std::uint64_t> windows;  // by detector
   Sequences::Counts sequences;
   HostLearner::Evicted hosts;
+  std::uint64_t entities = 0;
   std::uint64_t total() const;
   template <class Ar>
   void io(Ar& ar) {
-    ar(identities, ordered_rows, facts, norms, windows, sequences, hosts);
+    ar(identities, ordered_rows, facts, norms, windows, sequences, hosts, entities);
   }
 };
 
@@ -137,6 +140,10 @@ class Engine {
   std::vector<ResourceFact> resources() const;
   Facts& facts() { return facts_; }
   const Facts& facts() const { return facts_; }
+  // What is known of whom; from any thread, also while an epoch runs.
+  const Entities& entities() const { return entities_; }
+  // What a principal of CloudTrail does; from any thread too.
+  UsualBehaviour usual(std::string_view account, std::string_view principal, Day day) const;
 
   // Key of an object whose hash a finding's proof names; empty when it is not known any more.
   std::string object_key(std::uint64_t object) const;
@@ -194,6 +201,10 @@ class Engine {
   void add_hits(const RuleHits& hits, RuleHits::Group& group,
                 std::span<const std::vector<std::uint64_t>> duplicates, std::vector<Copies>& copies);
   bool admit(Detection& detection);
+  void count_calls(const std::vector<ObjectOutput>& objects,
+                   const std::vector<std::vector<std::uint64_t>>& duplicates);
+  std::vector<HostTally> tell_hosts();
+  void count_hosts(std::span<const HostTally> hosts);
   std::vector<Behaviour> take_behaviours();
   // Of those the learner's own.
   Learner::Output judge_behaviours(Learner& learner, std::vector<Behaviour>& behaviours);
@@ -222,7 +233,10 @@ class Engine {
   Sequences sequences_;
   HostLearner hosts_;
   Visibility visibility_;
-  std::array<Learner, 2> learners_;  // of CloudTrail, of audit logs
+  mutable std::mutex learners_mutex_;  // held to change them, and by usual()
+  std::array<Learner, 2> learners_;    // of CloudTrail, of audit logs
+  Entities entities_;
+  std::int64_t hosts_told_ = 0;  // hour of the flow logs' watermark when hosts' days were last told
   FlowClaims claims_;
   mutable std::mutex facts_mutex_;  // held to change the facts, and by resources()
   Facts facts_;

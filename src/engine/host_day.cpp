@@ -1,10 +1,15 @@
 #include "engine/host_day.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <limits>
+#include <map>
 #include <vector>
 
+#include "state/entities.h"
 #include "state/facts.h"
 #include "state/public_resolvers.h"
 
@@ -127,6 +132,52 @@ std::optional<std::uint32_t> period_of(const Contact& contact) {
       !far_from_chance(regular, gaps.size(), span, low, high))
     return std::nullopt;
   return median;
+}
+
+HostTally tally_of(const HostDay& day, const Facts& facts) {
+  HostTally made;
+  made.account = day.account;
+  made.region = day.region;
+  made.source = hash_mix(day.host, static_cast<std::uint64_t>(day.day));
+  made.day = day.day;
+  made.hours = day.hours;
+  made.first = std::numeric_limits<TimeMs>::max();
+  made.last = std::numeric_limits<TimeMs>::min();
+  std::map<IpAddress, HostTally::Peer> peers;
+  const auto meet = [&](const Exchange& exchange, std::uint64_t records, std::uint64_t bytes) {
+    made.first = std::min(made.first, exchange.first.time);
+    made.last = std::max(made.last, exchange.last.time);
+    HostTally::Peer& peer = peers[exchange.remote];
+    peer.remote = exchange.remote;
+    // Samples overlap: large transfers are contacts too.
+    peer.records = std::max(peer.records, records);
+    peer.bytes = std::max(peer.bytes, bytes);
+  };
+  for (const auto& [hash, contact] : day.contacts.entries()) meet(contact, contact.records, contact.bytes);
+  const auto meet_all = [&](const auto& talks) {
+    for (const auto& [hash, talk] : talks.entries()) meet(talk, talk.records, talk.bytes_out + talk.bytes_in);
+  };
+  meet_all(day.bulk);
+  meet_all(day.mail);
+  meet_all(day.resolvers);
+  for (auto& [remote, peer] : peers) made.peers.push_back(peer);
+  constexpr std::uint8_t tcp = 6;
+  for (const auto& [hash, talk] : day.services.entries()) {
+    made.first = std::min(made.first, talk.first.time);
+    made.last = std::max(made.last, talk.last.time);
+    made.ports.push_back({fmt::format("{}/{}", talk.protocol == tcp ? "tcp" : "udp", talk.remote_port),
+                          talk.records, talk.bytes_out + talk.bytes_in});
+  }
+  // Of web traffic alone the day is known, not more.
+  const TimeMs start = TimeMs{day.day} * day_ms;
+  if (made.first > made.last) {
+    made.first = start;
+    made.last = start;
+  }
+  const std::string_view interface = day.interface.view();
+  const auto known = facts.interface(interface, made.last);
+  made.instance = known && !known->instance_id.empty() ? known->instance_id : std::string(interface);
+  return made;
 }
 
 }  // namespace picket

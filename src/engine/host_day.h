@@ -1,12 +1,13 @@
 // What one host said to public addresses in one day (UTC), as far as it takes to learn what is usual for it.
 // Order-free: adding and merging commute, so that neither threads nor the order of records can show.
-// 0.4 kB, 125 bytes for each remote address it talks to (at most 24) and 145 for each port, mail server,
+// 0.5 kB, 125 bytes for each remote address it talks to (at most 24) and 145 for each port, mail server,
 // resolver or receiver of much; 24 kB when all samples are full.
 //
 // Which of two ends began is inferred (engine/flow_sides.h): of what cannot be told, nothing is learned.
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -22,6 +23,7 @@
 namespace picket {
 
 class Facts;
+struct HostTally;
 
 // What of a record is kept. Services everyone uses (HTTP, HTTPS, NTP) count as presence only.
 enum class TalkKind : std::uint8_t { presence, service, mail, dns, dns_over_tls, dns_over_https };
@@ -109,11 +111,12 @@ struct HostDay {
   std::string account, region;
   ShortText interface;
   IpAddress local;
-  DistinctSample<Talk, 24> services;     // by protocol and remote port; only what carried data
-  DistinctSample<Talk, 64> mail;         // by remote address
-  DistinctSample<Talk, 24> resolvers;    // by kind and remote address
-  DistinctSample<Talk, 32> bulk;         // by remote address: records of 256 KiB and more
-  DistinctSample<Contact, 24> contacts;  // by remote address
+  std::array<std::uint32_t, 24> hours{};  // records by hour, of connections that it began
+  DistinctSample<Talk, 24> services;      // by protocol and remote port; only what carried data
+  DistinctSample<Talk, 64> mail;          // by remote address
+  DistinctSample<Talk, 24> resolvers;     // by kind and remote address
+  DistinctSample<Talk, 32> bulk;          // by remote address: records of 256 KiB and more
+  DistinctSample<Contact, 24> contacts;   // by remote address
 
   static std::uint64_t service_hash(std::uint8_t protocol, std::uint16_t port) {
     return hash_mix(hash_mix(0x5e81ceU, protocol), port);
@@ -123,6 +126,7 @@ struct HostDay {
   }
 
   void merge(const HostDay& other) {
+    for (std::size_t i = 0; i < hours.size(); ++i) hours[i] += other.hours[i];
     services.merge(other.services);
     mail.merge(other.mail);
     resolvers.merge(other.resolvers);
@@ -137,8 +141,8 @@ struct HostDay {
   }
   template <class Ar>
   void io(Ar& ar) {
-    ar(host, neighbours, everyone, day, account, region, interface, local, services, mail, resolvers, bulk,
-       contacts);
+    ar(host, neighbours, everyone, day, account, region, interface, local, hours, services, mail, resolvers,
+       bulk, contacts);
   }
 };
 
@@ -161,6 +165,8 @@ std::uint64_t resolver_thing(const Talk& talk);
 constexpr std::uint64_t amazon_network = 1;
 std::uint64_t network_thing(const IpAddress& ip, const Facts& facts);
 std::uint64_t most_mail_servers_in_an_hour(const HostDay& day);
+// For who investigates: whom the host talked to, as far as the samples tell.
+HostTally tally_of(const HostDay& day, const Facts& facts);
 // A host that asks so many DNS servers in a day resolves names itself, or forwards: they are not its habits.
 constexpr std::ptrdiff_t recursive_servers_min = 8;
 bool resolves_itself(const HostDay& day);

@@ -139,6 +139,8 @@ bool HostDayTable::take(const FlowRecord& flow, const Source& source) {
   const FlowStamp stamp{time, source.object, source.records_before + flow.position};
   if (bulk) day.bulk.add(address, talk_of(flow, client, TalkKind::presence, stamp));
   if (!client) return first;
+  const TimeMs within = ((time % day_ms) + day_ms) % day_ms;
+  ++day.hours[static_cast<std::size_t>(within / hour_ms)];
   const TalkKind kind = kind_of(flow);
   switch (kind) {
     case TalkKind::presence:
@@ -184,7 +186,7 @@ void HostLearner::add(HostDayTable& table) {
     const std::size_t bytes = open.day->bytes() + sizeof(Open);
     bytes_ += bytes - open.bytes;
     open.bytes = static_cast<std::uint32_t>(bytes);
-    open.touched = true;
+    open.touched = open.untold = true;
   }
   table.clear();
 }

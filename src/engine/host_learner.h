@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "engine/host_day.h"
@@ -77,6 +78,15 @@ class HostLearner {
   bool wanted() const { return !judges_.empty(); }
 
   void add(HostDayTable& table);
+  // Days that changed since the last call.
+  template <class F>
+  void each_untold(F visit) {
+    for (auto& [number, hosts] : open_) {
+      for (auto& [host, open] : hosts) {
+        if (std::exchange(open.untold, false)) visit(*open.day);
+      }
+    }
+  }
   // `watermark` is that of flow logs.
   PartitionOutput turn(std::int64_t watermark, const Facts& facts);
 
@@ -98,6 +108,7 @@ class HostLearner {
     std::unique_ptr<HostDay> day;
     std::uint32_t bytes = 0;          // as counted in bytes_
     bool touched = false;             // since it was last judged
+    bool untold = true;               // since each_untold()
     std::vector<std::uint64_t> told;  // windows of the aggregator, sorted
   };
   using OpenDays = boost::unordered_flat_map<std::uint64_t, Open>;  // by host

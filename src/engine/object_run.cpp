@@ -26,6 +26,8 @@ void WorkerOutput::clear() {
   activities.clear();
   for (WindowTable& table : windows) table.clear();
   host_days.clear();
+  queries.clear();
+  behaviours.clear();
   signals.clear();
   issued_keys.clear();
   fact_rows.clear();
@@ -43,6 +45,7 @@ ObjectRun::ObjectRun(const EpochTables& tables, const ObjectInfo& info, std::uin
       out_(out),
       result_(object) {
   result_.ledger.key = info.key;
+  out.behaviours.count_in(tables.counts ? &object.tally_marks : nullptr, records_before);
   if (const std::string_view id = flow_log_id(info.key);
       !id.empty() && tables.claims->overlaps(info.account, info.region)) {
     overlapping_flow_log_ = id;
@@ -538,6 +541,7 @@ void ObjectRun::on_dns(const DnsQuery& query, std::uint64_t position) {
   if (tables_.watches && !query.instance.empty())
     out_.sightings.query(query, info_, {query.query_timestamp, object_, records_before_ + position, {}});
   Context context{.account = query.account_id, .region = query.region};
+  if (tables_.counts) out_.queries.add(query, info_.account, info_.region);
   context.hits = tables_.intel->match_domain(query.query_name, place_of(context), scoped_hits_);
   if (context.hits.empty()) match_answers(query, context);
   const auto run = [&](std::uint16_t index, std::span<const IntelHit> hits) {

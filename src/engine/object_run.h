@@ -18,6 +18,7 @@
 #include "engine/flow_claims.h"
 #include "engine/host_learner.h"
 #include "engine/ordered_row.h"
+#include "engine/query_tallies.h"
 #include "engine/record_matcher.h"
 #include "engine/rule_modes.h"
 #include "engine/sequences.h"
@@ -112,6 +113,8 @@ struct ObjectOutput {
   ObjectLedger ledger;
   std::array<std::vector<RecordIdentity>, identity_shards> identities;
   PlaceMarks marks;
+  std::vector<TallyMark> tally_marks;
+  unsigned worker = 0;
 };
 
 // What one worker collected in an epoch.
@@ -125,6 +128,7 @@ struct WorkerOutput {
   std::deque<PendingSignals> signals;
   std::vector<IssuedKey> issued_keys;
   Behaviours behaviours;  // remembers over epochs what it told
+  QueryTallies queries;
   std::vector<FactRow> fact_rows;
   std::unordered_map<std::uint64_t, InterfaceSighting> interfaces;  // by hash of the interface id
   Sightings sightings;
@@ -156,6 +160,7 @@ struct EpochTables {
   const RuleModes* modes = nullptr;
   bool learns_hosts = false;  // some detector judges host-days
   bool watches = false;       // some detector judges gaps
+  bool counts = false;        // for who investigates
 };
 
 Detection detection_of(std::span<const Detector* const> detectors, std::uint16_t detector, Evidence evidence,

@@ -791,6 +791,11 @@ std::string Live::metrics() const {
         "picket_custom_rule_dry_run_matches_total{{rule=\"{}\",account=\"{}\",region=\"{}\"}} {}\n", key.rule,
         escape_label(key.account), escape_label(key.region), count);
   }
+  const Entities::Counts entities = setup_.engine->entities().counts();
+  head("picket_entities", "gauge", "Entities that are kept for who investigates.");
+  out += fmt::format("picket_entities {}\n", entities.entities);
+  head("picket_entity_bytes", "gauge", "Memory they take, of limits.entity_bytes_max.");
+  out += fmt::format("picket_entity_bytes {}\n", entities.bytes);
   head("picket_evicted_total", "counter", "State evicted to stay within budgets.");
   out += fmt::format("picket_evicted_total{{what=\"identities\"}} {}\n", now.evictions.identities);
   out += fmt::format("picket_evicted_total{{what=\"ordered_rows\"}} {}\n", now.evictions.ordered_rows);
@@ -800,6 +805,7 @@ std::string Live::metrics() const {
   out += fmt::format("picket_evicted_total{{what=\"habits\"}} {}\n", now.evictions.sequences.habits);
   out += fmt::format("picket_evicted_total{{what=\"facts\"}} {}\n", now.evictions.facts);
   out += fmt::format("picket_evicted_total{{what=\"norms\"}} {}\n", now.evictions.norms);
+  out += fmt::format("picket_evicted_total{{what=\"entities\"}} {}\n", now.evictions.entities);
   for (const auto& [detector, count] : now.evictions.windows) {
     out += fmt::format("picket_evicted_total{{what=\"windows\",detector=\"{}\"}} {}\n",
                        escape_label(detector), count);

@@ -133,6 +133,7 @@ Result<Setup> make_setup(const Config& config, const std::filesystem::path& feed
                  config.lateness_k8saudit};
   EngineLimits limits;
   limits.identities_max = config.identities_max;
+  limits.entity_bytes_max = config.entity_bytes_max;
   limits.decode.record_bytes_max = config.record_bytes_max;
   limits.decode.object_bytes_max = config.object_bytes_max;
   limits.filter = filter;
