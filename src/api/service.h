@@ -59,6 +59,7 @@ class Service {
   using Identity = std::expected<aws::Verified, ApiError>;
 
   Handled handle_guardduty(const aws::HttpRequest& request, TimeMs now);
+  Handled handle_respond(const aws::HttpRequest& request, TimeMs now);
   Handled handle_neighbour(std::string_view service, const aws::HttpRequest& request,
                            const std::string& request_id, TimeMs now);
   // Who calls: the signature, the key's rate, and whether the key may do this. `caller` is set for every key

@@ -18,6 +18,7 @@
 #include "engine/flow_claims.h"
 #include "engine/host_learner.h"
 #include "engine/ordered_row.h"
+#include "engine/own_calls.h"
 #include "engine/record_matcher.h"
 #include "engine/rule_modes.h"
 #include "engine/sequences.h"
@@ -152,6 +153,7 @@ struct EpochTables {
   const RecordMatcher* rules = nullptr;  // may be absent
   const RuleModes* modes = nullptr;
   bool learns_hosts = false;  // some detector judges host-days
+  const OwnCalls* own_calls = nullptr;
 };
 
 Detection detection_of(std::span<const Detector* const> detectors, std::uint16_t detector, Evidence evidence,
@@ -180,6 +182,7 @@ class ObjectRun final : public EventSink {
   void saw(LogKind kind, TimeMs time);
   void reached(std::uint64_t position);
   bool left_out(TimeMs time, std::string_view account);
+  void leave_out(std::string_view reason);
   void take_flows(std::span<const FlowRecord> records);
   // The counters of the account and Region that a record is of.
   ObjectLedger::Share& share_of(std::string_view account, std::string_view region);
