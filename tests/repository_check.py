@@ -17,7 +17,7 @@ import sys
 
 # A folder includes only from itself and from those above it.
 FOLDERS = ["base", "config", "event", "finding", "net", "aws", "ledger", "log", "source", "decode", "integrity", "enrich", "state", "models",
-           "store", "engine", "detectors", "rules", "respond", "pipeline", "api", "console", "cli"]
+           "store", "engine", "detectors", "rules", "playbook", "respond", "pipeline", "api", "console", "cli"]
 # Exceptions, each with its reason.
 ALLOWED = {
     ("config", "event"),  # A source's configuration names the kind of log it holds.
@@ -36,6 +36,7 @@ PARSERS = {
     "src/aws/s3.cpp": "s3_url", "src/source/notification.cpp": "notification", "src/integrity/digest.cpp": "digest",
     "src/source/intake.cpp": "pushed", "src/source/firehose.cpp": "pushed", "src/decode/refused.cpp": "pushed",
     "src/rules/condition.cpp": "condition", "src/rules/json_functions.cpp": "condition",
+    "src/aws/xml.cpp": "xml", "src/playbook/finding_facts.cpp": "playbook", "src/playbook/run.cpp": "playbook",
     "src/respond/event_pattern.cpp": "event_pattern", "src/respond/input.cpp": "event_pattern",
     "src/state/facts.cpp": "facts", "src/state/inventory_import.cpp": "facts", "src/state/bucket_policy.cpp": "facts",
 }
@@ -223,8 +224,10 @@ def check_commands(root, binary, fault):
             if text is None:
                 fault(place, f"picket {words[0]}: no such command")
                 continue
-            if len(words) > 1 and re.search(rf"^  {re.escape(words[1])}\s", text.split("ubcommands:")[-1], re.M) and "ubcommands:" in text:
-                path = (words[0], words[1])
+            for word in words[1:]:
+                if "ubcommands:" not in text or not re.search(rf"^  {re.escape(word)}\s", text.split("ubcommands:")[-1], re.M):
+                    break
+                path += (word,)
                 text = help_of(path) or ""
             for flag in (word.split("=")[0] for word in words if word.startswith("--")):
                 if not re.search(rf"(?<![\w-]){re.escape(flag)}(?![\w-])", text):

@@ -16,6 +16,13 @@
 #include "state/facts.h"
 #include "store/finding_store.h"
 
+namespace picket::respond {
+class Rules;
+}
+namespace picket::playbook {
+class Playbooks;
+}
+
 namespace picket::api {
 
 class AuditLog;
@@ -61,6 +68,9 @@ struct Backend {
   std::string version = {};
   bool auto_detectors = true;  // an enabled detector exists for every account and Region seen
   ListSetLimits list_set_limits;
+  const respond::Rules* rules = nullptr;         // where findings are sent; null: nowhere. Outlives the API
+  playbook::Playbooks* playbooks = nullptr;      // outlives the API; null: there are none
+  std::function<std::string()> responders = {};  // targets and how sending goes, a JSON list; may be empty
 };
 
 }  // namespace picket::api

@@ -15,17 +15,18 @@ bool is_changing(std::string_view operation) {
 }
 
 bool is_administrators_task(std::string_view operation) {
-  static constexpr std::array<std::string_view, 8> parts{
-      "ArchiveFindings", "UnarchiveFindings", "FindingsFeedback", "Filter",
-      "IPSet",           "ThreatIntelSet",    "ThreatEntitySet",  "TrustedEntitySet"};
+  static constexpr std::array<std::string_view, 9> parts{
+      "ArchiveFindings", "UnarchiveFindings", "FindingsFeedback", "Filter",  "IPSet",
+      "ThreatIntelSet",  "ThreatEntitySet",   "TrustedEntitySet", "Playbook"};
   return is_changing(operation) && std::ranges::any_of(parts, [&](std::string_view part) {
            return operation.find(part) != std::string_view::npos;
          });
 }
 
 bool is_allowed(aws::Role role, std::string_view operation) {
-  static constexpr std::array<std::string_view, 3> judging{"ArchiveFindings", "UnarchiveFindings",
-                                                           "UpdateFindingsFeedback"};
+  static constexpr std::array<std::string_view, 6> judging{
+      "ArchiveFindings", "UnarchiveFindings", "UpdateFindingsFeedback",
+      "PreviewPlaybook", "RunPlaybook",       "UndoPlaybookRun"};
   const auto names = [&](std::string_view part) { return operation.find(part) != std::string_view::npos; };
   if (!is_changing(operation)) return true;
   switch (role) {
@@ -47,7 +48,8 @@ bool is_allowed(aws::Role role, std::string_view operation) {
 bool is_permitted(const aws::Credential& caller, std::string_view action) {
   const std::size_t colon = action.find(':');
   // Of the neighbouring services only reads and credentials of the caller's own are served.
-  const bool by_role = !action.starts_with("guardduty:") || is_allowed(caller.role, action.substr(colon + 1));
+  const bool by_role = (!action.starts_with("guardduty:") && !action.starts_with("picket:")) ||
+                       is_allowed(caller.role, action.substr(colon + 1));
   const auto judge = [&](const std::optional<aws::Policy>& policy) {
     return policy ? policy->judge(action) : aws::Verdict::none;
   };

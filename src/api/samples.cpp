@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/json_writer.h"
 #include "finding/detector_id.h"
+#include "respond/rules.h"
 #include "store/publishing.h"
 
 namespace picket::api {
@@ -33,7 +34,7 @@ std::string filled(std::string_view part, const SamplePlace& place) {
   }
 }
 
-// Samples show whether the caller's destinations work, so they are published like others.
+// Samples show whether the caller's destinations and the rules' targets work, so they are sent like others.
 std::expected<std::vector<OutboxRow>, ApiError> outbox_of(const Call& call,
                                                           const std::vector<FindingRow>& rows) {
   const auto destinations = load_destinations(call.store(), call.caller.account, call.region);
@@ -41,6 +42,10 @@ std::expected<std::vector<OutboxRow>, ApiError> outbox_of(const Call& call,
   std::vector<OutboxRow> outbox;
   for (const PublishingDestination& destination : *destinations) {
     for (const FindingRow& row : rows) outbox.push_back({row.id, outbox_kind({true, destination.id})});
+  }
+  if (call.backend.rules != nullptr) {
+    for (const FindingRow& row : rows)
+      std::ranges::move(respond::outbox_rows(*call.backend.rules, row, nullptr), std::back_inserter(outbox));
   }
   return outbox;
 }

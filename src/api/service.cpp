@@ -11,6 +11,7 @@
 #include "api/neighbours.h"
 #include "api/organization.h"
 #include "api/picket_calls.h"
+#include "api/respond_calls.h"
 
 namespace picket::api {
 
@@ -44,7 +45,9 @@ Response Service::handle(const aws::HttpRequest& request) {
   const std::string id = new_request_id();
   const std::string_view service = aws::claimed_service(request);
   Handled handled;
-  if (request.path.starts_with(picket_root) && (service.empty() || service == guardduty)) {
+  if ((service.empty() || service == guardduty) && is_respond_path(request.path)) {
+    handled = handle_respond(request, now);
+  } else if ((service.empty() || service == guardduty) && request.path.starts_with(picket_root)) {
     handled = handle_picket(request, now);
   } else if (service.empty() || service == guardduty) {
     handled = handle_guardduty(request, now);
@@ -136,6 +139,50 @@ Response Service::picket(const aws::Credential& caller, const std::string& regio
   Response response{.status = 200, .headers = {}, .body = std::move(*answer)};
   response.headers.emplace_back("Content-Type", "application/json");
   return response;
+}
+
+Service::Handled Service::handle_respond(const aws::HttpRequest& request, TimeMs now) {
+  Handled handled;
+  const auto refuse = [&](ApiError error) {
+    handled.response = error_response(error);
+    handled.error = std::move(error);
+    return std::move(handled);
+  };
+  RespondCall call{.operation = {},
+                   .subject = {},
+                   .caller = {},
+                   .region = {},
+                   .request = request,
+                   .scope = {},
+                   .backend = backend_,
+                   .finding = {}};
+  if (!find_respond_operation(request, call))
+    return refuse({.status = 404,
+                   .type = "UnknownOperationException",
+                   .code = "UnknownOperationException",
+                   .message = fmt::format("No operation has the method {} and this path.", request.method)});
+  handled.operation = fmt::format("picket:{}", call.operation);
+  handled.event_name = call.operation;
+  handled.event_source = picket_event_source;
+  const auto verified = authorize(request, guardduty, handled.operation, handled.caller, now);
+  if (!verified) return refuse(verified.error());
+  call.caller = *handled.caller;
+  call.region = handled.region = verified->region;
+  const auto members = members_.current(*backend_.store);
+  if (!members) return refuse(store_error(members.error(), "findingId").error());
+  if ((*members)->association(call.caller.account, call.region) != nullptr &&
+      is_administrators_task(call.operation))
+    return refuse(access_denied(fmt::format("Account {} is a member: {} is for its administrator.",
+                                            call.caller.account, handled.operation))
+                      .error());
+  call.scope = scope_of(call.caller, **members, call.region);
+  call.finding = [&](const std::string& id) { return finding(call.caller, call.region, id); };
+  auto answer = answer_respond(call);
+  if (is_changing(call.operation)) handled.request_parameters = call.audited;
+  if (!answer) return refuse(answer.error());
+  handled.response.body = std::move(*answer);
+  handled.response.headers.emplace_back("Content-Type", "application/json");
+  return handled;
 }
 
 Service::Handled Service::handle_neighbour(std::string_view service, const aws::HttpRequest& request,

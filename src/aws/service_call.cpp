@@ -36,12 +36,14 @@ ServiceError error_of(const net::Response& response) {
   return error;
 }
 
+std::string host_and_port(const std::string& base) { return base.substr(base.find("://") + 3); }
+
+}  // namespace
+
 bool may_pass(unsigned status, std::string_view code) {
   return status >= 500 || status == 429 || status == 408 || code.contains("Throttl") ||
          code.contains("TooManyRequests") || code.contains("LimitExceeded") || code == "RequestExpired";
 }
-
-}  // namespace
 
 std::optional<Arn> parse_arn(std::string_view text) {
   Arn arn;
@@ -59,32 +61,54 @@ std::optional<Arn> parse_arn(std::string_view text) {
 }
 
 std::string service_endpoint(std::string_view service, std::string_view region) {
-  return fmt::format("https://{}.{}.{}", service, region,
-                     region.starts_with("cn-") ? "amazonaws.com.cn" : "amazonaws.com");
+  const bool china = region.starts_with("cn-");
+  if (service == "iam") {
+    return china                           ? "https://iam.cn-north-1.amazonaws.com.cn"
+           : region.starts_with("us-gov-") ? "https://iam.us-gov.amazonaws.com"
+                                           : "https://iam.amazonaws.com";
+  }
+  return fmt::format("https://{}.{}.{}", service, region, china ? "amazonaws.com.cn" : "amazonaws.com");
 }
 
-Result<std::string> ServiceCaller::call(const ServiceCall& call) const {
+Result<ServiceAnswer> ServiceCaller::exchange(const ServiceCall& call) const {
   const std::string base =
       call.endpoint.empty() ? service_endpoint(call.service, call.region) : call.endpoint;
   if (!key_) return fail(ErrorKind::invalid, "there are no AWS credentials to sign with", base);
-  const std::string host = base.substr(base.find("://") + 3);
-  net::Request request{.method = "POST", .url = base + call.path, .headers = call.more, .body = call.body};
-  request.headers.emplace_back("Content-Type", call.content_type);
+  const std::string host = host_and_port(base);
+  net::Request request{.method = call.method,
+                       .url = base + call.path + (call.query.empty() ? "" : "?" + call.query),
+                       .headers = call.more,
+                       .body = call.body};
+  if (!call.content_type.empty()) request.headers.emplace_back("Content-Type", call.content_type);
   std::vector<HttpHeader> headers{{"Host", host}};
   for (const auto& [name, value] : request.headers) headers.push_back({name, value});
-  for (auto& header : sign({"POST", call.path, "", headers, call.body, {}},
+  for (auto& header : sign({call.method, call.path, call.query, headers, call.body, {}},
                            {key_->access_key_id, key_->secret_access_key, key_->session_token},
                            {call.region, call.service}, clock_()))
     request.headers.push_back(std::move(header));
   auto response = http_.send(request, {.bytes_max = answer_bytes_max, .total_ms_max = call.timeout});
   if (!response) return std::unexpected(response.error());
-  if (response->status < 300) return std::move(response->body);
-  const ServiceError error = error_of(*response);
-  return fail(may_pass(response->status, error.code) ? ErrorKind::io : ErrorKind::invalid,
-              error.code.empty()
-                  ? fmt::format("{} answered with status {}", call.service, response->status)
-                  : fmt::format("{} answered {}: {}", call.service, error.code, error.message.substr(0, 300)),
-              base);
+  ServiceAnswer answer{.status = response->status, .body = {}, .request_id = {}, .code = {}, .message = {}};
+  for (const char* name : {"x-amzn-requestid", "x-amz-request-id"})
+    if (answer.request_id.empty()) answer.request_id = response->header(name);
+  if (response->status >= 300) {
+    ServiceError error = error_of(*response);
+    answer.code = std::move(error.code);
+    answer.message = std::move(error.message);
+  }
+  answer.body = std::move(response->body);
+  return answer;
+}
+
+Result<std::string> ServiceCaller::call(const ServiceCall& call) const {
+  auto answer = exchange(call);
+  if (!answer) return std::unexpected(answer.error());
+  if (answer->status < 300) return std::move(answer->body);
+  return fail(may_pass(answer->status, answer->code) ? ErrorKind::io : ErrorKind::invalid,
+              answer->code.empty() ? fmt::format("{} answered with status {}", call.service, answer->status)
+                                   : fmt::format("{} answered {}: {}", call.service, answer->code,
+                                                 answer->message.substr(0, 300)),
+              call.endpoint.empty() ? service_endpoint(call.service, call.region) : call.endpoint);
 }
 
 }  // namespace picket::aws

@@ -1,4 +1,5 @@
-// One signed call to an AWS service other than S3, or to what speaks its protocol.
+// One signed call to an AWS service, or to what speaks its protocol. Objects in S3 have a client of their own
+// (aws/s3.h).
 #pragma once
 
 #include <functional>
@@ -23,6 +24,16 @@ struct ServiceCall {
   std::string_view body;
   HttpHeaders more;  // X-Amz-Target and the like; signed
   TimeMs timeout = 10 * second_ms;
+  std::string method = "POST";
+  std::string query = {};  // encoded, without the question mark
+};
+
+// What a service said of one call, whether it did what was asked or refused.
+struct ServiceAnswer {
+  unsigned status = 0;
+  std::string body;
+  std::string request_id;     // as CloudTrail's record of the call has it; empty where the service tells none
+  std::string code, message;  // of a refusal
 };
 
 class ServiceCaller {
@@ -34,6 +45,8 @@ class ServiceCaller {
   // The answer's body. Errors: `io` when trying again may help (the network, 5xx, throttling), else
   // `invalid`; both tell the service's own code and message.
   Result<std::string> call(const ServiceCall& call) const;
+  // The answer whatever it says; an error only when there was none (`io`) or nothing to sign with.
+  Result<ServiceAnswer> exchange(const ServiceCall& call) const;
 
  private:
   const net::HttpClient& http_;
@@ -46,7 +59,10 @@ struct Arn {
 };
 std::optional<Arn> parse_arn(std::string_view text);
 
-// "https://sqs.eu-west-1.amazonaws.com".
+// Whether trying again may help against a refusal of this status and code.
+bool may_pass(unsigned status, std::string_view code);
+
+// "https://sqs.eu-west-1.amazonaws.com"; IAM has one for each partition.
 std::string service_endpoint(std::string_view service, std::string_view region);
 
 }  // namespace picket::aws

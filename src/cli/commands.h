@@ -33,6 +33,7 @@ void add_users(CLI::App& program, Run& run);
 void add_rules(CLI::App& program, Run& run);
 void add_intel(CLI::App& program, Run& run);
 void add_respond(CLI::App& program, Run& run);
+void add_playbook(CLI::App& program, Run& run);
 void add_config(CLI::App& program, Run& run);
 void add_verify(CLI::App& program, Run& run);
 void add_sources(CLI::App& program, Run& run);

@@ -8,6 +8,7 @@
 
 #include "cli/commands.h"
 #include "config/config.h"
+#include "playbook/playbooks.h"
 #include "respond/rules.h"
 
 namespace picket::cli {
@@ -158,6 +159,8 @@ void add_config(CLI::App& program, Run& run) {
       const auto loaded = load_config(*path);
       if (!loaded) return failed(loaded.error());
       if (const auto rules = respond::Rules::make(loaded->respond); !rules) return failed(rules.error());
+      if (const auto playbooks = playbook::Playbooks::check(loaded->respond, loaded->aws_ranges); !playbooks)
+        return failed(playbooks.error());
       fmt::print("{} is valid\n", *path);
       return exit_ok;
     };

@@ -63,6 +63,7 @@ int main(int argc, char** argv) {
   add_rules(program, run);
   add_intel(program, run);
   add_respond(program, run);
+  add_playbook(program, run);
   add_config(program, run);
   add_verify(program, run);
   add_sources(program, run);

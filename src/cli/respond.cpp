@@ -4,20 +4,23 @@
 #include <fstream>
 
 #include "api/samples.h"
+#include "aws/caller_keys.h"
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/open_store.h"
 #include "cli/table.h"
 #include "config/config.h"
 #include "finding/detector_id.h"
+#include "respond/dead_letters.h"
 #include "respond/rules.h"
+#include "respond/senders.h"
 
 namespace picket::cli {
 
 namespace {
 
 struct RespondFlags {
-  std::string config, data_dir = default_data_dir(), rule, finding;
+  std::string config, data_dir = default_data_dir(), rule, finding, target;
 };
 
 bool is_finding_id(std::string_view text) {
@@ -84,6 +87,61 @@ int test_rule(const RespondFlags& flags) {
   return tasks->empty() ? exit_found : exit_ok;
 }
 
+std::string dead_letter_file(const RespondFlags& flags, const Config& config) {
+  return config.respond.dead_letters.empty() ? flags.data_dir + "/respond/dead_letters.jsonl"
+                                             : config.respond.dead_letters;
+}
+
+int list_dead(const RespondFlags& flags) {
+  const auto config = load_config(flags.config);
+  if (!config) return failed(config.error());
+  const std::string file = dead_letter_file(flags, *config);
+  const auto dead = respond::read_dead_letters(file);
+  if (!dead) return failed(dead.error());
+  for (const respond::DeadLetter& letter : dead->letters) {
+    if (!flags.target.empty() && letter.target != flags.target) continue;
+    fmt::print("{} {} {} {}: {} attempts, {}\n", format_time(letter.time), printable(letter.target),
+               printable(letter.event.finding_id), printable(letter.event.type), letter.attempts,
+               printable(letter.error));
+  }
+  if (dead->unreadable > 0) fmt::print(stderr, "{} lines of {} cannot be read\n", dead->unreadable, file);
+  return exit_ok;
+}
+
+// Exit 1 when something was not taken again.
+int resend_dead(const RespondFlags& flags) {
+  const auto config = load_config(flags.config);
+  if (!config) return failed(config.error());
+  const auto rules = respond::Rules::make(config->respond);
+  if (!rules) return failed(rules.error());
+  const auto guard = net::AddressGuard::make(config->network.allow_hosts);
+  if (!guard) return failed(guard.error());
+  auto key = aws::load_caller_key(config->respond.credentials, config->respond.profile);
+  if (!key) return failed(key.error());
+  const net::HttpClient http(*guard, config->network.ca_file);
+  const aws::ServiceCaller aws(http, std::move(*key), wall_clock);
+  const respond::Means means{http, *guard, aws, config->network.ca_file, wall_clock};
+  const auto resent = respond::resend(
+      dead_letter_file(flags, *config),
+      [&](const respond::DeadLetter& letter) {
+        return flags.target.empty() || letter.target == flags.target;
+      },
+      [&](const respond::DeadLetter& letter) -> Result<void> {
+        const auto target = rules->targets().find(letter.target);
+        if (target == rules->targets().end())
+          return fail(ErrorKind::not_found, "the target is not configured any more", letter.target);
+        if (target->second.kind == respond::TargetKind::playbook)
+          return fail(ErrorKind::unsupported, "playbooks are run with picket playbook run", letter.target);
+        const auto send = respond::make_sender(target->second, means);
+        if (!send) return std::unexpected(send.error());
+        return (*send)(letter.event, target->second.body(letter.event, letter.rule, wall_clock()));
+      });
+  if (!resent) return failed(resent.error());
+  fmt::print("{} sent, {} kept{}\n", resent->sent, resent->kept,
+             resent->first_error.empty() ? "" : ": " + printable(resent->first_error));
+  return resent->first_error.empty() ? exit_ok : exit_found;
+}
+
 }  // namespace
 
 void add_respond(CLI::App& program, Run& run) {
@@ -101,6 +159,19 @@ void add_respond(CLI::App& program, Run& run) {
       "Exit 1 when the rule does not want the finding.\n"
       "Example: picket respond test high 'sample:Recon:EC2/Portscan' --config picket.toml");
   test->callback([flags, &run] { run = [flags] { return test_rule(*flags); }; });
+  CLI::App* dead = command->add_subcommand("dead", "What targets did not take within retry_for");
+  dead->require_subcommand(1);
+  for (const bool again : {false, true}) {
+    CLI::App* one = again ? dead->add_subcommand("resend", "Send it again; what is taken leaves the file")
+                          : dead->add_subcommand("list", "List it");
+    one->add_option("--target", flags->target, "Of this target only");
+    one->add_option("--config", flags->config, "Configuration file (TOML)")->required();
+    one->add_option("--data-dir", flags->data_dir, "Where findings are kept");
+    if (again) one->footer("Exit 1 when something was not taken again.");
+    one->callback([flags, again, &run] {
+      run = [flags, again] { return again ? resend_dead(*flags) : list_dead(*flags); };
+    });
+  }
 }
 
 }  // namespace picket::cli

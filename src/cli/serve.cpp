@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "api/audit_log.h"
+#include "api/respond_calls.h"
 #include "api/server.h"
 #include "api/site.h"
 #include "aws/credentials.h"
@@ -80,10 +81,39 @@ api::Organization organization_of(const Config& config, const std::vector<aws::C
   return out;
 }
 
+// What a playbook did, or refused to do, as an entry of the audit log.
+Result<void> audit_run(api::AuditLog& audit, const playbook::Run& run) {
+  aws::Credential actor;
+  actor.profile = run.state == "undone" ? run.undone_by : run.actor;
+  actor.account = run.account;
+  actor.region = run.region;
+  const std::string told = playbook::run_json(run, false);
+  const bool refused = run.state == "refused" || run.state == "failed";
+  return audit.append({.time = run.updated,
+                       .caller = &actor,
+                       .region = run.region,
+                       .event_source = api::picket_event_source,
+                       .event_name = run.dry_run             ? "PreviewPlaybook"
+                                     : run.state == "undone" ? "UndoPlaybookRun"
+                                                             : "RunPlaybook",
+                       .request_id = run.id,
+                       .source_address = {},
+                       .user_agent = "picket",
+                       .request_parameters = told,
+                       .response_elements = {},
+                       .error_code = refused ? "PlaybookNotRun" : "",
+                       .error_message = refused ? std::string_view(run.why) : std::string_view(),
+                       .read_only = run.dry_run,
+                       .event_type = "AwsServiceEvent"});
+}
+
 // What the API does in the background; an error stays in the log, and it is tried again.
-void tend(api::Service& service, api::AuditLog* audit) {
+void tend(api::Service& service, api::AuditLog* audit, playbook::Playbooks& playbooks) {
   if (const auto done = service.enroll(); !done) spdlog::error("organisation: {}", done.error().message());
   if (audit == nullptr) return;
+  if (const auto done = playbooks.audit([audit](const playbook::Run& run) { return audit_run(*audit, run); });
+      !done)
+    spdlog::error("audit log: {}", done.error().message());
   if (const auto done = audit->rotate(wall_clock()); !done)
     spdlog::error("audit log: {}", done.error().message());
 }
@@ -429,6 +459,9 @@ int run_serve(ServeFlags flags) {
     if (!one_reader) return fail(ErrorKind::io, "another record is being read", object);
     return read_record(live_settings.sources, object, position);
   };
+  backend.rules = live_settings.respond_by.get();
+  backend.playbooks = &(*outbound)->playbooks();
+  backend.responders = [&outbound] { return (*outbound)->responders(); };
   std::unique_ptr<api::AuditLog> audit;
   if (config.audit_log) {
     auto opened = api::AuditLog::open(
@@ -482,7 +515,7 @@ int run_serve(ServeFlags flags) {
     const int signal = sigtimedwait(&signals, nullptr, &pause);
     if (signal == SIGINT || signal == SIGTERM) break;
     certificate.look(signal == SIGHUP);
-    tend(service, audit.get());
+    tend(service, audit.get(), (*outbound)->playbooks());
     const LiveStatus status = live.status();
     if (!told && status.caught_up && (has_sources(live_settings) || flags.exit_when_done)) {
       told = true;
@@ -495,10 +528,11 @@ int run_serve(ServeFlags flags) {
   live.stop();
   worker.join();
   (*server)->stop();
+  (*outbound)->stop();
+  tend(service, audit.get(), (*outbound)->playbooks());  // what was done last
   if (audit)
     if (const auto done = audit->rotate(wall_clock(), true); !done)
       return failed(done.error(), exit_internal);
-  (*outbound)->stop();
   return outcome ? exit_ok : failed(outcome.error(), exit_internal);
 }
 

@@ -211,6 +211,39 @@ FeedKeys read_feed(Table& table) {
   return keys;
 }
 
+void read_playbooks(Table& table, RespondKeys& keys) {
+  table.tables("playbook", [&](Table& playbook) {
+    PlaybookKeys& one = keys.playbooks.emplace_back();
+    one.where = playbook.place();
+    playbook.text("name", one.name, true);
+    playbook.one_of("action", one.action,
+                    {"isolate_instance", "disable_access_key", "revoke_role_sessions", "block_public_bucket",
+                     "quarantine_service_account", "block_address"},
+                    true);
+    playbook.one_of("mode", one.mode, {"dry_run", "by_hand", "automatic"});
+    playbook.number("runs_per_hour", one.runs_per_hour, 0, 10'000);
+    playbook.texts("network_acls", one.network_acls);
+    playbook.text("ip_set", one.ip_set);
+  });
+  table.tables("cluster", [&](Table& cluster) {
+    ClusterKeys& one = keys.clusters.emplace_back();
+    one.where = cluster.place();
+    cluster.text("name", one.name, true);
+    cluster.text("endpoint", one.endpoint, true);
+    while (one.endpoint.ends_with('/')) one.endpoint.pop_back();
+    cluster.text("token_file", one.token_file, true);
+    cluster.text("ca_file", one.ca_file);
+  });
+  table.table("playbooks", [&](Table& settings) {
+    PlaybookSettingsKeys& one = keys.playbook_settings;
+    settings.text("role", one.role);
+    settings.text("external_id", one.external_id);
+    settings.text("endpoint", one.endpoint);
+    while (one.endpoint.ends_with('/')) one.endpoint.pop_back();
+    settings.texts("protected", one.protected_names);
+  });
+}
+
 void read_respond(Table& table, RespondKeys& keys) {
   table.text("credentials", keys.credentials);
   table.text("profile", keys.profile);
@@ -226,10 +259,10 @@ void read_respond(Table& table, RespondKeys& keys) {
     RespondTargetKeys& one = keys.targets.emplace_back();
     one.where = target.place();
     target.text("name", one.name, true);
-    target.one_of(
-        "kind", one.kind,
-        {"eventbridge", "sns", "sqs", "lambda", "stepfunctions", "securityhub", "webhook", "syslog", "file"},
-        true);
+    target.one_of("kind", one.kind,
+                  {"eventbridge", "sns", "sqs", "lambda", "stepfunctions", "securityhub", "webhook", "syslog",
+                   "file", "email", "cloudwatch", "logs"},
+                  true);
     target.text("arn", one.arn);
     target.text("endpoint", one.endpoint);
     while (one.endpoint.ends_with('/')) one.endpoint.pop_back();
@@ -239,7 +272,13 @@ void read_respond(Table& table, RespondKeys& keys) {
     target.text("secret_file", one.secret_file);
     target.text("path", one.path);
     target.text("address", one.address);
-    target.one_of("transport", one.transport, {"udp", "tcp", "tls"});
+    target.one_of("transport", one.transport, {"udp", "tcp", "tls", "starttls", "plain"});
+    target.text("from", one.from);
+    target.texts("to", one.to);
+    target.text("username", one.username);
+    target.text("password_file", one.password_file);
+    target.text("region", one.region);
+    target.text("namespace", one.name_space);
     target.one_of("format", one.format,
                   {"eventbridge", "guardduty", "asff", "ocsf", "cef", "slack", "teams"});
     target.text("input", one.input);
@@ -250,6 +289,7 @@ void read_respond(Table& table, RespondKeys& keys) {
     target.duration("timeout", one.timeout);
     target.duration("retry_for", one.retry_for);
   });
+  read_playbooks(table, keys);
 }
 
 // Which keys a source has besides those of every one depends on its URL.
@@ -479,6 +519,11 @@ Result<Config> load_config(const std::string& path) {
   for (RespondTargetKeys& target : config->respond.targets) {
     anchor(target.path);
     anchor(target.secret_file);
+    anchor(target.password_file);
+  }
+  for (ClusterKeys& cluster : config->respond.clusters) {
+    anchor(cluster.token_file);
+    anchor(cluster.ca_file);
   }
   return config;
 }

@@ -57,6 +57,34 @@ threads = 3
   EXPECT_EQ(config->threads, 3U);
 }
 
+TEST(Config, ReadsPlaybooks) {
+  const auto config = parse_config(R"(
+[respond.playbooks]
+role = "arn:aws:iam::*:role/r"
+endpoint = "http://127.0.0.1:5000/"
+protected = ["break-glass*"]
+[[respond.playbook]]
+name = "block"
+action = "block_address"
+network_acls = ["acl-1"]
+[[respond.cluster]]
+name = "parcel"
+endpoint = "https://k.example/"
+token_file = "token"
+)",
+                                   "c.toml");
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_EQ(config->respond.playbook_settings.endpoint, "http://127.0.0.1:5000");
+  ASSERT_EQ(config->respond.playbooks.size(), 1U);
+  EXPECT_EQ(config->respond.playbooks[0].mode, "dry_run");
+  EXPECT_EQ(config->respond.playbooks[0].runs_per_hour, 5U);
+  EXPECT_EQ(config->respond.clusters[0].endpoint, "https://k.example");
+  const auto wrong = parse_config("[[respond.playbook]]\nname = \"x\"\naction = \"explode\"", "c.toml");
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(wrong.error().message().find("respond.playbook.action must be one of isolate_instance"),
+            std::string::npos);
+}
+
 TEST(Config, ReadsWhereFindingsAreSent) {
   const auto config = parse_config(R"(
 [respond]
@@ -86,7 +114,7 @@ id = "$.detail.id"
   EXPECT_EQ(target.timeout, 3 * second_ms);
   EXPECT_EQ(parse_config("[[respond.target]]\nname = \"x\"\nkind = \"sqss\"", "c.toml").error().message(),
             "c.toml:3: respond.target.kind must be one of eventbridge, sns, sqs, lambda, stepfunctions, "
-            "securityhub, webhook, syslog, file");
+            "securityhub, webhook, syslog, file, email, cloudwatch, logs");
   EXPECT_EQ(parse_config("[[respond.rule]]\nname = \"x\"\ntarget = []", "c.toml").error().message(),
             "c.toml:3: no such key: respond.rule.target, did you mean targets?");
 }

@@ -12,6 +12,7 @@
 
 #include "api/ids.h"
 #include "api/permissions.h"
+#include "api/respond_calls.h"
 #include "api/tables.h"
 #include "base/json_writer.h"
 #include "console/password.h"
@@ -270,6 +271,11 @@ std::string Console::described(const SignedIn& who) const {
     if (api::is_changing(operation.name) && api::is_allowed(acting.role, operation.name) &&
         api::is_permitted(who.key, fmt::format("guardduty:{}", operation.name)))
       may.emplace_back(operation.name);
+  }
+  for (const std::string_view operation : api::changing_respond_operations()) {
+    if (api::is_allowed(acting.role, operation) &&
+        api::is_permitted(who.key, fmt::format("picket:{}", operation)))
+      may.emplace_back(operation);
   }
   std::string out;
   JsonWriter json(out);

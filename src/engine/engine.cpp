@@ -103,7 +103,7 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
   claim_minutes(objects);
   const EpochTables tables{detectors_, &triggers_,   intel_.get(), watermark_,      limits_.filter,
                            &claims_,   rules_.get(), modes_.get(), hosts_.wanted(), visibility_.wanted(),
-                           entities_.wanted()};
+                           entities_.wanted(), &own_calls_};
   std::vector<ObjectOutput> object_outputs(objects.size());
   for (WorkerOutput& output : outputs_) output.clear();
 

@@ -132,6 +132,8 @@ class Engine {
   void tell_fault(const Gap& fault) { visibility_.tell_fault(fault); }
   // Control record: other modes of rules from the next epoch on.
   void use_rule_modes(std::shared_ptr<const RuleModes> modes);
+  // Control record: these are picket's own calls, from the next epoch on.
+  void use_own_calls(OwnCalls calls) { own_calls_ = std::move(calls); }
   // Control record: other indicators from the next epoch on.
   void use_intel(std::shared_ptr<const IntelIndex> intel);
   // Where rows wait that memory has no room for; otherwise the system's folder for large temporary files.
@@ -220,6 +222,7 @@ class Engine {
   std::shared_ptr<const IntelIndex> intel_;
   const std::shared_ptr<const RecordMatcher> rules_;
   std::shared_ptr<const RuleModes> modes_ = std::make_shared<const RuleModes>();
+  OwnCalls own_calls_;
   const Lateness lateness_;
   const EngineLimits limits_;
   TriggerIndex triggers_;

@@ -102,9 +102,13 @@ bool ObjectRun::left_out(TimeMs time, std::string_view account) {
   const std::string_view reason =
       tables_.filter.reason(time, account.empty() ? std::string_view(info_.account) : account);
   if (reason.empty()) return false;
+  leave_out(reason);
+  return true;
+}
+
+void ObjectRun::leave_out(std::string_view reason) {
   ++result_.ledger.filtered;
   ++result_.ledger.filter_reasons[std::string(reason)];
-  return true;
 }
 
 IntelPlace ObjectRun::place_of(const Context& context) const {
@@ -295,6 +299,13 @@ std::span<const RuleHit> ObjectRun::rule_hits(LogKind log, const Event& event) {
 
 void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t position) {
   if (left_out(event.event_time, event.recipient_account_id) || is_foreign(event, position)) return;
+  if (tables_.own_calls != nullptr && tables_.own_calls->contains(event)) {
+    leave_out("own_call");
+    const auto* entry = tables_.triggers->call(event.event_source, api_name(event.event_name));
+    if (entry != nullptr && entry->fact)
+      if (auto row = Facts::row_of(event)) out_.fact_rows.push_back(std::move(*row));
+    return;
+  }
   saw(LogKind::cloudtrail, event.event_time);
   mark(event.recipient_account_id, event.aws_region, event.event_time, position);
   ObjectLedger::Share& share = share_of(event.recipient_account_id, event.aws_region);

@@ -18,6 +18,7 @@
 #include "engine/flow_claims.h"
 #include "engine/host_learner.h"
 #include "engine/ordered_row.h"
+#include "engine/own_calls.h"
 #include "engine/query_tallies.h"
 #include "engine/record_matcher.h"
 #include "engine/rule_modes.h"
@@ -161,6 +162,7 @@ struct EpochTables {
   bool learns_hosts = false;  // some detector judges host-days
   bool watches = false;       // some detector judges gaps
   bool counts = false;        // for who investigates
+  const OwnCalls* own_calls = nullptr;
 };
 
 Detection detection_of(std::span<const Detector* const> detectors, std::uint16_t detector, Evidence evidence,
@@ -191,6 +193,7 @@ class ObjectRun final : public EventSink {
   bool is_foreign(const CloudTrailEvent& event, std::uint64_t position);
   void reached(std::uint64_t position);
   bool left_out(TimeMs time, std::string_view account);
+  void leave_out(std::string_view reason);
   void take_flows(std::span<const FlowRecord> records);
   // The counters of the account and Region that a record is of.
   ObjectLedger::Share& share_of(std::string_view account, std::string_view region);

@@ -13,32 +13,11 @@
 #include <cstring>
 #include <memory>
 
+#include "net/guarded_socket.h"
+
 namespace picket::net {
 
 namespace {
-
-struct Connection {
-  const AddressGuard& guard;
-  const std::string& host;
-  std::optional<IpAddress> refused = {};
-};
-
-std::unexpected<Error> refusal(const IpAddress& ip, const std::string& where) {
-  return fail(
-      ErrorKind::unsupported,
-      fmt::format("{} is not on the public Internet; network.allow_hosts can allow it", ip.to_string()),
-      where);
-}
-
-curl_socket_t open_socket(void* self, curlsocktype, curl_sockaddr* to) {
-  Connection& connection = *static_cast<Connection*>(self);
-  const auto ip = address_of(to->addr);
-  if (!ip || !connection.guard.allows(connection.host, *ip)) {
-    connection.refused = ip.value_or(IpAddress());
-    return CURL_SOCKET_BAD;
-  }
-  return ::socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
-}
 
 Result<void> send_datagram(const Peer& peer, std::string_view bytes, const AddressGuard& guard,
                            const std::string& where) {
@@ -51,7 +30,7 @@ Result<void> send_datagram(const Peer& peer, std::string_view bytes, const Addre
   std::string last = "there is no address";
   for (const addrinfo* at = addresses.get(); at != nullptr; at = at->ai_next) {
     const auto ip = address_of(*at->ai_addr);
-    if (!ip || !guard.allows(peer.host, *ip)) return refusal(ip.value_or(IpAddress()), where);
+    if (!ip || !guard.allows(peer.host, *ip)) return refused_address(ip.value_or(IpAddress()), where);
     const int fd = ::socket(at->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) continue;
     const ssize_t sent = ::sendto(fd, bytes.data(), bytes.size(), 0, at->ai_addr, at->ai_addrlen);
@@ -109,9 +88,7 @@ Result<void> send_bytes(const Peer& peer, Transport transport, std::string_view 
   const bool is_v6 = peer.host.contains(':');
   const std::string where =
       fmt::format("{}{}{}:{}", is_v6 ? "[" : "", peer.host, is_v6 ? "]" : "", peer.port);
-  const auto lone = IpAddress::parse(peer.host);
-  const bool excepted =
-      guard.names(peer.host) || (lone && !is_public_destination(*lone) && guard.allows("", *lone));
+  const bool excepted = is_excepted(guard, peer.host);
   if (transport != Transport::tls && !excepted)
     return fail(ErrorKind::unsupported, "only TLS is used with hosts that network.allow_hosts does not name",
                 where);
@@ -119,7 +96,7 @@ Result<void> send_bytes(const Peer& peer, Transport transport, std::string_view 
 
   const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(), curl_easy_cleanup);
   if (!curl) return fail(ErrorKind::internal, "curl cannot be set up", where);
-  Connection connection{guard, peer.host};
+  GuardedConnection connection{guard, peer.host};
   char error[CURL_ERROR_SIZE] = "";
   const auto set = [&](CURLoption option, auto value) { curl_easy_setopt(curl.get(), option, value); };
   set(CURLOPT_URL, fmt::format("{}://{}", transport == Transport::tls ? "https" : "http", where).c_str());
@@ -129,11 +106,11 @@ Result<void> send_bytes(const Peer& peer, Transport transport, std::string_view 
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_ERRORBUFFER, error);
   set(CURLOPT_TIMEOUT_MS, static_cast<long>(timeout));
-  set(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+  set(CURLOPT_OPENSOCKETFUNCTION, open_guarded);
   set(CURLOPT_OPENSOCKETDATA, static_cast<void*>(&connection));
   if (!ca_file.empty()) set(CURLOPT_CAINFO, ca_file.c_str());
   const CURLcode code = curl_easy_perform(curl.get());
-  if (code != CURLE_OK && connection.refused) return refusal(*connection.refused, where);
+  if (code != CURLE_OK && connection.refused) return refused_address(*connection.refused, where);
   if (code != CURLE_OK)
     return fail(ErrorKind::io, error[0] != '\0' ? error : curl_easy_strerror(code), where);
   return send_on(curl.get(), bytes, timeout, where);

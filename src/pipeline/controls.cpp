@@ -1,8 +1,11 @@
 #include "pipeline/controls.h"
 
+#include <simdjson.h>
+
 #include <algorithm>
 
 #include "base/json_writer.h"
+#include "playbook/run.h"
 #include "store/detector_settings.h"
 
 namespace picket {
@@ -48,6 +51,29 @@ Result<std::string> disabled_detectors(FindingStore& store) {
   }
   json.end_array();
   return body;
+}
+
+Result<std::string> own_calls_body(FindingStore& store, TimeMs now) {
+  // CloudTrail tells of a call within minutes; a week also bears a trail that stood still for a while.
+  const auto calls = playbook::own_calls(store, now - 7 * day_ms);
+  if (!calls) return std::unexpected(calls.error());
+  std::string body;
+  JsonWriter json(body);
+  json.value(*calls);
+  return body;
+}
+
+Result<OwnCalls> read_own_calls(std::string_view body) {
+  simdjson::dom::parser parser;
+  simdjson::dom::array calls;
+  if (parser.parse(body.data(), body.size()).get(calls) != simdjson::SUCCESS)
+    return fail(ErrorKind::invalid, "the control record own_calls cannot be read");
+  OwnCalls known;
+  for (const simdjson::dom::element call : calls) {
+    std::string_view text;
+    if (call.get(text) == simdjson::SUCCESS) known.add(text);
+  }
+  return known;
 }
 
 }  // namespace picket

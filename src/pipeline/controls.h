@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/own_calls.h"
 #include "pipeline/runner.h"
 #include "store/finding_store.h"
 
@@ -41,5 +42,9 @@ class Controls {
 // "detectors": accounts and Regions whose detector is disabled or deleted, [["777788889999", "eu-west-1"],
 // …].
 Result<std::string> disabled_detectors(FindingStore& store);
+
+// "own_calls": what playbooks called of late, ["ACCESS_KEY_ID REQUEST_ID", …], sorted.
+Result<std::string> own_calls_body(FindingStore& store, TimeMs now);
+Result<OwnCalls> read_own_calls(std::string_view body);
 
 }  // namespace picket

@@ -54,6 +54,14 @@ Live::Live(LiveSettings settings, Setup& setup, FindingStore& store, ContentFold
                    setup_.engine->use_rule_modes(std::make_shared<const RuleModes>(std::move(modes)));
                    return {};
                  }});
+  controls_.add({.name = "own_calls",
+                 .wanted = [this] { return own_calls_body(store_, wall_clock_()); },
+                 .take_effect = [this](const std::string& body) -> Result<void> {
+                   auto calls = read_own_calls(body);
+                   if (!calls) return std::unexpected(calls.error());
+                   setup_.engine->use_own_calls(std::move(*calls));
+                   return {};
+                 }});
   controls_.add({.name = "filters",
                  .wanted = [this]() -> Result<std::string> {
                    const auto accounts_of = governed();

@@ -33,14 +33,20 @@ Result<std::unique_ptr<Outbound>> Outbound::make(const Config& config, const std
   auto responder_key = aws::load_caller_key(config.respond.credentials, config.respond.profile);
   if (!responder_key) return std::unexpected(responder_key.error());
   std::unique_ptr<Outbound> made(new Outbound(config, data_dir, limits, store, contents, *guard, *s3_guard,
-                                              std::move(*caller_key), std::move(*feeds),
-                                              std::move(*responder_key), wall_clock));
+                                              std::move(*caller_key), std::move(*feeds), *responder_key,
+                                              wall_clock));
+  auto playbooks =
+      playbook::Playbooks::make(config.respond, {store, made->http_, made->guard_, std::move(*responder_key),
+                                                 data_dir + "/playbooks", config.aws_ranges, wall_clock});
+  if (!playbooks) return std::unexpected(playbooks.error());
+  made->playbooks_ = std::move(*playbooks);
   if (!rules.targets().empty()) {
     const std::string dead_letters = config.respond.dead_letters.empty()
                                          ? data_dir + "/respond/dead_letters.jsonl"
                                          : config.respond.dead_letters;
     auto responder = respond::Responder::make(
-        store, rules, {made->http_, made->guard_, made->aws_, config.network.ca_file, wall_clock},
+        store, rules,
+        {made->http_, made->guard_, made->aws_, config.network.ca_file, wall_clock, made->playbooks_.get()},
         dead_letters);
     if (!responder) return std::unexpected(responder.error());
     made->responder_ = std::move(*responder);
@@ -72,6 +78,11 @@ void Outbound::start() {
   threads_.emplace_back([this](const std::stop_token& stop) { lists_.run(stop); });
   threads_.emplace_back([this](const std::stop_token& stop) { publisher_.run(stop); });
   if (responder_) threads_.emplace_back([this](const std::stop_token& stop) { responder_->run(stop); });
+  threads_.emplace_back([this](const std::stop_token& stop) { playbooks_->keep_on(stop); });
+}
+
+std::string Outbound::metrics() const {
+  return (responder_ ? responder_->metrics() : std::string()) + playbooks_->metrics();
 }
 
 void Outbound::stop() {

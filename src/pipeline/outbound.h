@@ -18,6 +18,7 @@
 #include "pipeline/feed_keeper.h"
 #include "pipeline/list_keeper.h"
 #include "pipeline/publisher.h"
+#include "playbook/playbooks.h"
 #include "respond/responder.h"
 #include "store/finding_store.h"
 
@@ -32,7 +33,10 @@ class Outbound {
                                                 std::function<TimeMs()> wall_clock);
 
   FeedKeeper& feeds() { return feeds_; }
-  std::string metrics() const { return responder_ ? responder_->metrics() : std::string(); }
+  playbook::Playbooks& playbooks() { return *playbooks_; }
+  std::string metrics() const;
+  // Responder::described(); "[]" without targets.
+  std::string responders() const { return responder_ ? responder_->described() : "[]"; }
   void start();
   void stop();  // ends what is under way
 
@@ -50,6 +54,7 @@ class Outbound {
   FeedKeeper feeds_;
   ListKeeper lists_;
   Publisher publisher_;
+  std::unique_ptr<playbook::Playbooks> playbooks_;
   std::unique_ptr<respond::Responder> responder_;  // when there are targets
   std::vector<std::jthread> threads_;
 };

@@ -1,4 +1,4 @@
-// EventBridge, SNS, SQS, Lambda, Step Functions and Security Hub.
+// EventBridge, SNS, SQS, Lambda, Step Functions, Security Hub and CloudWatch.
 #include "respond/aws_senders.h"
 
 #include <fmt/format.h>
@@ -20,6 +20,7 @@ struct Place {
   aws::Arn arn;
   std::string text, endpoint, target_name, source;
   TimeMs timeout;
+  std::function<TimeMs()> clock;
 };
 
 aws::ServiceCall call_to(const Place& place, std::string_view body, std::string_view content_type,
@@ -172,9 +173,79 @@ Result<void> import_finding(const aws::ServiceCaller& aws, const Place& place, c
   return check_entries(aws.call(call), "FailedCount", "/FailedFindings/0", place.text);
 }
 
+// A number for each finding: how severe it is, under its type and its account; SampleCount counts them.
+Result<void> put_metric(const aws::ServiceCaller& aws, const Place& place, const FindingEvent& event,
+                        const std::string&) {
+  std::string form = "Action=PutMetricData&Version=2010-08-01";
+  const auto add = [&](std::string_view name, std::string_view value) {
+    form += fmt::format("&{}={}", name, aws::uri_encode(value));
+  };
+  add("Namespace", place.text);
+  int number = 0;
+  const auto metric = [&](std::string_view name, double value, bool with_type) {
+    const std::string member = fmt::format("MetricData.member.{}", ++number);
+    add(member + ".MetricName", name);
+    add(member + ".Value", fmt::format("{}", value));
+    add(member + ".Unit", name == "Findings" ? "Count" : "None");
+    int dimension = 0;
+    const auto dimension_of = [&](std::string_view key, std::string_view text) {
+      if (text.empty()) return;
+      ++dimension;
+      add(fmt::format("{}.Dimensions.member.{}.Name", member, dimension), key);
+      add(fmt::format("{}.Dimensions.member.{}.Value", member, dimension), text);
+    };
+    dimension_of("Account", event.account);
+    dimension_of("SeverityLevel", name_of(severity_of(event.severity)));
+    if (with_type) dimension_of("FindingType", event.type);
+  };
+  metric("Findings", 1, false);
+  metric("Findings", 1, true);
+  metric("Severity", event.severity, true);
+  return done(aws.call(call_to(place, form, "application/x-www-form-urlencoded")));
+}
+
+// The stream is made when it is not there; its group is the user's.
+Result<void> put_log(const aws::ServiceCaller& aws, const Place& place, const FindingEvent&,
+                     const std::string& body) {
+  std::string_view group = std::string_view(place.arn.resource).substr(std::string_view("log-group:").size());
+  constexpr std::string_view between = ":log-stream:";
+  const std::size_t at = group.find(between);
+  const std::string_view stream = group.substr(at + between.size());
+  group = group.substr(0, at);
+  const auto send = [&](std::string_view operation, bool event) {
+    std::string text;
+    JsonWriter json(text);
+    json.begin_object();
+    json.member("logGroupName", group);
+    json.member("logStreamName", stream);
+    if (event) {
+      json.key("logEvents");
+      json.begin_array();
+      json.begin_object();
+      // When it was sent: CloudWatch refuses what is older than a fortnight.
+      json.member("timestamp", place.clock());
+      json.member("message", body);
+      json.end_object();
+      json.end_array();
+    }
+    json.end_object();
+    return aws.call(call_to(place, text, json_1_1, fmt::format("Logs_20140328.{}", operation)));
+  };
+  auto answer = send("PutLogEvents", true);
+  if (!answer && answer.error().what.contains("ResourceNotFound")) {
+    const auto made = send("CreateLogStream", false);
+    if (!made && !made.error().what.contains("ResourceAlreadyExists")) return done(made);
+    answer = send("PutLogEvents", true);
+  }
+  if (answer && answer->contains("rejectedLogEventsInfo") &&
+      !answer->contains("\"rejectedLogEventsInfo\":{}") && !answer->contains("\"rejectedLogEventsInfo\": {}"))
+    return fail(ErrorKind::invalid, "the event was rejected: " + answer->substr(0, 300), place.text);
+  return done(answer);
+}
+
 }  // namespace
 
-Send make_aws_sender(const Target& target, const aws::ServiceCaller& aws) {
+Send make_aws_sender(const Target& target, const aws::ServiceCaller& aws, std::function<TimeMs()> clock) {
   using Function =
       Result<void> (*)(const aws::ServiceCaller&, const Place&, const FindingEvent&, const std::string&);
   const Function function = target.kind == TargetKind::eventbridge     ? put_event
@@ -182,13 +253,19 @@ Send make_aws_sender(const Target& target, const aws::ServiceCaller& aws) {
                             : target.kind == TargetKind::sqs           ? send_message
                             : target.kind == TargetKind::lambda        ? invoke
                             : target.kind == TargetKind::stepfunctions ? start_execution
+                            : target.kind == TargetKind::cloudwatch    ? put_metric
+                            : target.kind == TargetKind::logs          ? put_log
                                                                        : import_finding;
-  const Place place{aws::parse_arn(target.keys.arn).value_or(aws::Arn()),
-                    target.keys.arn,
+  aws::Arn arn = aws::parse_arn(target.keys.arn).value_or(aws::Arn());
+  const bool metrics = target.kind == TargetKind::cloudwatch;
+  if (metrics) arn = {.service = "monitoring", .region = target.keys.region};
+  const Place place{arn,
+                    metrics ? target.keys.name_space : target.keys.arn,
                     target.keys.endpoint,
                     target.keys.name,
                     target.keys.source,
-                    target.keys.timeout};
+                    target.keys.timeout,
+                    clock};
   return [&aws, place, function](const FindingEvent& event, const std::string& body) {
     return function(aws, place, event, body);
   };

@@ -5,6 +5,6 @@
 
 namespace picket::respond {
 
-Send make_aws_sender(const Target& target, const aws::ServiceCaller& aws);
+Send make_aws_sender(const Target& target, const aws::ServiceCaller& aws, std::function<TimeMs()> clock);
 
 }  // namespace picket::respond

@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "respond/finding_event.h"
 
@@ -21,5 +22,9 @@ std::string cef(const FindingEvent& event, const simdjson::dom::element& finding
 // What Slack's and Teams's incoming webhooks take.
 std::string slack(const FindingEvent& event, const simdjson::dom::element& finding);
 std::string teams(const FindingEvent& event, const simdjson::dom::element& finding);
+// A mail's text, and the whole message around such a text.
+std::string mail_text(const FindingEvent& event, const simdjson::dom::element& finding);
+std::string mail_message(const FindingEvent& event, const std::string& from,
+                         const std::vector<std::string>& to, std::string_view body, TimeMs now);
 
 }  // namespace picket::respond

@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "base/json_writer.h"
+#include "respond/dead_letters.h"
 #include "respond/update_times.h"
 #include "store/publishing.h"
 
@@ -20,21 +21,6 @@ constexpr TimeMs look_interval = 5 * second_ms;  // at settings that change rare
 constexpr TimeMs backoff_first = second_ms, backoff_last = 5 * minute_ms;
 
 std::size_t level_of(Severity severity) { return static_cast<std::size_t>(severity); }
-
-std::string dead_letter(const Target& target, const Lane::Item& item, const Error& error,
-                        const FindingEvent& event, TimeMs now) {
-  std::string out;
-  JsonWriter json(out);
-  json.begin_object();
-  json.member("time", format_time(now));
-  json.member("target", target.keys.name);
-  json.member("rule", item.rule);
-  json.member("attempts", item.attempts);
-  json.member("error", error.message());
-  json.member_raw("event", event_json(event));
-  json.end_object();
-  return out;
-}
 
 }  // namespace
 
@@ -153,12 +139,18 @@ Result<bool> Lane::turn(FindingStore& store, LineFile& dead_letters, TimeMs now)
     {
       const std::lock_guard lock(mutex_);
       ++counts_.delivered;
+      counts_.last_delivered = now;
       failures_ = 0;
       counts_.paused = false;
     }
     return end();
   }
-  count(&LaneCounts::failed);
+  {
+    const std::lock_guard lock(mutex_);
+    ++counts_.failed;
+    counts_.last_failed = now;
+    counts_.last_error = sent.error().message();
+  }
   if (item->attempts++ == 0) item->first_tried = now;
   if (now - item->first_tried < target_.keys.retry_for) {
     const bool unreachable = sent.error().kind != ErrorKind::invalid;
@@ -168,7 +160,13 @@ Result<bool> Lane::turn(FindingStore& store, LineFile& dead_letters, TimeMs now)
   }
   spdlog::error("respond.target {}: {}; given up after {} attempts: {}", target_.keys.name,
                 sent.error().message(), item->attempts, dead_letters.path());
-  if (auto kept = dead_letters.append(dead_letter(target_, *item, sent.error(), event, now)); !kept) {
+  if (auto kept = dead_letters.append(dead_letter_line({.time = now,
+                                                        .target = target_.keys.name,
+                                                        .rule = item->rule,
+                                                        .error = sent.error().message(),
+                                                        .attempts = item->attempts,
+                                                        .event = event}));
+      !kept) {
     put_back(std::move(*item), false, now);
     return std::unexpected(kept.error());
   }
@@ -335,6 +333,41 @@ void Responder::run(const std::stop_token& stop) {
     std::this_thread::sleep_for(pause);
   }
   for (std::jthread& thread : threads) thread.request_stop();
+}
+
+std::string Responder::described() const {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_array();
+  for (const auto& [name, lane] : lanes_) {
+    const Target& target = rules_.targets().find(name)->second;
+    const LaneCounts counts = lane->counts();
+    const bool webhook = target.kind == TargetKind::webhook;
+    std::vector<std::string> rules;
+    for (const Rules::Rule& rule : rules_.all())
+      if (std::ranges::find(rule.targets, name) != rule.targets.end()) rules.push_back(rule.name);
+    json.begin_object();
+    json.member("name", name);
+    json.member("kind", target.keys.kind);
+    json.member("place", webhook ? net::host_of(target.keys.url).value_or("") : target.place());
+    json.member("rules", rules);
+    json.member("delivered", counts.delivered);
+    json.member("failed", counts.failed);
+    json.member("waiting", counts.waiting);
+    json.member("deadLettered", counts.dead_lettered);
+    json.member("unreachable", counts.paused);
+    if (counts.last_delivered != 0) json.member("lastDeliveredAt", counts.last_delivered);
+    if (counts.last_failed != 0) {
+      json.member("lastFailedAt", counts.last_failed);
+      // An error may name the URL, which may be a secret.
+      json.member("lastError", webhook && counts.last_error.starts_with(target.keys.url)
+                                   ? counts.last_error.substr(target.keys.url.size())
+                                   : counts.last_error);
+    }
+    json.end_object();
+  }
+  json.end_array();
+  return out;
 }
 
 std::string Responder::metrics() const {

@@ -31,7 +31,9 @@ struct LaneCounts {
   std::uint64_t delivered = 0, failed = 0;  // attempts
   std::uint64_t dead_lettered = 0, dropped = 0;
   std::uint64_t waiting = 0;
-  bool paused = false;  // the target could not be reached
+  bool paused = false;     // the target could not be reached
+  std::string last_error;  // of the latest attempt that failed; stays when later ones succeed
+  TimeMs last_delivered = 0, last_failed = 0;
 };
 
 // What waits for one target.
@@ -101,6 +103,9 @@ class Responder {
   Result<bool> turn();
   // Prometheus text.
   std::string metrics() const;
+  // The targets with their rules and how sending goes, for people: a JSON list. No secrets: of a webhook's
+  // URL only the host.
+  std::string described() const;
 
  private:
   struct Update {

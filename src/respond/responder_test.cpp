@@ -5,8 +5,10 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "net/test_support.h"
+#include "respond/dead_letters.h"
 #include "respond/test_support.h"
 #include "store/detector_settings.h"
 #include "store/sqlite_store.h"
@@ -213,6 +215,81 @@ TEST_F(ResponderTest, ACapOfLowFindingsDoesNotHoldAHighOne) {
   turn();
   ASSERT_THAT(received, SizeIs(4));
   EXPECT_THAT(received.at(3), HasSubstr(test::id_of(20)));
+}
+
+// An hour without the target: nothing is lost or asked for too often, and what is grave goes first after it.
+TEST_F(ResponderTest, AnHourWithoutTheTarget) {
+  keys.targets[0].rate_per_minute = 0;
+  start();
+  status = 503;
+  for (unsigned minute = 0; minute < 60; ++minute, clock += minute_ms) {
+    write(1 + minute, 1, minute == 59 ? 8 : 2);
+    turn();
+  }
+  EXPECT_THAT(received, IsEmpty());
+  EXPECT_EQ(waiting(), 60U);
+  EXPECT_LT(server.connections(), 40);  // pauses grow to 5 minutes
+  status = 200;
+  clock += 5 * minute_ms;
+  for (int i = 0; i < 10; ++i, clock += minute_ms) turn();
+  ASSERT_THAT(received, SizeIs(60));
+  EXPECT_EQ(waiting(), 0U);
+  const auto grave =
+      std::ranges::find_if(received, [](const std::string& one) { return one.contains(test::id_of(60)); });
+  EXPECT_LE(grave - received.begin(), 1);  // beside the one that found the target again
+  std::set<std::string> distinct(received.begin(), received.end());
+  EXPECT_THAT(distinct, SizeIs(60));
+}
+
+// However many low ones wait, a high one leaves with the next attempt.
+TEST_F(ResponderTest, AFloodOfLowFindingsDoesNotDelayAHighOne) {
+  constexpr unsigned flood = 2000;
+  keys.targets[0].rate_per_minute = 60;
+  start();
+  for (unsigned i = 1; i <= flood; ++i) write(i, 1, 2);
+  turn();
+  const std::size_t before = received.size();
+  ASSERT_LT(before, flood);
+  for (unsigned i = 1; i <= 10; ++i) {
+    write(flood + i, 1, 8);
+    ASSERT_TRUE(responder->take_in());
+    ASSERT_TRUE(responder->turn());
+    EXPECT_THAT(received.back(), HasSubstr(test::id_of(flood + i)));
+    clock += second_ms;
+  }
+}
+
+TEST_F(ResponderTest, DeadLettersAreSentAgain) {
+  status = 400;
+  write(1, 1);
+  write(2, 1);
+  turn();
+  clock += 25 * hour_ms;
+  turn();
+  const std::string file = (folder / "dead.jsonl").string();
+  auto dead = read_dead_letters(file);
+  ASSERT_TRUE(dead);
+  ASSERT_THAT(dead->letters, SizeIs(2));
+  EXPECT_EQ(dead->letters[0].target, "soc");
+  EXPECT_THAT(dead->letters[0].error, HasSubstr("status 400"));
+  std::ofstream(file, std::ios::app) << "torn\n";
+  std::vector<std::string> ids;
+  const auto resent = resend(
+      file, [](const DeadLetter&) { return true; },
+      [&](const DeadLetter& letter) -> Result<void> {
+        ids.push_back(letter.event.id);
+        if (ids.size() == 1) return {};
+        return fail(ErrorKind::io, "not now");
+      });
+  ASSERT_TRUE(resent);
+  EXPECT_EQ(resent->sent, 1U);
+  EXPECT_EQ(resent->kept, 2U);
+  EXPECT_EQ(resent->first_error, "not now");
+  EXPECT_THAT(ids, ElementsAre(dead->letters[0].event.id, dead->letters[1].event.id));
+  dead = read_dead_letters(file);
+  ASSERT_TRUE(dead);
+  EXPECT_THAT(dead->letters, SizeIs(1));
+  EXPECT_EQ(dead->unreadable, 1U);
 }
 
 TEST_F(ResponderTest, ATargetThatIsGoneGetsNothing) {

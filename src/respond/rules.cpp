@@ -35,6 +35,9 @@ constexpr KindFacts kinds[] = {
     {"webhook", TargetKind::webhook, "", Format::eventbridge},
     {"syslog", TargetKind::syslog, "", Format::cef},
     {"file", TargetKind::file, "", Format::eventbridge},
+    {"email", TargetKind::email, "", Format::eventbridge},
+    {"cloudwatch", TargetKind::cloudwatch, "", Format::eventbridge},
+    {"logs", TargetKind::logs, "logs", Format::eventbridge},
 };
 
 constexpr std::string_view format_names[] = {"eventbridge", "guardduty", "asff", "ocsf",
@@ -47,10 +50,21 @@ bool is_name(std::string_view text) {
   });
 }
 
+// As an address stands in a mail's envelope: one line, without what would end it.
+bool is_mailbox(std::string_view text) {
+  const std::size_t at = text.find('@');
+  return at != std::string_view::npos && at != 0 && at + 1 != text.size() && text.size() <= 254 &&
+         std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f' && c != '<' && c != '>'; });
+}
+
 // What is wrong with where a target sends; empty: nothing.
 std::string wrong_place(const RespondTargetKeys& keys, const KindFacts& facts) {
   if (!facts.arn_service.empty()) {
     const auto arn = aws::parse_arn(keys.arn);
+    const bool stream = facts.kind != TargetKind::logs || (arn && arn->resource.starts_with("log-group:") &&
+                                                           arn->resource.contains(":log-stream:"));
+    if (!stream)
+      return "kind logs needs arn = \"arn:aws:logs:REGION:ACCOUNT:log-group:GROUP:log-stream:STREAM\"";
     if (!arn || arn->service != facts.arn_service || arn->region.empty() || arn->account.empty())
       return fmt::format("kind {} needs arn = \"arn:aws:{}:REGION:ACCOUNT:…\"", keys.kind, facts.arn_service);
     if (!keys.endpoint.empty() && !net::host_of(keys.endpoint)) return "endpoint is not a URL";
@@ -63,6 +77,26 @@ std::string wrong_place(const RespondTargetKeys& keys, const KindFacts& facts) {
   if (facts.kind == TargetKind::syslog && !net::parse_peer(keys.address))
     return "kind syslog needs address = \"HOST:PORT\"";
   if (facts.kind == TargetKind::file && keys.path.empty()) return "kind file needs a path";
+  if (facts.kind == TargetKind::email) {
+    if (!net::parse_peer(keys.address)) return "kind email needs address = \"HOST:PORT\" of an SMTP server";
+    if (!is_mailbox(keys.from) || keys.to.empty() || !std::ranges::all_of(keys.to, is_mailbox))
+      return "kind email needs from = \"NAME@DOMAIN\" and to = [\"NAME@DOMAIN\"]";
+    if (keys.username.empty() != keys.password_file.empty())
+      return "username and password_file belong together";
+    if (keys.transport == "plain" && !keys.username.empty())
+      return "a password is sent over TLS only: transport = \"starttls\" or \"tls\"";
+  }
+  if (facts.kind == TargetKind::cloudwatch) {
+    if (keys.region.empty()) return "kind cloudwatch needs a region";
+    if (!keys.endpoint.empty() && !net::host_of(keys.endpoint)) return "endpoint is not a URL";
+    if (keys.name_space.starts_with("AWS/")) return "namespaces that begin with AWS/ are AWS's own";
+  }
+  const bool encrypts = keys.transport == "starttls" || keys.transport == "plain";
+  if (!keys.transport.empty() && facts.kind != TargetKind::syslog && facts.kind != TargetKind::email)
+    return "transport is for kinds syslog and email";
+  if (facts.kind == TargetKind::syslog && encrypts) return "kind syslog takes transport udp, tcp or tls";
+  if (facts.kind == TargetKind::email && (keys.transport == "udp" || keys.transport == "tcp"))
+    return "kind email takes transport starttls, tls or plain";
   return {};
 }
 
@@ -78,6 +112,8 @@ std::string wrong_form(const Target& target) {
   if (format == Format::cef &&
       (target.kind == TargetKind::lambda || target.kind == TargetKind::stepfunctions))
     return "kinds lambda and stepfunctions take only JSON";
+  if (target.kind == TargetKind::cloudwatch && (format != Format::eventbridge || !target.input.is_whole()))
+    return "kind cloudwatch sends metrics: it takes no format and no input";
   if (!target.input.is_whole() && (format != Format::eventbridge || target.kind == TargetKind::eventbridge))
     return "input, input_path and input_template are for format = \"eventbridge\" of other kinds than "
            "eventbridge";
@@ -108,8 +144,10 @@ Result<Target> target_of(const RespondTargetKeys& keys) {
 }  // namespace
 
 std::string Target::body(const FindingEvent& event, std::string_view rule, TimeMs now) const {
+  if (kind == TargetKind::playbook) return fmt::format("rule/{}", rule);  // who wants it
   if (kind == TargetKind::eventbridge || format == Format::guardduty) return event.detail;
-  if (format == Format::eventbridge) return input.apply(event_json(event), rule, now);
+  const bool mails = kind == TargetKind::email && input.is_whole();
+  if (format == Format::eventbridge && !mails) return input.apply(event_json(event), rule, now);
   dom::parser parser;
   const dom::element finding = parser.parse(event.detail);
   switch (format) {
@@ -123,7 +161,8 @@ std::string Target::body(const FindingEvent& event, std::string_view rule, TimeM
       return slack(event, finding);
     case Format::teams:
       return teams(event, finding);
-    case Format::eventbridge:
+    case Format::eventbridge:  // of mails
+      return mail_text(event, finding);
     case Format::guardduty:
       break;
   }
@@ -135,9 +174,14 @@ const std::string& Target::place() const {
     case TargetKind::webhook:
       return keys.url;
     case TargetKind::syslog:
+    case TargetKind::email:
       return keys.address;
+    case TargetKind::cloudwatch:
+      return keys.name_space;
     case TargetKind::file:
       return keys.path;
+    case TargetKind::playbook:
+      return keys.name;
     default:
       return keys.arn;
   }
@@ -172,6 +216,20 @@ Result<Rules> Rules::make(const RespondKeys& keys) {
     if (!made.targets_.emplace(one.name, std::move(*target)).second)
       return fail(ErrorKind::invalid, fmt::format("respond.target {} stands there twice", one.name),
                   one.where);
+  }
+  for (const PlaybookKeys& one : keys.playbooks) {
+    const auto wrong = [&](std::string_view what) {
+      return fail(ErrorKind::invalid, fmt::format("respond.playbook {}: {}", one.name, what), one.where);
+    };
+    if (!is_name(one.name)) return wrong("a name has 1 to 64 letters, digits, dots, dashes and underscores");
+    RespondTargetKeys target{.name = one.name, .kind = "playbook", .where = one.where};
+    target.rate_per_minute = 0;  // it has a cap of its own
+    auto input = Input::make(target);
+    if (!input) return wrong(input.error().what);
+    if (!made.targets_
+             .emplace(one.name, Target{target, TargetKind::playbook, Format::eventbridge, std::move(*input)})
+             .second)
+      return wrong("a target has the same name");
   }
   for (const RespondRuleKeys& one : keys.rules) {
     const auto wrong = [&](const std::string& what) {

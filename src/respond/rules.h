@@ -28,6 +28,10 @@ enum class TargetKind : unsigned char {
   webhook,
   syslog,
   file,
+  email,
+  cloudwatch,
+  logs,
+  playbook,  // [[respond.playbook]], under its own name
 };
 
 enum class Format : unsigned char { eventbridge, guardduty, asff, ocsf, cef, slack, teams };
@@ -66,13 +70,14 @@ class Rules {
   // Of one rule by name; nothing: no such rule.
   std::optional<std::vector<Task>> tasks(const FindingEvent& event, std::string_view rule) const;
   const std::map<std::string, Target, std::less<>>& targets() const { return targets_; }
-
- private:
   struct Rule {
     std::string name;
     std::optional<EventPattern> pattern;  // absent: every finding
     std::vector<std::string> targets;
   };
+  const std::vector<Rule>& all() const { return rules_; }
+
+ private:
   std::vector<Task> tasks(const FindingEvent& event, const Rule* only) const;
 
   std::vector<Rule> rules_;

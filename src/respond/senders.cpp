@@ -12,7 +12,9 @@
 #include "base/base64.h"
 #include "base/clock.h"
 #include "net/send_bytes.h"
+#include "net/send_mail.h"
 #include "respond/aws_senders.h"
+#include "respond/formats.h"
 #include "respond/line_file.h"
 
 namespace picket::respond {
@@ -80,6 +82,39 @@ Result<Send> make_syslog(const Target& target, const Means& means) {
   };
 }
 
+Result<Send> make_email(const Target& target, const Means& means) {
+  const RespondTargetKeys& keys = target.keys;
+  net::MailServer server{.peer = net::parse_peer(keys.address).value_or(net::Peer()),
+                         .transport = keys.transport == "tls"     ? net::MailTransport::tls
+                                      : keys.transport == "plain" ? net::MailTransport::plain
+                                                                  : net::MailTransport::starttls,
+                         .username = keys.username,
+                         .password = {}};
+  if (!keys.password_file.empty()) {
+    auto password = aws::read_private(keys.password_file);
+    if (!password) return std::unexpected(password.error());
+    while (password->ends_with('\n') || password->ends_with('\r')) password->pop_back();
+    if (password->empty()) return fail(ErrorKind::invalid, "the password is empty", keys.password_file);
+    server.password = std::move(*password);
+  }
+  return [server, keys, &guard = means.guard, ca_file = means.ca_file, clock = means.clock](
+             const FindingEvent& event, const std::string& body) {
+    return net::send_mail(server, keys.from, keys.to, mail_message(event, keys.from, keys.to, body, clock()),
+                          guard, ca_file, keys.timeout);
+  };
+}
+
+// What the run came to stands in its history; only what could not be tried is tried again.
+Result<Send> make_playbook(const Target& target, const Means& means) {
+  if (means.playbooks == nullptr) return fail(ErrorKind::internal, "there are no playbooks here");
+  return [name = target.keys.name, &playbooks = *means.playbooks](const FindingEvent& event,
+                                                                  const std::string& rule) -> Result<void> {
+    const auto run = playbooks.run(name, event.detail, {.actor = rule, .by_rule = true});
+    if (!run) return std::unexpected(run.error());
+    return {};
+  };
+}
+
 }  // namespace
 
 std::string webhook_signature(std::string_view secret, std::string_view id, std::string_view timestamp,
@@ -109,11 +144,15 @@ Result<Send> make_sender(const Target& target, const Means& means) {
       return make_webhook(target, means);
     case TargetKind::syslog:
       return make_syslog(target, means);
+    case TargetKind::email:
+      return make_email(target, means);
+    case TargetKind::playbook:
+      return make_playbook(target, means);
     case TargetKind::file:
       return [file = std::make_shared<LineFile>(target.keys.path)](
                  const FindingEvent&, const std::string& body) { return file->append(body); };
     default:
-      return make_aws_sender(target, means.aws);
+      return make_aws_sender(target, means.aws, means.clock);
   }
 }
 

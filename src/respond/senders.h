@@ -7,6 +7,7 @@
 #include "aws/service_call.h"
 #include "net/address_guard.h"
 #include "net/http_client.h"
+#include "playbook/playbooks.h"
 #include "respond/rules.h"
 
 namespace picket::respond {
@@ -18,6 +19,7 @@ struct Means {
   const aws::ServiceCaller& aws;
   std::string ca_file;
   std::function<TimeMs()> clock;
+  playbook::Playbooks* playbooks = nullptr;  // needed where there are any
 };
 
 // Sent when it returns: as the target says, or, where it says nothing (UDP), when it has left. Errors:

@@ -240,6 +240,32 @@ describe("a finding", () => {
     assert.equal((await now()).Service.Archived, false);
   });
 
+  test("is acted on by a playbook, and that is undone", async () => {
+    const { page } = console_;
+    await opened(await ofType("UnauthorizedAccess:IAMUser/InstanceCredentialExfiltration.OutsideAWS"));
+    await page.getByRole("button", { name: "Preview key" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByText("This playbook is on dry run").waitFor();
+    assert.ok(await dialog.getByRole("button", { name: "Run", exact: true }).isDisabled());
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+    await console_.settled();
+    await page.getByRole("button", { name: "Preview revoke" }).click();
+    await dialog.getByText("policy PicketRevokeOlderSessions of role bastion-ops").waitFor();
+    await console_.check("a preview of a playbook");
+    await console_.shoot("playbook-preview");
+    await dialog.getByRole("button", { name: "Run", exact: true }).click();
+    await console_.says("revoke: done");
+    await console_.settled();
+    await page.getByRole("button", { name: "Undo revoke of bastion-ops" }).click();
+    await dialog.getByRole("button", { name: "Undo", exact: true }).click();
+    await console_.says("What the run changed is as it was");
+    await console_.settled();
+    await page.getByText(/undone by console\/ada/).first().waitFor();
+    await page.getByRole("heading", { name: "Actions" }).scrollIntoViewIfNeeded();
+    await console_.check("a finding with runs of playbooks");
+    await console_.shoot("playbook-runs");
+  });
+
   test("of an attack sequence shows its chain", async () => {
     const sequence = (await findings()).find((finding) => finding.Type.startsWith("AttackSequence:"));
     assert.ok(sequence);
@@ -517,6 +543,19 @@ describe("settings", () => {
     await dialog.getByRole("button", { name: "Delete" }).click();
     await console_.says("The destination is gone");
     assert.equal(await destinations(), 0);
+  });
+
+  test("responders", async () => {
+    const { page } = console_;
+    await visit("responders");
+    await page.getByRole("table", { name: "Responders" }).getByText("archive").first().waitFor();
+    await page.getByRole("table", { name: "Playbooks", exact: true }).getByText("Isolate the instance").waitFor();
+    const runs = page.getByRole("table", { name: "Runs of playbooks" });
+    await runs.getByText("undone", { exact: true }).first().waitFor();
+    // What IAM said of names that attackers chose stands there as the text it is.
+    await runs.getByText("cannot be found").first().waitFor();
+    await console_.check("responders");
+    await console_.shoot("responders");
   });
 
   test("accounts", async () => {

@@ -85,7 +85,15 @@ def write_hostile(folder):
     audit.write_text("".join(json.dumps(audit_record(index, payload)) + "\n" for index, payload in enumerate(PAYLOADS)), encoding="utf-8")
 
 
-def configuration(root, hostile):
+def start_aws():
+    """What playbooks call, in the venv of tests/api."""
+    subprocess.run([sys.executable, "-c", "import run; run.install_python_clients()"], cwd=HERE.parent / "api", check=True)
+    python = HERE.parent / "api/.venv/bin/python"
+    process = subprocess.Popen([python, HERE / "aws.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return process, process.stdout.readline().strip()
+
+
+def configuration(root, hostile, aws):
     text = (root / "samples/picket.toml").read_text(encoding="utf-8").replace('path = "archive', f'path = "{root}/samples/archive')
     mmdb.write(hostile / "places.mmdb", {
         "198.51.100.0/25": mmdb.place("NL", 52.37, 4.9, 64500, "Example Hosting"),
@@ -107,6 +115,36 @@ kind = "k8saudit"
 account = "777788889999"
 region = "eu-west-1"
 cluster = "parcel-prod"
+
+[network]
+allow_hosts = ["127.0.0.1"]
+
+[respond.playbooks]
+endpoint = "{aws}"
+role = "arn:aws:iam::*:role/picket-responder"
+external_id = "of-the-tests"
+
+[[respond.playbook]]
+name = "revoke"
+action = "revoke_role_sessions"
+mode = "by_hand"
+
+[[respond.playbook]]
+name = "isolate"
+action = "isolate_instance"
+
+[[respond.playbook]]
+name = "key"
+action = "disable_access_key"
+
+[[respond.rule]]
+name = "everything"
+targets = ["archive", "isolate", "key"]
+
+[[respond.target]]
+name = "archive"
+kind = "file"
+path = "{hostile}/findings.jsonl"
 """
 
 
@@ -130,9 +168,11 @@ def main():
         sys.exit(SKIPPED)
     install()
     root = arguments.root.resolve()
+    os.environ |= {"AWS_ACCESS_KEY_ID": "AKIARESPONDEREXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
+    aws, endpoint = start_aws()
     with harness.Workspace() as space:
         write_hostile(space / "hostile")
-        (space / "picket.toml").write_text(configuration(root, space / "hostile"), encoding="utf-8")
+        (space / "picket.toml").write_text(configuration(root, space / "hostile", endpoint), encoding="utf-8")
         shots = (arguments.shots or space / "shots").resolve()
         shots.mkdir(parents=True, exist_ok=True)
         picket = harness.Picket(arguments.picket)
@@ -152,6 +192,7 @@ def main():
             code = subprocess.run(["node", "--test", "--test-reporter=spec", *only, HERE / "console.mjs"], env=environment, check=False).returncode
         finally:
             server.kill() if sys.exc_info()[0] else server.stop()
+            aws.communicate()
         sys.exit(code)
 
 

@@ -51,6 +51,7 @@ const navigation = (administrator: boolean): SideNavigationProps.Item[] => [
       { type: "link", text: "Lists", href: href(["settings", "lists"]) },
       { type: "link", text: "Custom detection rules", href: href(["settings", "rules"]) },
       { type: "link", text: "Publishing", href: href(["settings", "publishing"]) },
+      { type: "link", text: "Responders", href: href(["settings", "responders"]) },
       { type: "link", text: "Accounts", href: href(["settings", "accounts"]) },
       { type: "link", text: "Coverage and usage", href: href(["settings", "coverage"]) },
       ...(administrator ? [{ type: "link" as const, text: "Users", href: href(["settings", "users"]) }] : []),

@@ -22,7 +22,7 @@ export class CallError extends Error {
   }
 }
 
-async function answer<T>(response: Response): Promise<T> {
+export async function answer<T>(response: Response): Promise<T> {
   const body = (await response.json().catch(() => ({}))) as T & { message?: string };
   if (!response.ok) throw new CallError(response.status, body.message ?? `the server answered ${response.status}`);
   return body;

@@ -40,6 +40,7 @@ import { jsonText, plain, Text } from "../text";
 import { asJson, download, setArchived, setFeedback } from "./actions";
 import { criterionFrom, labelOf } from "./filter";
 import { stepsFor, tactics } from "./guidance";
+import { Actions } from "./playbooks";
 
 const SequenceView = lazy(() => import("./sequence"));
 
@@ -93,6 +94,7 @@ function FindingView({ finding, again }: { finding: Finding; again: () => void }
         {isSequence(finding) && <Facts finding={finding} />}
         <Why finding={finding} info={info} />
         <Records finding={finding} info={info} />
+        <Actions finding={finding} />
         <Related finding={finding} />
         <Steps finding={finding} />
         <ResourceDetails finding={finding} />

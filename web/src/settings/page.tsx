@@ -7,10 +7,11 @@ import CoverageAndUsage from "./coverage";
 import Lists from "./lists";
 import Protection from "./protection";
 import Publishing from "./publishing";
+import Responders from "./responders";
 import Rules from "./rules";
 import Users from "./users";
 
-const sections = { protection: Protection, lists: Lists, publishing: Publishing, accounts: Accounts, rules: Rules, coverage: CoverageAndUsage, users: Users };
+const sections = { protection: Protection, lists: Lists, publishing: Publishing, responders: Responders, accounts: Accounts, rules: Rules, coverage: CoverageAndUsage, users: Users };
 
 export default function SettingsPage({ route }: { route: Route }) {
   const { session } = useApi();
