@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { execFileSync } from "node:child_process";
 import { after, before, describe, test } from "node:test";
 import {
-  GetDetectorCommand, GetFilterCommand, GetFindingsCommand, ListCustomDetectionRuleAssociationsCommand,
+  GetDetectorCommand, GetFilterCommand, GetFindingsCommand, GetInvestigationCommand, ListCustomDetectionRuleAssociationsCommand,
   ListFiltersCommand, ListFindingsCommand, ListIPSetsCommand, ListMembersCommand, ListPublishingDestinationsCommand,
 } from "@aws-sdk/client-guardduty";
 import { binary, client, Console, dataDir, detectorOf, openBrowser, payloads, setupLink, sizes, url } from "./support.mjs";
@@ -352,6 +352,107 @@ describe("suppression", () => {
   });
 });
 
+describe("investigating", () => {
+  // A user whose calls raised a finding, from an address that it names.
+  const called = async () => (await findings({ "service.action.actionType": { Equals: ["AWS_API_CALL"] } }))
+    .find((one) => /^[a-z]+-[a-z]+$/.test(one.Resource?.AccessKeyDetails?.UserName) && one.Resource.AccessKeyDetails.UserType === "IAMUser" &&
+      one.Service.Action.AwsApiCallAction.RemoteIpDetails?.IpAddressV4);
+
+  test("an entity is found by its name", async () => {
+    const { page } = console_;
+    const finding = await called();
+    const user = finding.Resource.AccessKeyDetails.UserName;
+    await console_.goto("#/entities");
+    await page.getByRole("searchbox", { name: "Part of a name" }).fill(user);
+    await page.getByRole("button", { name: "Search", exact: true }).click();
+    await console_.settled();
+    assert.match(page.url(), /contains=/);
+    const table = page.getByRole("table", { name: "Entities" });
+    await table.getByRole("link", { name: new RegExp(`user/.*${user}`) }).first().waitFor();
+    await console_.check("entities");
+    await console_.shoot("entities");
+    await console_.goto("#/entities?contains=there-is-none");
+    await console_.says("Nothing of this name was seen");
+  });
+
+  test("a finding leads to the pages of those involved, and those to each other", async () => {
+    const { page } = console_;
+    const finding = await called();
+    const ip = finding.Service.Action.AwsApiCallAction.RemoteIpDetails.IpAddressV4;
+    await opened(finding);
+    await page.getByRole("link", { name: ip, exact: true }).first().click();
+    await page.getByRole("heading", { level: 1, name: new RegExp(ip.replaceAll(".", "\\.")) }).waitFor();
+    await console_.settled();
+    assert.match(page.url(), /from=2026.*to=2026/);
+    assert.match(await page.getByRole("table", { name: "Findings" }).innerText(), new RegExp(finding.Type.split(":")[0]));
+    const neighbours = page.getByRole("table", { name: "Had to do with" });
+    await neighbours.getByRole("link", { name: new RegExp(`user/.*${finding.Resource.AccessKeyDetails.UserName}$`) }).first().click();
+    await page.getByRole("heading", { level: 1, name: /:user\// }).waitFor();
+    await console_.settled();
+    await console_.says("calls, queries or connections in this time");
+    const calls = page.getByRole("table", { name: "Calls by service and result" });
+    assert.match(await calls.innerText(), new RegExp(finding.Service.Action.AwsApiCallAction.Api));
+    await page.getByRole("img", { name: /A map of the world/ }).waitFor();
+    assert.ok(await page.locator("svg.world circle").count() > 0);
+    await console_.check("a principal's page");
+    await console_.shoot("entity");
+    await page.getByRole("img", { name: /A map of the world/ }).scrollIntoViewIfNeeded();
+    await console_.shoot("entity-map");
+    await page.goBack();
+    await page.getByRole("heading", { level: 1, name: new RegExp(ip.replaceAll(".", "\\.")) }).waitFor();
+  });
+
+  test("the time is in the address", async () => {
+    const { page } = console_;
+    const finding = await called();
+    await console_.goto(`#/entities/principal/${finding.Resource.AccessKeyDetails.UserName}`);
+    await page.getByRole("button", { name: "Earlier" }).click();
+    await console_.settled();
+    const earlier = new URLSearchParams(page.url().split("?")[1]);
+    assert.equal(Date.parse(earlier.get("to")) - Date.parse(earlier.get("from")), 7 * 86_400_000);
+    await page.reload();
+    await console_.settled();
+    assert.equal(new URLSearchParams(page.url().split("?")[1]).get("from"), earlier.get("from"));
+    await page.getByRole("button", { name: "Later" }).click();
+    await console_.settled();
+    assert.notEqual(new URLSearchParams(page.url().split("?")[1]).get("from"), earlier.get("from"));
+  });
+
+  test("of whom nothing is kept is told", async () => {
+    await console_.goto("#/entities/address/192.0.2.254");
+    await console_.says("Nothing is kept of it");
+    await console_.check("an unknown entity", { troubles: [/404/] });
+    await console_.goto("#/entities/planet/mars");
+    await console_.says("there is no such kind of entity");
+  });
+
+  test("a finding is investigated, and the report names its sources", async () => {
+    const { page } = console_;
+    const finding = await called();
+    await opened(finding);
+    await page.getByRole("button", { name: "Investigate", exact: true }).click();
+    await page.getByRole("heading", { name: "Hypotheses" }).waitFor();
+    await console_.settled();
+    const [, , id] = page.url().split("#/")[1].split("/");
+    const { Investigation } = await api.send(new GetInvestigationCommand({ DetectorId, InvestigationId: id }));
+    assert.equal(Investigation.Scope.FindingId, finding.Id);
+    assert.equal(Investigation.Status, "COMPLETED");
+    await console_.says(Investigation.RiskLevel);
+    await console_.check("an investigation");
+    await console_.shoot("investigation");
+    await page.getByRole("link", { name: /^The finding / }).first().click();
+    await page.getByRole("heading", { name: "Who, what, where" }).waitFor();
+    await console_.goto("#/investigations");
+    await page.getByLabel("What to look into").fill("What happened in this account?");
+    await page.getByRole("button", { name: "Investigate", exact: true }).click();
+    await page.getByRole("heading", { name: "Hypotheses" }).waitFor();
+    await console_.goto("#/investigations");
+    assert.equal(await page.getByRole("table", { name: "Investigations" }).getByRole("row").count(), 3);
+    await console_.check("investigations");
+    await console_.shoot("investigations");
+  });
+});
+
 describe("settings", () => {
   const visit = (section) => console_.goto(`#/settings/${section}?region=${region}`);
   test("protection plans", async () => {
@@ -512,6 +613,25 @@ describe("text of attackers", () => {
       await console_.settled();
       await console_.check(`hostile finding ${finding.Id}`, { axeToo: false });
     }
+    await console_.goto("#/entities");
+    const answer = await console_.page.evaluate(async () => {
+      const { csrf } = await (await fetch("api/session")).json();
+      const headers = { "Content-Type": "application/json", "X-Picket-Csrf": csrf };
+      const body = JSON.stringify({ path: "/picket/v1/entities", query: "account=777788889999&maxResults=200", region: "eu-west-1" });
+      return (await fetch("api/read", { method: "POST", headers, body })).json();
+    });
+    assert.ok(answer.entities.length >= payloads.length, `only ${answer.entities.length} entities have hostile names`);
+    for (const { kind, name } of answer.entities) {
+      await console_.goto(`#/entities/${kind}/${encodeURIComponent(name)}`);
+      await console_.check(`hostile entity ${name}`, { axeToo: false });
+    }
+    await console_.goto("#/entities?contains=777788889999");
+    await console_.check("the list of hostile entities");
+    await opened(hostile[0]);
+    await console_.page.getByRole("button", { name: "Investigate", exact: true }).click();
+    await console_.page.getByRole("heading", { name: "Hypotheses" }).waitFor();
+    await console_.settled();
+    await console_.check("the report of a hostile finding");
     const type = { type: { Equals: ["Stealth:IAMUser/CloudTrailLoggingDisabled"] } };
     await console_.goto(`#/findings?sort=updatedAt&order=desc&filter=${encodeURIComponent(JSON.stringify(type))}`);
     await console_.check("the list of hostile findings");
@@ -524,8 +644,10 @@ describe("at every width and in the dark", () => {
     test(size, async () => {
       await console_.page.setViewportSize(viewport);
       const finding = (await findings())[0];
+      await console_.goto("#/entities?kind=principal");
+      const entity = await console_.page.getByRole("table", { name: "Entities" }).getByRole("link").first().getAttribute("href");
       for (const [page, hash] of [["summary", "#/summary"], ["findings", "#/findings"], ["finding", `#/findings/${region}/${finding.Id}`],
-        ["suppression", "#/suppression"], ["rule", "#/suppression/new"], ["settings", `#/settings/rules?region=${region}`]]) {
+        ["entity", entity], ["investigations", "#/investigations"], ["suppression", "#/suppression"], ["rule", "#/suppression/new"], ["settings", `#/settings/rules?region=${region}`]]) {
         await console_.goto(hash);
         await console_.check(`${page}, ${size}`, { axeToo: size !== "tablet" });
         await console_.shoot(`${page}-${size}`);

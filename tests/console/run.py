@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tries the console with Debian's Chromium against a real `picket serve` on the bundled samples and hostile logs.
 
-usage: run.py PICKET ROOT [--shots FOLDER]
+usage: run.py PICKET ROOT [--shots FOLDER] [--only PATTERN ...]
 
 Exits 77 (skipped) where there is no Chromium or picket was built without the console. The screenshots of the tour
 (docs/console.md) go to FOLDER, else they are thrown away. Playwright is installed once beside this file.
@@ -18,6 +18,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 import harness  # noqa: E402
+import mmdb  # noqa: E402
 
 SKIPPED = 77
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -86,7 +87,15 @@ def write_hostile(folder):
 
 def configuration(root, hostile):
     text = (root / "samples/picket.toml").read_text(encoding="utf-8").replace('path = "archive', f'path = "{root}/samples/archive')
+    mmdb.write(hostile / "places.mmdb", {
+        "198.51.100.0/25": mmdb.place("NL", 52.37, 4.9, 64500, "Example Hosting"),
+        "198.51.100.128/25": mmdb.place("BR", -23.55, -46.63, 64501, PAYLOADS[0]),
+        "203.0.113.0/24": mmdb.place("DE", 50.11, 8.68, 64502, "Example Office"),
+        "52.0.0.0/8": mmdb.place("US", 39.04, -77.49, 16509, "AMAZON-02")})
     return text + f"""
+[geoip]
+databases = ["{hostile}/places.mmdb"]
+
 [[source]]
 name = "hostile"
 path = "{hostile}/AWSLogs"
@@ -113,6 +122,7 @@ def main():
     parser.add_argument("picket", type=pathlib.Path)
     parser.add_argument("root", type=pathlib.Path)
     parser.add_argument("--shots", type=pathlib.Path)
+    parser.add_argument("--only", action="append", default=[], help="tests whose names match; signing in comes first")
     arguments = parser.parse_args()
     browser = next((found for found in map(shutil.which, BROWSERS) if found), None)
     if browser is None or shutil.which("npm") is None:
@@ -138,7 +148,8 @@ def main():
                 "PICKET_URL": server.url, "PICKET_SETUP": told.split("at ", 1)[1].strip(), "PICKET_BROWSER": browser,
                 "PICKET_BINARY": str(arguments.picket.resolve()), "PICKET_DATA": str(space / "data"), "PICKET_SHOTS": str(shots),
                 "PICKET_PAYLOADS": json.dumps(PAYLOADS)}
-            code = subprocess.run(["node", "--test", "--test-reporter=spec", HERE / "console.mjs"], env=environment, check=False).returncode
+            only = [f"--test-name-pattern={pattern}" for pattern in arguments.only and ["signing in", *arguments.only]]
+            code = subprocess.run(["node", "--test", "--test-reporter=spec", *only, HERE / "console.mjs"], env=environment, check=False).returncode
         finally:
             server.kill() if sys.exc_info()[0] else server.stop()
         sys.exit(code)

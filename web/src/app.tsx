@@ -27,6 +27,10 @@ const pages: Record<string, Page> = {
   suppression: { component: lazy(() => import("./suppression/list")), title: "Suppression", table: true },
   rule: { component: lazy(() => import("./suppression/edit")), title: "Suppression rule" },
   settings: { component: lazy(() => import("./settings/page")), title: "Settings" },
+  entities: { component: lazy(() => import("./entities/list")), title: "Entities", table: true },
+  entity: { component: lazy(() => import("./entities/page")), title: "Entity" },
+  investigations: { component: lazy(() => import("./investigations/list")), title: "Investigations", table: true },
+  investigation: { component: lazy(() => import("./investigations/page")), title: "Investigation" },
   finding: { component: lazy(() => import("./findings/page")), title: "Finding" },
 };
 
@@ -35,6 +39,8 @@ const PasswordDialog = lazy(() => import("./password"));
 const navigation = (administrator: boolean): SideNavigationProps.Item[] => [
   { type: "link", text: "Summary", href: href(["summary"]) },
   { type: "link", text: "Findings", href: href(["findings"]) },
+  { type: "link", text: "Entities", href: href(["entities"]) },
+  { type: "link", text: "Investigations", href: href(["investigations"]) },
   { type: "link", text: "Suppression", href: href(["suppression"]) },
   { type: "divider" },
   {
@@ -57,6 +63,8 @@ const start = "summary";
 function pageOf({ path }: Route): Page | undefined {
   const [first = start, ...rest] = path;
   if (first === "findings" && rest.length === 2) return pages["finding"];
+  if (first === "entities" && rest.length === 2) return pages["entity"];
+  if (first === "investigations" && rest.length === 2) return pages["investigation"];
   if (first === "suppression" && rest.length) return pages["rule"];
   return rest.length === 0 || first === "settings" ? pages[first] : undefined;
 }

@@ -30,6 +30,7 @@ import {
   timeText,
   type Level,
 } from "../finding";
+import { EntityLink } from "../entities/link";
 import { merged, messageOf, take, useApi, type Criterion, type SortAttribute, type Sorting, sortable } from "../guardduty";
 import { useLoaded } from "../loading";
 import { useNotices } from "../notices";
@@ -178,7 +179,7 @@ const columns: Record<string, TableProps.ColumnDefinition<Finding> & { sortingFi
     width: 360,
   },
   resource: { id: "resource", name: "Resource", header: "Resource", cell: (finding) => <Value most={shownCharsMax}>{resourceOf(finding)}</Value>, width: 165 },
-  principal: { id: "principal", name: "Principal", header: "Principal", cell: (finding) => <Value most={shownCharsMax}>{principalOf(finding)}</Value>, width: 140 },
+  principal: { id: "principal", name: "Principal", header: "Principal", cell: (finding) => <EntityLink finding={finding} name={principalOf(finding)} kind={["principal", "clusterUser"]} most={shownCharsMax} />, width: 140 },
   remote: {
     id: "remote",
     name: "Remote",
@@ -187,7 +188,7 @@ const columns: Record<string, TableProps.ColumnDefinition<Finding> & { sortingFi
       const place = remoteOf(finding)?.Country?.CountryName;
       return (
         <>
-          <Value most={shownCharsMax}>{remoteAddressOf(finding)}</Value>
+          <EntityLink finding={finding} name={remoteAddressOf(finding)} kind={["address", "domain"]} most={shownCharsMax} />
           {place && (
             <Box variant="small" display="block" color="text-body-secondary">
               <Text>{place}</Text>

@@ -26,6 +26,9 @@ import {
   type AdditionalInfo,
   type ProofRecord,
 } from "../finding";
+import type { Kind } from "../entities/entity";
+import { EntityLink } from "../entities/link";
+import { BeginInvestigation } from "../investigations/begin";
 import { getFindings, merged, take, useApi, type Criterion } from "../guardduty";
 import { useLoaded } from "../loading";
 import { useNotices } from "../notices";
@@ -134,6 +137,7 @@ function FindingHeader({ finding, info, again }: { finding: Finding; info: Addit
       }
       actions={
         <SpaceBetween size="xs" direction="horizontal">
+          <BeginInvestigation prompt={`What is behind finding ${finding.Id ?? ""}?`} region={finding.Region} />
           {api.may("UpdateFindingsFeedback") && (
             <ButtonDropdown
               disabled={busy}
@@ -211,8 +215,10 @@ function Facts({ finding }: { finding: Finding }) {
   const place = [remote?.City?.CityName, remote?.Country?.CountryName].filter(Boolean).join(", ");
   const port = (details?: { Port?: number; PortName?: string }) =>
     details?.Port === undefined ? undefined : `${details.Port}${details.PortName && details.PortName !== "Unknown" ? ` (${details.PortName})` : ""}`;
+  const linked = (label: string, value: string | undefined, kind: Kind[]): Pairs =>
+    value ? [{ label, value: <EntityLink finding={finding} name={value} kind={kind} /> }] : [];
   const who: Pairs = [
-    ...pair("Principal", principalOf(finding)),
+    ...linked("Principal", principalOf(finding), ["principal", "clusterUser"]),
     ...pair("Kind", key?.UserType),
     ...pair("Principal ID", key?.PrincipalId),
     ...pair("Access key", key?.AccessKeyId),
@@ -224,16 +230,18 @@ function Facts({ finding }: { finding: Finding }) {
     ...pair("Outcome", call && (call.ErrorCode ? `refused: ${call.ErrorCode}` : "succeeded")),
     ...pair("Request", kubernetes?.RequestUri && `${kubernetes.Verb ?? ""} ${kubernetes.RequestUri}`.trim()),
     ...pair("Status", kubernetes?.StatusCode),
-    ...pair("Domain", action?.DnsRequestAction?.Domain),
+    ...linked("Domain", action?.DnsRequestAction?.Domain, ["domain"]),
     ...pair("Direction", connection?.ConnectionDirection?.toLowerCase()),
     ...pair("Protocol", connection?.Protocol ?? action?.DnsRequestAction?.Protocol),
     ...pair("Local port", port(connection?.LocalPortDetails ?? action?.PortProbeAction?.PortProbeDetails?.[0]?.LocalPortDetails)),
     ...pair("Remote port", port(connection?.RemotePortDetails)),
-    ...pair("Resource", resourceOf(finding)),
+    ...(resource?.InstanceDetails || resource?.S3BucketDetails?.length
+      ? linked("Resource", resourceOf(finding), ["instance", "bucket"])
+      : pair("Resource", resourceOf(finding))),
     ...pair("Seen", `${(service?.Count ?? 1).toLocaleString("en")} times`),
   ];
   const where: Pairs = [
-    ...pair("Remote address", remote?.IpAddressV4 || remote?.IpAddressV6),
+    ...linked("Remote address", remote?.IpAddressV4 || remote?.IpAddressV6, ["address"]),
     ...pair("Place", place),
     ...pair("Network", remote?.Organization?.AsnOrg && `AS${remote.Organization.Asn ?? "?"} ${remote.Organization.AsnOrg}`),
     ...pair("Account", finding.AccountId),
