@@ -3,6 +3,9 @@ import ipaddress
 import struct
 
 
+UINT16, UINT32, UINT64 = 5, 6, 9  # numbers are UINT32 unless a pair says so
+
+
 def sized(kind, size):
     head = bytes([(kind << 5 if kind < 8 else 0) | min(size, 29)]) + (bytes([kind - 7]) if kind >= 8 else b"")
     return head + (bytes([size - 29]) if size >= 29 else b"")
@@ -17,8 +20,9 @@ def encode(value):
         return sized(7, len(value)) + b"".join(encode(name) + encode(inner) for name, inner in value.items())
     if isinstance(value, list):
         return sized(11, len(value)) + b"".join(map(encode, value))
+    kind, value = value if isinstance(value, tuple) else (UINT32, value)
     digits = value.to_bytes((value.bit_length() + 7) // 8, "big")
-    return sized(6, len(digits)) + digits
+    return sized(kind, len(digits)) + digits
 
 
 def write(path, networks):
@@ -38,8 +42,9 @@ def write(path, networks):
     count = len(nodes)
     numbers = (count if one is None else count + 16 + one[1] if isinstance(one, tuple) else one for node in nodes for one in node)
     tree = b"".join(number.to_bytes(3, "big") for number in numbers)
-    about = {"node_count": count, "record_size": 24, "ip_version": 4, "database_type": "Test-City", "languages": ["en"],
-             "binary_format_major_version": 2, "binary_format_minor_version": 0, "build_epoch": 1767225600, "description": {"en": "test"}}
+    about = {"node_count": count, "record_size": (UINT16, 24), "ip_version": (UINT16, 4), "database_type": "Test-City", "languages": ["en"],
+             "binary_format_major_version": (UINT16, 2), "binary_format_minor_version": (UINT16, 0),
+             "build_epoch": (UINT64, 1767225600), "description": {"en": "test"}}
     path.write_bytes(tree + bytes(16) + data + b"\xab\xcd\xefMaxMind.com" + encode(about))
 
 

@@ -24,7 +24,15 @@ function outline(): string {
   const shapes = made.features?.map(({ geometry }) => geometry.coordinates) ?? [made.geometry?.coordinates ?? []];
   return shapes
     .flat(2)
-    .map((ring) => `M${ring.map(([longitude, latitude]) => `${x(longitude).toFixed(1)},${y(Math.max(south, latitude)).toFixed(1)}`).join("L")}Z`)
+    .map((ring) =>
+      ring
+        .map(([longitude, latitude], index) => {
+          // What goes on at the map's other edge begins anew there.
+          const leaps = index === 0 || Math.abs(longitude - ring[index - 1]![0]) > 180;
+          return `${leaps ? "M" : "L"}${x(longitude).toFixed(1)},${y(Math.max(south, latitude)).toFixed(1)}`;
+        })
+        .join(""),
+    )
     .join("");
 }
 const path = outline();
