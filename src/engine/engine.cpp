@@ -101,9 +101,9 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
   const EvictionCounts evicted_before = evictions_;
   remember_keys(objects);
   claim_minutes(objects);
-  const EpochTables tables{detectors_, &triggers_,   intel_.get(), watermark_,      limits_.filter,
-                           &claims_,   rules_.get(), modes_.get(), hosts_.wanted(), visibility_.wanted(),
-                           entities_.wanted(), &own_calls_};
+  const EpochTables tables{
+      detectors_,   &triggers_,   intel_.get(),    watermark_,           limits_.filter,     &claims_,
+      rules_.get(), modes_.get(), hosts_.wanted(), visibility_.wanted(), entities_.wanted(), &own_calls_};
   std::vector<ObjectOutput> object_outputs(objects.size());
   for (WorkerOutput& output : outputs_) output.clear();
 
