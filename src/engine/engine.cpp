@@ -407,7 +407,7 @@ void Engine::judge_visibility(std::span<const EpochObject> objects, std::vector<
     std::ranges::move(output.sightings.queries, std::back_inserter(all.queries));
     std::ranges::move(output.sightings.skips, std::back_inserter(all.skips));
   }
-  visibility_.add(all, facts_);
+  visibility_.add(all);
   visibility_.evicted("identities", evictions_.identities - before.identities);
   visibility_.evicted("ordered_rows", evictions_.ordered_rows - before.ordered_rows);
   visibility_.evicted("facts", evictions_.facts - before.facts);
@@ -416,7 +416,7 @@ void Engine::judge_visibility(std::span<const EpochObject> objects, std::vector<
     const auto known = before.windows.find(detector);
     visibility_.evicted(detector, count - (known == before.windows.end() ? 0 : known->second));
   }
-  Visibility::Output told = visibility_.turn(watermark_, lateness_.of);
+  Visibility::Output told = visibility_.turn(watermark_, lateness_.of, facts_);
   for (auto& [window, detection] : told.changed) {
     if (!admit(detection)) continue;
     keep_key(detection);

@@ -218,15 +218,8 @@ void Visibility::count_late(const PlaceKey& key, Place& place, const ObjectLedge
   place.late_told = place.late_told || now_.changed.size() > before;
 }
 
-void Visibility::add(Sightings& sightings, const Facts& facts) {
+void Visibility::add(Sightings& sightings) {
   if (!wanted_) return;
-  const auto host_of = [&](const Sightings::Hour& seen, const std::string& instance) -> Host* {
-    if (hosts_.size() >= hosts_max && !hosts_.contains(instance)) return nullptr;
-    Host& host = hosts_[instance];
-    if (!seen.account.empty()) host.account = seen.account;
-    if (!seen.region.empty()) host.region = seen.region;
-    return &host;
-  };
   // Several workers may have seen the same hour; the earliest record stands for it.
   std::ranges::sort(sightings.flows, [](const Sightings::Hour& a, const Sightings::Hour& b) {
     return std::tie(a.id, a.hour, a.account, a.record) < std::tie(b.id, b.hour, b.account, b.record);
@@ -236,26 +229,58 @@ void Visibility::add(Sightings& sightings, const Facts& facts) {
         return std::tie(a.id, a.hour, a.account) == std::tie(b.id, b.hour, b.account);
       });
   sightings.flows.erase(doubles.begin(), doubles.end());
-  const auto count = [&](GapKind kind, const std::string& key, Gap gap) {
-    const auto day = static_cast<std::int32_t>(gap.from / day_ms);
-    SkipDay& of = skips_[{key, day}];
-    of.account = gap.account;
-    of.region = gap.region;
-    of.from = of.records == 0 ? gap.from : std::min(of.from, gap.from);
-    of.to = std::max(of.to, gap.to);
-    if (of.records == 0 || gap.first < of.first) of.first = gap.first;
-    if (of.records == 0 || of.last < gap.last) of.last = gap.last;
-    ++of.records;
-    gap.kind = kind;
-    gap.log = LogKind::vpcflow;
-    gap.from = of.from;
-    gap.to = of.to;
-    gap.records = of.records;
-    gap.first = of.first;
-    gap.last = of.last;
-    tell(window_of(kind, key, day), gap);
-  };
   for (const Sightings::Hour& seen : sightings.flows) {
+    const auto [at, fresh] = flows_.try_emplace({seen.hour, {seen.id, seen.account}}, seen);
+    if (!fresh && seen.record < at->second.record) at->second = seen;
+  }
+  for (const Sightings::Hour& seen : sightings.queries)
+    if (Host* host = host_of(seen, seen.id); host != nullptr && seen.hour > host->settled) {
+      const auto [waiting, fresh] = host->waiting.try_emplace(seen.hour, seen.record);
+      if (seen.record < waiting->second) waiting->second = seen.record;
+    }
+  for (const Sightings::Skip& skip : sightings.skips)
+    count(GapKind::skipped_records, skip.interface_id,
+          {.account = skip.account,
+           .region = skip.region,
+           .what = skip.interface_id,
+           .from = skip.start,
+           .to = skip.end,
+           .first = skip.record,
+           .last = skip.record});
+}
+
+void Visibility::count(GapKind kind, const std::string& key, Gap gap) {
+  const auto day = static_cast<std::int32_t>(gap.from / day_ms);
+  SkipDay& of = skips_[{key, day}];
+  of.account = gap.account;
+  of.region = gap.region;
+  of.from = of.records == 0 ? gap.from : std::min(of.from, gap.from);
+  of.to = std::max(of.to, gap.to);
+  if (of.records == 0 || gap.first < of.first) of.first = gap.first;
+  if (of.records == 0 || of.last < gap.last) of.last = gap.last;
+  ++of.records;
+  gap.kind = kind;
+  gap.log = LogKind::vpcflow;
+  gap.from = of.from;
+  gap.to = of.to;
+  gap.records = of.records;
+  gap.first = of.first;
+  gap.last = of.last;
+  tell(window_of(kind, key, day), gap);
+}
+
+Visibility::Host* Visibility::host_of(const Sightings::Hour& seen, const std::string& instance) {
+  if (hosts_.size() >= hosts_max && !hosts_.contains(instance)) return nullptr;
+  Host& host = hosts_[instance];
+  if (!seen.account.empty()) host.account = seen.account;
+  if (!seen.region.empty()) host.region = seen.region;
+  return &host;
+}
+
+// Whose interface it is, is asked when all that may tell has been read: in whatever order it came.
+void Visibility::settle_flows(std::int32_t until, const Facts& facts) {
+  while (!flows_.empty() && flows_.begin()->first.first <= until) {
+    const Sightings::Hour seen = std::move(flows_.extract(flows_.begin()).mapped());
     const auto interface = facts.interface(seen.id, seen.record.time);
     if (!interface) continue;
     // The type comes from a call or the inventory only, not from flow records themselves.
@@ -277,20 +302,6 @@ void Visibility::add(Sightings& sightings, const Facts& facts) {
       if (host->interface_id.empty() || seen.id < host->interface_id) host->interface_id = seen.id;
     }
   }
-  for (const Sightings::Hour& seen : sightings.queries)
-    if (Host* host = host_of(seen, seen.id); host != nullptr && seen.hour > host->settled) {
-      const auto [waiting, fresh] = host->waiting.try_emplace(seen.hour, seen.record);
-      if (seen.record < waiting->second) waiting->second = seen.record;
-    }
-  for (const Sightings::Skip& skip : sightings.skips)
-    count(GapKind::skipped_records, skip.interface_id,
-          {.account = skip.account,
-           .region = skip.region,
-           .what = skip.interface_id,
-           .from = skip.start,
-           .to = skip.end,
-           .first = skip.record,
-           .last = skip.record});
 }
 
 void Visibility::evicted(const std::string& table, std::uint64_t count) {
@@ -460,7 +471,8 @@ void Visibility::settle_host(const std::string& id, Host& host, std::int32_t unt
 }
 
 Visibility::Output Visibility::turn(const std::array<TimeMs, log_kinds.size()>& watermark,
-                                    const std::array<TimeMs, log_kinds.size()>& lateness) {
+                                    const std::array<TimeMs, log_kinds.size()>& lateness,
+                                    const Facts& facts) {
   if (!wanted_) return {};
   constexpr std::int32_t nothing_known = std::numeric_limits<std::int32_t>::min();
   for (auto& [key, place] : places_)
@@ -485,8 +497,15 @@ Visibility::Output Visibility::turn(const std::array<TimeMs, log_kinds.size()>& 
     settle_place(key, place, until, known);
   }
   const TimeMs flows_until = watermark[static_cast<std::size_t>(LogKind::vpcflow)];
-  const TimeMs hosts_until = std::min(flows_until, watermark[static_cast<std::size_t>(LogKind::dns)]);
-  const auto hour_until = static_cast<std::int32_t>(slot_of(hosts_until) / slots_an_hour - 1);
+  // Calls tell whose an interface is, where there are logs of them.
+  const TimeMs calls_until = watermark[static_cast<std::size_t>(LogKind::cloudtrail)];
+  const TimeMs facts_until = calls_until < 0 ? flows_until : std::min(flows_until, calls_until);
+  const auto whole_hour = [&](TimeMs time) {
+    return static_cast<std::int32_t>(slot_of(time) / slots_an_hour - 1);
+  };
+  settle_flows(whole_hour(facts_until), facts);
+  const TimeMs hosts_until = std::min(facts_until, watermark[static_cast<std::size_t>(LogKind::dns)]);
+  const std::int32_t hour_until = whole_hour(hosts_until);
   for (auto at = hosts_.begin(); at != hosts_.end();) {
     settle_host(at->first, at->second, hour_until);
     const Host& host = at->second;
@@ -517,11 +536,11 @@ Visibility::Output Visibility::turn(const std::array<TimeMs, log_kinds.size()>& 
 }
 
 void Visibility::save(Writer& out) const {
-  out(places_, hosts_, skips_, evictions_, processed_, clock_, faults_, newest_);
+  out(places_, hosts_, flows_, skips_, evictions_, processed_, clock_, faults_, newest_);
 }
 
 void Visibility::load(Reader& in) {
-  in(places_, hosts_, skips_, evictions_, processed_, clock_, faults_, newest_);
+  in(places_, hosts_, flows_, skips_, evictions_, processed_, clock_, faults_, newest_);
 }
 
 }  // namespace picket

@@ -65,6 +65,10 @@ class Sightings {
     std::string account, region, id;  // interface or instance
     std::int32_t hour = 0;
     ProofRecord record;
+    template <class Ar>
+    void io(Ar& ar) {
+      ar(account, region, id, hour, record);
+    }
   };
   struct Skip {
     std::string account, region, interface_id;
@@ -114,7 +118,7 @@ class Visibility {
   bool wanted() const { return wanted_; }
 
   void add(const ObjectLedger& ledger, std::string_view account, std::string_view region, PlaceMarks marks);
-  void add(Sightings& sightings, const Facts& facts);
+  void add(Sightings& sightings);
   // State that was evicted in this epoch, by table.
   void evicted(const std::string& table, std::uint64_t count);
   // Control record: everything made before `time` and its lateness, twice, is there, or will not come.
@@ -127,7 +131,7 @@ class Visibility {
     std::vector<Detection> raised;
   };
   Output turn(const std::array<TimeMs, log_kinds.size()>& watermark,
-              const std::array<TimeMs, log_kinds.size()>& lateness);
+              const std::array<TimeMs, log_kinds.size()>& lateness, const Facts& facts);
 
   void save(Writer& out) const;
   void load(Reader& in);
@@ -189,6 +193,10 @@ class Visibility {
                                    bool ongoing) const;
   void learn(Place& place, std::int32_t from, std::int32_t length, bool was_raised);
   void settle_host(const std::string& id, Host& host, std::int32_t until);
+  void settle_flows(std::int32_t until, const Facts& facts);
+  // Null when there are too many.
+  Host* host_of(const Sightings::Hour& seen, const std::string& instance);
+  void count(GapKind kind, const std::string& key, Gap gap);
   void count_late(const PlaceKey& key, Place& place, const ObjectLedger& ledger, const ProofRecord& record);
   bool has(GapKind kind) const { return !by_kind_[static_cast<std::size_t>(kind)].empty(); }
 
@@ -197,6 +205,8 @@ class Visibility {
   bool wanted_ = false;
   std::map<PlaceKey, Place> places_;
   std::map<std::string, Host> hosts_;
+  // By hour, interface and account: what waits for the watermarks.
+  std::map<std::pair<std::int32_t, std::pair<std::string, std::string>>, Sightings::Hour> flows_;
   std::map<std::pair<std::string, std::int32_t>, SkipDay> skips_;            // by interface and day
   std::map<std::pair<std::string, std::int32_t>, std::uint64_t> evictions_;  // by table and day
   // Records by day and account; of the days around the newest.

@@ -47,7 +47,7 @@ class VisibilityTest : public testing::Test {
     std::array<TimeMs, log_kinds.size()> marks{}, lateness{};
     marks.fill(watermark);
     lateness.fill(hour_ms);
-    return watch.turn(marks, lateness);
+    return watch.turn(marks, lateness, facts);
   }
   static std::string told(const Detection& detection) {
     std::string out = detection.subject.account;
@@ -55,6 +55,7 @@ class VisibilityTest : public testing::Test {
     return out;
   }
   Visibility watch{detectors};
+  Facts facts;
 };
 
 TEST_F(VisibilityTest, SilenceShowsBesideSourcesThatGoOn) {
@@ -170,7 +171,7 @@ TEST_F(VisibilityTest, GoesOnFromWhatWasSaved) {
   std::array<TimeMs, log_kinds.size()> marks{}, lateness{};
   marks.fill(begin + 10 * day_ms);
   lateness.fill(hour_ms);
-  EXPECT_EQ(other.turn(marks, lateness).changed.size(), 2U);
+  EXPECT_EQ(other.turn(marks, lateness, facts).changed.size(), 2U);
 }
 
 }  // namespace

@@ -16,8 +16,8 @@ import subprocess
 import sys
 import tempfile
 
-# Their subject is the client's own word on the system it runs on.
-JUDGED_BY_USER_AGENT = re.compile(r"penetration_test_linux|on_macos")
+# Their subject is the client's own word on the system it runs on, or in.
+JUDGED_BY_USER_AGENT = re.compile(r"penetration_test_linux|on_macos|client_left_it")
 BESIDE = (".intel.csv", ".geo.csv", ".aws.json")
 ACCOUNT = re.compile(r"(?<![\w.-])(\d{12})(?![\w.-]|\.\d)|(?<=:)(\d{12})(?=[:\"])|(?<=/)(\d{12})(?=/)")
 # Members whose value somebody chose.
@@ -49,11 +49,24 @@ def mutated(text, keep_agents):
     return text
 
 
+def rename_account(root, path):
+    """In the path as in the text, unless that is packed."""
+    try:
+        (root / path).read_bytes().decode()
+    except UnicodeDecodeError:
+        return
+    renamed = root / re.sub(r"(?<!\d)\d{12}(?!\d)", lambda account: other(account[0], "account"), str(path))
+    if renamed != root / path:
+        renamed.parent.mkdir(parents=True, exist_ok=True)
+        (root / path).rename(renamed)
+
+
 def copy_case(source, target, keep_agents):
     if source.is_dir():
         for entry in sorted(source.rglob("*")):
             if entry.is_file():
                 copy_case(entry, target / entry.relative_to(source), keep_agents)
+                rename_account(target, entry.relative_to(source))
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     data = source.read_bytes()
