@@ -161,7 +161,10 @@ void Entities::add(std::span<const CallTally> calls, const PlaceOf& place_of) {
       }
       for (std::size_t i = 0; i < rows.size(); ++i) {
         const bool itself = i >= shared && rows[i].facet == facet_of(static_cast<EntityKind>(kind));
-        if (!itself) one.rows.push_back(rows[i]);
+        // Of a cluster's requests the Region is a namespace, which says something of its users alone.
+        const bool namespaced = !call.cluster_user.empty() && rows[i].facet == Facet::region &&
+                                static_cast<EntityKind>(kind) != EntityKind::cluster_user;
+        if (!itself && !namespaced) one.rows.push_back(rows[i]);
       }
     }
   }
