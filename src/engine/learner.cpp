@@ -65,26 +65,26 @@ Learner::Learner(std::span<const Detector* const> detectors, LogKind log) : dete
 void Learner::add(Behaviour behaviour) {
   const auto day = judged_.find(Behaviour::day_of(behaviour.first.time));
   if (day != judged_.end() && day->second.contains(behaviour.tuple)) return;
-  const auto [at, fresh] = waiting_.try_emplace(behaviour.tuple, std::move(behaviour));
-  if (!fresh && behaviour.first < at->second.first) at->second = std::move(behaviour);
+  std::unique_ptr<Behaviour>& waiting = waiting_[behaviour.tuple];
+  if (waiting == nullptr) {
+    waiting = std::make_unique<Behaviour>(std::move(behaviour));
+  } else if (behaviour.first < waiting->first) {
+    *waiting = std::move(behaviour);
+  }
 }
 
 Learner::Output Learner::turn(TimeMs watermark, const Facts& facts) {
   Output out;
-  std::vector<Behaviour> due;
+  std::vector<std::unique_ptr<Behaviour>> due;
   boost::unordered::erase_if(waiting_, [&](auto& item) {
-    if (item.second.first.time > watermark) return false;
+    if (item.second->first.time > watermark) return false;
     due.push_back(std::move(item.second));
     return true;
   });
-  // In order of time: pointers, for behaviours are large.
-  std::vector<Behaviour*> ordered;
-  ordered.reserve(due.size());
-  for (Behaviour& behaviour : due) ordered.push_back(&behaviour);
-  std::ranges::sort(ordered, [](const Behaviour* a, const Behaviour* b) {
+  std::ranges::sort(due, [](const auto& a, const auto& b) {
     return a->first < b->first || (!(b->first < a->first) && a->tuple < b->tuple);
   });
-  for (Behaviour* behaviour : ordered) judge(std::move(*behaviour), facts, out);
+  for (const auto& behaviour : due) judge(std::move(*behaviour), facts, out);
   for (auto& [who, open] : open_) {
     if (!open.changed) continue;
     out.changed.push_back({open.window, activity_of(open)});
@@ -367,7 +367,7 @@ Activity Learner::activity_of(const Open& open) {
 void Learner::save(Writer& out) const {
   norms_.save(out);
   std::map<std::uint64_t, const Behaviour*> waiting;
-  for (const auto& [tuple, behaviour] : waiting_) waiting.emplace(tuple, &behaviour);
+  for (const auto& [tuple, behaviour] : waiting_) waiting.emplace(tuple, behaviour.get());
   out(static_cast<std::uint32_t>(waiting.size()));
   for (const auto& [tuple, behaviour] : waiting) out(*behaviour);
   out(static_cast<std::uint32_t>(judged_.size()));
@@ -386,7 +386,7 @@ void Learner::load(Reader& in) {
   for (std::uint32_t i = 0; i < size && !in.failed(); ++i) {
     Behaviour behaviour;
     in(behaviour);
-    waiting_.emplace(behaviour.tuple, std::move(behaviour));
+    waiting_[behaviour.tuple] = std::make_unique<Behaviour>(std::move(behaviour));
   }
   in(size);
   for (std::uint32_t i = 0; i < size && !in.failed(); ++i) {

@@ -7,6 +7,7 @@
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -82,7 +83,8 @@ class Learner {
   std::vector<std::uint16_t> judges_;  // detectors
   Rarity norms_;
   std::optional<TimeMs> learn_until_;
-  boost::unordered_flat_map<std::uint64_t, Behaviour> waiting_;     // by tuple
+  // By tuple; behaviours are large, and tables that grow move what they hold.
+  boost::unordered_flat_map<std::uint64_t, std::unique_ptr<Behaviour>> waiting_;
   std::map<Day, boost::unordered_flat_set<std::uint64_t>> judged_;  // tuples, of the days that may go on
   std::map<Who, Open> open_;
 };
