@@ -182,7 +182,7 @@ def main():
         port = kafka_broker.free_ports(1)[0]
         cloud, broker = Cloud(), kafka_broker.Broker(work / "broker").start()
         try:
-            kafka_broker.create_topic(broker, TOPIC, PARTITIONS).close()
+            kafka_broker.create_topic(broker, TOPIC, PARTITIONS)
             (work / "watched").mkdir()
             data = work / "data"
             config = write_config(work, cloud, broker, port, "patient.toml", PATIENT + '[limits]\ninbox_bytes_max = 1000000\n'

@@ -15,7 +15,7 @@ from harness import fail
 HERE = pathlib.Path(__file__).resolve().parent / "broker"
 JARS = HERE / "jars"
 USER, PASSWORD = "picket", "pass word"
-ATTEMPTS = 3  # at fetching the jars
+ATTEMPTS = 3  # at what the network or a broker that has just come back may refuse
 CLUSTER_ID = "x2mQ4X7eTnC1J1n0v6N1Pw"
 
 
@@ -135,7 +135,24 @@ def create_topic(broker, topic, partitions):
     from kafka.admin import NewTopic
     admin = KafkaAdminClient(bootstrap_servers=broker.plain)
     admin.create_topics([NewTopic(topic, partitions, 1)])
-    return admin
+    admin.close()
+
+
+def delete_records(broker, partition):
+    """All that is in the partition. A broker that has just come back may not answer the first time."""
+    from kafka import KafkaAdminClient, KafkaConsumer
+    from kafka.errors import KafkaError
+    for attempt in range(ATTEMPTS):
+        try:
+            consumer = KafkaConsumer(bootstrap_servers=broker.plain)
+            admin = KafkaAdminClient(bootstrap_servers=broker.plain)
+            admin.delete_records({partition: consumer.end_offsets([partition])[partition]})
+            consumer.close()
+            admin.close()
+            return
+        except KafkaError:
+            if attempt + 1 == ATTEMPTS:
+                raise
 
 
 def send(broker, topic, messages):

@@ -19,7 +19,7 @@ import kafka_broker  # noqa: E402
 
 clients.enter_venv(kafka_broker.install)
 
-from kafka import KafkaConsumer, TopicPartition  # noqa: E402
+from kafka import TopicPartition  # noqa: E402
 
 from harness import (KINDS, PATIENT, Picket, Server, Workspace, check_balanced, check_equal, fail, late_and_evicted, of_kind,
                      source_of, wait_until)  # noqa: E402
@@ -67,13 +67,11 @@ def write_config(path, broker, more=PATIENT, extra=""):
     return path
 
 
-def check_lost(picket, work, broker, admin, config, data):
+def check_lost(picket, work, broker, config, data):
     """Offsets that were removed while nobody read are told, not passed over."""
     kafka_broker.send(broker, TOPIC, [(0, b'{"a": 1}')] * 10)
     place = TopicPartition(TOPIC, 0)
-    consumer = KafkaConsumer(bootstrap_servers=broker.plain)
-    admin.delete_records({place: consumer.end_offsets([place])[place]})
-    consumer.close()
+    kafka_broker.delete_records(broker, place)
     kafka_broker.send(broker, TOPIC, [(0, b"after the gap")])
     server = Server(picket, data, "--config", config).wait_ready()
     told = wait_until("the gap is told", lambda: (one := source_of(picket, data, "kafka"))["pushed"]["lost"] == 10 and one)
@@ -97,7 +95,7 @@ def main():
         messages = messages_of(objects, options.seed)
         broker = kafka_broker.Broker(work / "broker").start()
         try:
-            admin = kafka_broker.create_topic(broker, TOPIC, PARTITIONS)
+            kafka_broker.create_topic(broker, TOPIC, PARTITIONS)
             config, data = write_config(work / "kafka.toml", broker, extra='region = "eu-west-1"\n'), work / "data"
             feeder = Feeder(broker, messages, 2.5 * options.rounds, options.seed)
             feeder.start()
@@ -127,7 +125,7 @@ def main():
             check_balanced(metrics)
             if any(late_and_evicted(metrics)):
                 fail(f"late and evicted: {late_and_evicted(metrics)}")
-            check_lost(picket, work, broker, admin, config, data)
+            check_lost(picket, work, broker, config, data)
             compare(picket, work, objects, data, metrics, told)
         finally:
             broker.kill()
