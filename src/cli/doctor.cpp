@@ -103,7 +103,7 @@ void check_folder(Doctor& doctor, const DoctorFlags& flags) {
 void check_disk(Doctor& doctor, const DoctorFlags& flags) {
   constexpr std::uintmax_t least = 1ULL << 30, better = 5ULL << 30;
   std::error_code error;
-  fs::path place = flags.data_dir;
+  fs::path place = fs::absolute(flags.data_dir);
   while (!fs::exists(place, error) && place.has_parent_path() && place != place.parent_path())
     place = place.parent_path();
   const fs::space_info space = fs::space(place, error);
