@@ -338,6 +338,26 @@ std::expected<std::optional<EntityPage>, ApiError> entity_page(const Backend& ba
   return page;
 }
 
+void write_findings(JsonWriter& json, std::span<const EntityFinding> findings) {
+  json.key("findings");
+  json.begin_array();
+  for (const EntityFinding& finding : findings) {
+    json.begin_object();
+    json.member("id", finding.id);
+    json.member("type", finding.type);
+    json.member("title", finding.title);
+    json.member("severity", finding.severity);
+    json.member("accountId", finding.account);
+    json.member("region", finding.region);
+    json.member("firstSeen", format_time(finding.first_seen));
+    json.member("lastSeen", format_time(finding.last_seen));
+    json.member("count", finding.count);
+    json.member("archived", finding.archived);
+    json.end_object();
+  }
+  json.end_array();
+}
+
 void write_entity_page(JsonWriter& json, const EntityPage& page, const Backend& backend) {
   json.begin_object();
   json.member("kind", name_of(page.data.kind));
@@ -392,23 +412,7 @@ void write_entity_page(JsonWriter& json, const EntityPage& page, const Backend& 
     json.end_object();
     json.end_object();
   }
-  json.key("findings");
-  json.begin_array();
-  for (const EntityFinding& finding : page.findings) {
-    json.begin_object();
-    json.member("id", finding.id);
-    json.member("type", finding.type);
-    json.member("title", finding.title);
-    json.member("severity", finding.severity);
-    json.member("accountId", finding.account);
-    json.member("region", finding.region);
-    json.member("firstSeen", format_time(finding.first_seen));
-    json.member("lastSeen", format_time(finding.last_seen));
-    json.member("count", finding.count);
-    json.member("archived", finding.archived);
-    json.end_object();
-  }
-  json.end_array();
+  write_findings(json, page.findings);
   json.member("moreFindings", page.more_findings);
   json.end_object();
 }

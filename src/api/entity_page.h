@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -62,6 +63,8 @@ std::expected<std::optional<EntityPage>, ApiError> entity_page(const Backend& ba
 std::expected<std::vector<EntityFinding>, ApiError> findings_of(const Backend& backend, const Scope& scope,
                                                                 EntityKind kind, std::string_view name,
                                                                 bool& more);
+// The member "findings", of a page or a report.
+void write_findings(JsonWriter& json, std::span<const EntityFinding> findings);
 void write_entity_page(JsonWriter& json, const EntityPage& page, const Backend& backend);
 std::string iso_day(std::int32_t day);  // "2026-11-30"
 

@@ -884,23 +884,7 @@ void write_report(JsonWriter& json, const InvestigationReport& report) {
     json.end_object();
   }
   json.end_array();
-  json.key("findings");
-  json.begin_array();
-  for (const EntityFinding& finding : report.findings) {
-    json.begin_object();
-    json.member("id", finding.id);
-    json.member("type", finding.type);
-    json.member("title", finding.title);
-    json.member("severity", finding.severity);
-    json.member("accountId", finding.account);
-    json.member("region", finding.region);
-    json.member("firstSeen", format_time(finding.first_seen));
-    json.member("lastSeen", format_time(finding.last_seen));
-    json.member("count", finding.count);
-    json.member("archived", finding.archived);
-    json.end_object();
-  }
-  json.end_array();
+  write_findings(json, report.findings);
   json.key("nextSteps");
   json.begin_array();
   for (const NextStep& step : report.steps) {
