@@ -221,14 +221,6 @@ void Visibility::count_late(const PlaceKey& key, Place& place, const ObjectLedge
 void Visibility::add(Sightings& sightings) {
   if (!wanted_) return;
   // Several workers may have seen the same hour; the earliest record stands for it.
-  std::ranges::sort(sightings.flows, [](const Sightings::Hour& a, const Sightings::Hour& b) {
-    return std::tie(a.id, a.hour, a.account, a.record) < std::tie(b.id, b.hour, b.account, b.record);
-  });
-  const auto doubles =
-      std::ranges::unique(sightings.flows, [](const Sightings::Hour& a, const Sightings::Hour& b) {
-        return std::tie(a.id, a.hour, a.account) == std::tie(b.id, b.hour, b.account);
-      });
-  sightings.flows.erase(doubles.begin(), doubles.end());
   for (const Sightings::Hour& seen : sightings.flows) {
     const auto [at, fresh] = flows_.try_emplace({seen.hour, {seen.id, seen.account}}, seen);
     if (!fresh && seen.record < at->second.record) at->second = seen;
