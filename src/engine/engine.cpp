@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <limits>
 
+#include "engine/norm_ids.h"
 #include "engine/packed_state.h"
 #include "engine/subject.h"
 
@@ -341,9 +342,7 @@ void Engine::count_hosts(std::span<const HostTally> hosts) {
 }
 
 UsualBehaviour Engine::usual(std::string_view account, std::string_view principal, Day day) const {
-  Act act;
-  act.principal = hash64(principal, hash64(account, hash64(account)));
-  act.account = hash64(account, hash64(account, 1));
+  const Act act = act_of(principal, account, account);
   constexpr std::size_t most = 20;
   const std::scoped_lock reading(learners_mutex_);
   const Rarity& norms = learners_.front().norms();

@@ -7,6 +7,7 @@
 
 #include "base/fixed_log2.h"
 #include "engine/behaviours.h"
+#include "engine/norm_ids.h"
 #include "engine/subject.h"
 
 namespace picket {
@@ -134,8 +135,7 @@ void Learner::judge(Behaviour behaviour, const Facts& facts, Output& out) {
   JudgedBehaviour one;
   // A cluster is to its users what an account is to callers of AWS.
   const std::string& place = behaviour.kubernetes ? behaviour.kubernetes->cluster : behaviour.account;
-  one.act.principal = hash64(behaviour.who.principal_key, hash64(place, hash64(behaviour.account)));
-  one.act.account = hash64(place, hash64(behaviour.account, 1));
+  one.act = act_of(behaviour.who.principal_key, place, behaviour.account);
   one.act.peers = hash64(behaviour.peers, 2);
   if (!behaviour.person.empty()) one.act.person = hash64(behaviour.person, 3);
   const auto put = [&](Factor factor, std::string text) {

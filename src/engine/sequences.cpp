@@ -667,7 +667,6 @@ void Sequences::judge(SignalRow& row, const Identity& root, const Facts& facts) 
   };
   if (actor.identities.size() < values_max && !actor.identities.contains(id))
     actor.identities.try_emplace(id, SequenceActor{row.by.who, row.account});
-  const bool kept = signal.bits > 0 || first_time;
   for (SequenceSignal& one : context) {
     one.network = signal.network;
     std::string key = key_of(one, *one.indicators.begin());
@@ -680,7 +679,7 @@ void Sequences::judge(SignalRow& row, const Identity& root, const Facts& facts) 
     one.addresses.insert(*row.remote_ip);
     keep(actor, std::move(one), std::move(key));
   }
-  if (kept) {
+  if (signal.bits > 0 || first_time) {
     std::string key = key_of(signal, {});
     // The row is not looked at again.
     signal.severity = row.severity;
