@@ -53,6 +53,17 @@ bool rename_record(ProofRecord& record, const ProofRecord& copy) {
   return true;
 }
 
+// What makes detections one issue.
+std::string issue_base(const Detector& detector, const Detection& detection) {
+  std::string base(detector.types[detection.type].name);
+  if (detection.signal) base += "\x1esignal";
+  for (const std::string* part : {&detection.subject.account, &detection.subject.region, &detection.issue}) {
+    base += '\x1e';
+    base += *part;
+  }
+  return base;
+}
+
 }  // namespace
 
 void Proof::add(const ProofRecord& record) {
@@ -123,6 +134,19 @@ void Activity::merge(Activity other) {
   }
 }
 
+void Activity::merge(Detection more) {
+  if (count == 0 || !more.intel.empty()) return merge(Activity(std::move(more)));
+  count += more.count;
+  proof.add(more.first);
+  if (more.first < more.last) proof.add(more.last);
+  severity = std::max(severity, more.severity);
+  if (more.first < first) first = more.first;
+  if (last < more.last) last = more.last;
+  if (!(latest.last < more.last)) return;
+  latest = std::move(more);
+  sequence.reset();
+}
+
 bool Activity::rename(const ProofRecord& copy) {
   bool renamed = proof.rename(copy);
   for (ProofRecord* record : {&first, &last, &latest.first, &latest.last})
@@ -130,15 +154,22 @@ bool Activity::rename(const ProofRecord& copy) {
   return renamed;
 }
 
+void DailyActivities::add(const Detector& detector, Detection detection) {
+  std::string key = issue_base(detector, detection);
+  key += '\x1e';
+  key += std::to_string(detection.first.time / day_ms);
+  const auto [at, fresh] = by_issue_.try_emplace(std::move(key), all_.size());
+  if (fresh) all_.emplace_back();
+  all_[at->second].merge(std::move(detection));
+}
+
+void DailyActivities::clear() {
+  by_issue_.clear();
+  all_.clear();
+}
+
 std::string Aggregator::base_of(const Detection& detection) const {
-  const Detector& detector = *detectors_[detection.detector];
-  std::string base(detector.types[detection.type].name);
-  if (detection.signal) base += "\x1esignal";
-  for (const std::string* part : {&detection.subject.account, &detection.subject.region, &detection.issue}) {
-    base += '\x1e';
-    base += *part;
-  }
-  return base;
+  return issue_base(*detectors_[detection.detector], detection);
 }
 
 void Aggregator::add(const Detection& detection) {

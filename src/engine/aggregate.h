@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/archive.h"
@@ -56,11 +57,26 @@ struct Activity {
   explicit Activity(Detection detection);
   Activity() = default;
   void merge(Activity other);
+  void merge(Detection more);
   bool rename(const ProofRecord& copy);
   template <class Ar>
   void io(Ar& ar) {
     ar(count, proof, latest, severity, first, last, intel, signals, sequence);
   }
+};
+
+// Activities by issue and day: what is merged before it comes to the aggregator.
+class DailyActivities {
+ public:
+  // `detector`: of the detection.
+  void add(const Detector& detector, Detection detection);
+  // Until the next call.
+  std::span<Activity> all() { return all_; }
+  void clear();
+
+ private:
+  std::unordered_map<std::string, std::size_t> by_issue_;  // index of all_
+  std::vector<Activity> all_;
 };
 
 // A finding as the aggregator knows it.

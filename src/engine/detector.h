@@ -136,6 +136,7 @@ enum class IssueKind : std::uint8_t {
   kubernetes_user,
   kubernetes_namespace,
   workload,
+  account,
   evidence
 };
 struct IssueKey {
@@ -158,13 +159,14 @@ constexpr IssueKey cluster{IssueKind::cluster, {}};
 constexpr IssueKey kubernetes_user{IssueKind::kubernetes_user, {}};
 constexpr IssueKey kubernetes_namespace{IssueKind::kubernetes_namespace, {}};
 constexpr IssueKey workload{IssueKind::workload, {}};
+constexpr IssueKey account{IssueKind::account, {}};
 constexpr IssueKey evidence(std::string_view name) { return {IssueKind::evidence, name}; }
 }  // namespace key
 
 // ---- logic: the order classes -------------------------------------------------------------------
 
-// A row as its state sees it: evidence, time, id, account, Region, remote address, access key id, API, user
-// agent (of audit events the whole subject). The rest is filled in when it is raised: few are.
+// A row as its state sees it: evidence, time, id, account, Region, and of a call the remote address, access
+// key id, API and user agent. The rest is filled in when it is raised: few are.
 using Candidate = Detection;
 
 // State of one entity of an ordered detector; rows come by (event time, record id).

@@ -149,21 +149,7 @@ Detection detection_of(std::span<const Detector* const> detectors, std::uint16_t
 // Flow and DNS records are not delivered twice under an id of their own, so their detections can be merged at
 // once.
 void ObjectRun::fold(Detection detection) {
-  std::string key(tables_.detectors[detection.detector]->types[detection.type].name);
-  if (detection.signal) key += "\x1esignal";
-  for (const std::string* part : {&detection.subject.account, &detection.subject.region, &detection.issue}) {
-    key += '\x1e';
-    key += *part;
-  }
-  key += '\x1e';
-  key += std::to_string(detection.first.time / day_ms);
-  Activity activity(std::move(detection));
-  const auto [at, fresh] = out_.activities.try_emplace(std::move(key));
-  if (fresh) {
-    at->second = std::move(activity);
-  } else {
-    at->second.merge(activity);
-  }
+  out_.activities.add(*tables_.detectors[detection.detector], std::move(detection));
 }
 
 bool ObjectRun::is_ordered(std::uint16_t detector) const {

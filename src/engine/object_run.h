@@ -123,7 +123,7 @@ struct WorkerOutput {
   std::vector<PendingDetection> pending;
   RuleHits rule_hits;
   std::vector<PendingRow> rows;
-  std::unordered_map<std::string, Activity> activities;  // of flow and DNS records, merged by issue and day
+  DailyActivities activities;  // of flow and DNS records
   std::array<WindowTable, partition_count> windows;
   HostDayTable host_days;
   std::deque<PendingSignals> signals;

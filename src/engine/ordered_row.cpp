@@ -10,8 +10,9 @@ namespace picket {
 namespace {
 
 // A length below 255 takes a byte, others five.
+constexpr std::uint8_t longer = 255;
+
 void put(Writer& out, std::string_view text) {
-  constexpr std::uint8_t longer = 255;
   if (text.size() < longer) {
     out(static_cast<std::uint8_t>(text.size()));
   } else {
@@ -25,7 +26,7 @@ std::string_view get(Reader& in) {
   std::uint8_t shorter = 0;
   in(shorter);
   std::uint32_t size = shorter;
-  if (shorter == 255) in(size);
+  if (shorter == longer) in(size);
   return in.bytes(size);
 }
 
@@ -85,14 +86,28 @@ struct Head {
   LogKind log = LogKind::cloudtrail;
 };
 
-Head get_head(Reader& in) {
-  Head head;
+// Into the evidence's own memory: rows of one detector have values of the same names.
+void get_evidence(Reader& in, NamedValues& evidence) {
+  std::uint32_t size = 0;
+  in(size);
+  std::size_t known = 0;
+  for (; known < size && !in.failed(); ++known) {
+    if (known == evidence.size()) evidence.emplace_back();
+    auto& [name, value] = evidence[known];
+    name = get(in);
+    value = get(in);
+  }
+  evidence.resize(known);
+}
+
+void get_head(Reader& in, Head& head) {
   head.event_id = get(in);
   head.entity = get(in);
   head.account = get(in);
   head.region = get(in);
-  in(head.type, head.signal, head.severity, head.evidence, head.intel, head.log);
-  return head;
+  in(head.type, head.signal, head.severity);
+  get_evidence(in, head.evidence);
+  in(head.intel, head.log);
 }
 
 std::string pack(const Head& head, const auto& put_record) {
@@ -103,7 +118,12 @@ std::string pack(const Head& head, const auto& put_record) {
   put(out, head.entity);
   put(out, head.account);
   put(out, head.region);
-  out(head.type, head.signal, head.severity, head.evidence, head.intel, head.log);
+  out(head.type, head.signal, head.severity, static_cast<std::uint32_t>(head.evidence.size()));
+  for (const auto& [name, value] : head.evidence) {
+    put(out, name);
+    put(out, value);
+  }
+  out(head.intel, head.log);
   put_record(out);
   return packed;  // a copy without the room that growing left
 }
@@ -155,13 +175,17 @@ OrderedRow::OrderedRow(std::uint16_t index, const Detector& detector, Evidence e
                  [&](Writer& out) { out(subject); });
 }
 
-std::string OrderedRow::entity() const {
+std::string_view OrderedRow::entity() const {
   Reader in(packed_);
   get(in);
-  return std::string(get(in));
+  return get(in);
 }
 
+// Sorting asks for it again and again: most are short.
 std::string_view OrderedRow::event_id() const {
+  if (const auto size = packed_.empty() ? 0U : static_cast<std::uint8_t>(packed_.front());
+      size < packed_.size())
+    if (size < longer) return {packed_.data() + 1, size};
   Reader in(packed_);
   return get(in);
 }
@@ -178,7 +202,8 @@ bool OrderedRow::same_record(const OrderedRow& a, const OrderedRow& b) {
 
 bool OrderedRow::whole(const Detector& detector) const {
   Reader in(packed_);
-  const Head head = get_head(in);
+  Head head;
+  get_head(in, head);
   Subject subject;
   if (head.log == LogKind::cloudtrail) {
     get_call(in);
@@ -188,43 +213,58 @@ bool OrderedRow::whole(const Detector& detector) const {
   return in.at_end() && !in.failed() && head.type < detector.types.size() && head.signal <= 1;
 }
 
-Candidate OrderedRow::candidate(const Detector& detector) const {
+const Candidate& OrderedRow::candidate(const Detector& detector, Candidate& room) const {
   Reader in(packed_);
-  Head head = get_head(in);
-  Candidate row;
-  row.detector = detector_;
-  row.type = head.type;
-  row.signal = head.signal != 0;
-  row.severity = head.severity.value_or(number_of(detector.types[head.type].severity));
-  row.evidence = std::move(head.evidence);
-  row.intel = std::move(head.intel);
-  row.count = records_;
-  row.first = row.last = {time_, object_, position_, std::string(head.event_id)};
-  if (head.log == LogKind::cloudtrail) {
-    const CloudTrailEvent event = get_seen(in);
-    if (event.source_ip && event.source_ip->is_public()) row.subject.remote_ip = event.source_ip;
-    row.subject.access_key =
-        AccessKeySubject{.access_key_id = std::string(event.user_identity.access_key_id)};
-    row.subject.api_call =
-        ApiCall{.api = std::string(api_name(event.event_name)), .user_agent = std::string(event.user_agent)};
-  } else {
-    in(row.subject);
+  thread_local Head head;
+  std::swap(head.evidence, room.evidence);
+  std::swap(head.intel, room.intel);
+  get_head(in, head);
+  std::swap(head.evidence, room.evidence);
+  std::swap(head.intel, room.intel);
+  room.detector = detector_;
+  room.type = head.type;
+  room.signal = head.signal != 0;
+  room.severity = head.severity.value_or(number_of(detector.types[head.type].severity));
+  room.count = records_;
+  room.first.time = time_;
+  room.first.object = object_;
+  room.first.position = position_;
+  room.first.event_id = head.event_id;
+  room.last = room.first;
+  Subject& subject = room.subject;
+  subject.account = head.account;
+  subject.region = head.region;
+  subject.remote_ip.reset();
+  if (head.log != LogKind::cloudtrail) {
+    subject.access_key.reset();
+    subject.api_call.reset();
+    return room;
   }
-  row.subject.account = head.account;
-  row.subject.region = head.region;
-  return row;
+  const CloudTrailEvent event = get_seen(in);
+  if (event.source_ip && event.source_ip->is_public()) subject.remote_ip = event.source_ip;
+  if (!subject.access_key) subject.access_key.emplace();
+  subject.access_key->access_key_id = event.user_identity.access_key_id;
+  if (!subject.api_call) subject.api_call.emplace();
+  subject.api_call->api = api_name(event.event_name);
+  subject.api_call->user_agent = event.user_agent;
+  return room;
 }
 
 Detection OrderedRow::raised(Candidate candidate, const Detector& detector) const {
   Reader in(packed_);
-  if (get_head(in).log == LogKind::cloudtrail) {
-    Subject whole = subject_of(get_call(in), ResourceKind::access_key);
-    whole.account = std::move(candidate.subject.account);
-    whole.region = std::move(candidate.subject.region);
+  Head head;
+  get_head(in, head);
+  Subject whole;
+  if (head.log == LogKind::cloudtrail) {
+    whole = subject_of(get_call(in), ResourceKind::access_key);
     whole.api_call->remote_account_id = std::move(candidate.subject.api_call->remote_account_id);
     whole.api_call->remote_account_affiliated = candidate.subject.api_call->remote_account_affiliated;
-    candidate.subject = std::move(whole);
+  } else {
+    in(whole);
   }
+  whole.account = std::move(candidate.subject.account);
+  whole.region = std::move(candidate.subject.region);
+  candidate.subject = std::move(whole);
   const FindingType& type = detector.types[candidate.type];
   apply_type(type, candidate.subject);
   candidate.issue = issue_of(candidate.subject, candidate.evidence, detector.issue);

@@ -31,7 +31,7 @@ class OrderedRow {
   std::uint16_t detector() const { return detector_; }
   std::string_view event_id() const;  // empty when the record has none
   // Value of the detector's entity key: whose state judges the row.
-  std::string entity() const;
+  std::string_view entity() const;
   std::size_t bytes() const { return sizeof *this + packed_.size(); }
 
   // How many deliveries of the record the row stands for; 0 for a copy of one that came in another object.
@@ -44,8 +44,8 @@ class OrderedRow {
 
   // False when bytes that no row wrote were read into it.
   bool whole(const Detector& detector) const;
-  // What the state may look at (see OrderedState).
-  Candidate candidate(const Detector& detector) const;
+  // What the state may look at (see OrderedState), in `room`, which rows may use one after another.
+  const Candidate& candidate(const Detector& detector, Candidate& room) const;
   // A candidate of this row that the state raised, with all that a finding needs.
   Detection raised(Candidate candidate, const Detector& detector) const;
 

@@ -32,10 +32,13 @@ struct Checker final : EventSink {
     EXPECT_EQ(row.entity(), "s-1");
     EXPECT_EQ(row.event_id(), event.event_id);
     EXPECT_TRUE(row.whole(detector));
-    const Candidate candidate = row.candidate(detector);
+    // The room is that of the record before.
+    const Candidate& candidate = row.candidate(detector, room);
     EXPECT_EQ(candidate.subject.access_key->access_key_id, event.user_identity.access_key_id);
     EXPECT_EQ(candidate.subject.api_call->user_agent, event.user_agent);
+    EXPECT_EQ(candidate.subject.remote_ip, event.source_ip);
     EXPECT_EQ(candidate.first.position, position);
+    EXPECT_EQ(candidate.evidence, (NamedValues{{"session", "s-1"}}));
 
     Candidate changed = candidate;
     changed.type = 1;
@@ -68,6 +71,7 @@ struct Checker final : EventSink {
 
   ObjectInfo object{.key = "a.json", .account = "111122223333", .region = "eu-west-1"};
   int seen = 0;
+  Candidate room;
 };
 
 TEST(OrderedRow, BecomesTheDetectionOfItsRecord) {

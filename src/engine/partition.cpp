@@ -220,6 +220,13 @@ void Partition::sort_rows() {
   std::inplace_merge(rows_.begin(), fresh, rows_.end(), OrderedRow::before);
 }
 
+OrderedState& Partition::state_of(const OrderedRow& row, const Detector& detector) {
+  const std::pair key{row.detector(), row.entity()};
+  auto at = ordered_.find(key);
+  if (at == ordered_.end()) at = ordered_.emplace(key, detector.logic.ordered()).first;
+  return *at->second;
+}
+
 void Partition::judge_rows(std::span<const Detector* const> detectors, const Facts& facts,
                            const PartitionTime& time, PartitionOutput& out) {
   load_rows(time, out);
@@ -227,6 +234,7 @@ void Partition::judge_rows(std::span<const Detector* const> detectors, const Fac
   sort_rows();
   fold_copies();
   std::size_t judged = 0;
+  Candidate room;
   for (; judged < rows_.size(); ++judged) {
     const OrderedRow& row = rows_[judged];
     const Detector& detector = *detectors[row.detector()];
@@ -234,12 +242,16 @@ void Partition::judge_rows(std::span<const Detector* const> detectors, const Fac
       if (row.time() > time.rows_early) break;
       ++out.evicted_rows;
     }
-    auto& state = ordered_[{row.detector(), row.entity()}];
-    if (!state) state = detector.logic.ordered();
-    if (std::optional<Candidate> raised = state->step(row.candidate(detector), facts)) {
-      out.detections.push_back(row.raised(std::move(*raised), detector));
+    OrderedState& state = state_of(row, detector);
+    if (std::optional<Candidate> raised = state.step(row.candidate(detector, room), facts)) {
+      Detection made = row.raised(std::move(*raised), detector);
+      if (detector.when.front().log == LogKind::dns) {
+        out.activities.add(detector, std::move(made));
+      } else {
+        out.detections.push_back(std::move(made));
+      }
     }
-    if (const std::uint64_t evicted = state->take_evicted()) out.evicted[row.detector()] += evicted;
+    if (const std::uint64_t evicted = state.take_evicted()) out.evicted[row.detector()] += evicted;
   }
   rows_.erase(rows_.begin(), rows_.begin() + static_cast<std::ptrdiff_t>(judged));
   rows_sorted_ = rows_.size();

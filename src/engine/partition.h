@@ -18,6 +18,7 @@ namespace picket {
 // What a partition hands to the aggregator after an epoch, in an order that does not matter.
 struct PartitionOutput {
   std::vector<Detection> detections;                         // of ordered rows
+  DailyActivities activities;                                // of those of DNS queries
   std::vector<std::pair<std::uint64_t, Detection>> windows;  // of windows, by window
   std::vector<std::uint64_t> withdrawn;                      // windows that no longer say anything
   std::vector<std::pair<std::uint64_t, TimeMs>> settled;     // windows that closed with something said; end
@@ -73,6 +74,7 @@ class Partition {
   void sort_rows();
   void judge_rows(std::span<const Detector* const> detectors, const Facts& facts, const PartitionTime& time,
                   PartitionOutput& out);
+  OrderedState& state_of(const OrderedRow& row, const Detector& detector);
   void fold_copies();
   void evict_windows(std::span<const Detector* const> detectors, PartitionOutput& out);
   void evict_baselines(std::span<const Detector* const> detectors, PartitionOutput& out);
@@ -86,7 +88,14 @@ class Partition {
   std::vector<OrderedRow> rows_;
   std::size_t rows_sorted_ = 0;  // of them the first so many
   std::vector<RowRun> runs_;     // rows on disk
-  std::map<std::pair<std::uint16_t, std::string>, std::unique_ptr<OrderedState>> ordered_;
+  // By detector and entity.
+  struct OrderedLess {
+    using is_transparent = void;
+    bool operator()(const auto& a, const auto& b) const {
+      return std::pair<std::uint16_t, std::string_view>(a) < std::pair<std::uint16_t, std::string_view>(b);
+    }
+  };
+  std::map<std::pair<std::uint16_t, std::string>, std::unique_ptr<OrderedState>, OrderedLess> ordered_;
 };
 
 }  // namespace picket

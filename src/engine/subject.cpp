@@ -228,6 +228,8 @@ std::string issue_value(const Subject& subject, const NamedValues& evidence, con
       return subject.kubernetes ? subject.kubernetes->username : std::string();
     case IssueKind::kubernetes_namespace:
       return subject.kubernetes ? subject.kubernetes->workload_namespace : std::string();
+    case IssueKind::account:
+      return subject.account;
     case IssueKind::workload:
       return subject.kubernetes
                  ? subject.kubernetes->workload_namespace + "/" + subject.kubernetes->workload_type + "/" +

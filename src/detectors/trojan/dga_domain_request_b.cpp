@@ -1,8 +1,9 @@
 #include <algorithm>
+#include <array>
 #include <charconv>
-#include <map>
 #include <vector>
 
+#include "base/flat_map.h"
 #include "base/hash.h"
 #include "base/oldest.h"
 #include "base/text.h"
@@ -36,14 +37,14 @@ constexpr std::uint32_t names_min = 5;
 // A name the account asked for before is no news, nor is one that exists and this many hosts ask for.
 constexpr TimeMs known_after = 20 * hour_ms;
 constexpr std::size_t service_hosts = 3;
-// Of one account, 150 bytes a name and at most 2 kB a host; beyond it the longest unused quarter goes.
-constexpr std::size_t names_max = 16384, hosts_max = 8192;
+// Of one account, 60 bytes a name and at most 2 kB a host; beyond it the longest unused quarter goes.
+constexpr std::size_t names_max = 65536, hosts_max = 8192;
 constexpr std::size_t recent_max = 128, shown_max = 10;  // of a host
 
 // ---- the rows ----
 
-constexpr std::string_view account_name = "account", host_name = "host", registered_name = "registered",
-                           score_name = "score", rcode_name = "rcode";
+constexpr std::string_view host_name = "host", registered_name = "registered", score_name = "score",
+                           rcode_name = "rcode";
 
 // What a name's letters say, whoever asks.
 struct Look {
@@ -92,8 +93,7 @@ std::optional<Evidence> select(const DnsQuery& query, const Context&) {
   // A resolver's search list asks for what does not exist below names that do.
   if (nonexistent && look.deep) return std::nullopt;
   if (look.score <= 0 && !nonexistent && !look.sample) return std::nullopt;
-  return Evidence{{account_name, std::string(query.account_id)},
-                  {host_name, std::to_string(DnsHost::entity(query))},
+  return Evidence{{host_name, std::to_string(DnsHost::entity(query))},
                   {registered_name, lower(asked.substr(look.begin, look.size))},
                   {score_name, std::to_string(look.score)},
                   {rcode_name, std::string(query.rcode)}};
@@ -111,7 +111,14 @@ Number number_of_text(std::string_view text) {
 // A registered domain, of the account.
 struct Name {
   TimeMs first = 0, last = 0;
-  std::vector<std::uint64_t> hosts;  // at most service_hosts
+  std::array<std::uint64_t, service_hosts> hosts{};  // of the first; 0: nobody yet
+  void add(std::uint64_t host) {
+    for (std::uint64_t& known : hosts) {
+      if (known == 0) known = host;
+      if (known == host) return;
+    }
+  }
+  bool of_many() const { return hosts.back() != 0; }
   template <class Ar>
   void io(Ar& ar) {
     ar(first, last, hosts);
@@ -161,10 +168,9 @@ class NewNames {
     Name& name = names_[id];
     if (name.last == 0) name.first = now;
     name.last = now;
-    if (name.hosts.size() < service_hosts && std::ranges::find(name.hosts, host_id) == name.hosts.end())
-      name.hosts.push_back(host_id);
+    name.add(host_id);
     if (now - name.first >= known_after) return std::nullopt;
-    if (!nonexistent && score > 0 && name.hosts.size() >= service_hosts) return std::nullopt;
+    if (!nonexistent && score > 0 && name.of_many()) return std::nullopt;
 
     std::int32_t bits = score / 2;
     if (nonexistent) {
@@ -213,8 +219,8 @@ class NewNames {
     return made;
   }
 
-  std::map<std::uint64_t, Name> names_;
-  std::map<std::uint64_t, Host> hosts_;
+  FlatMap<std::uint64_t, Name> names_;
+  FlatMap<std::uint64_t, Host> hosts_;
   std::uint64_t evicted_ = 0;  // since it was last asked; not saved
 };
 
@@ -233,7 +239,7 @@ extern const Detector dga_domain_request_b = {
     .summary = "A host asked for new domains of which the names, taken together, look generated.",
     .when = {queries()},
     .issue = {key::host},
-    .entity = key::evidence(account_name),
+    .entity = key::account,
     .logic = ordered<NewNames>(select),
     .blind_spots =
         "Names joined from words, and many of those that can be spoken: the letters alone tell. Of the "
