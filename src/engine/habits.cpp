@@ -68,10 +68,14 @@ void Habits::fold(std::uint64_t who, const Today& today, std::uint32_t days_max)
 
 void Habits::begin_day(std::int32_t day) {
   if (day <= day_) return;
-  for (const auto& [identity, today] : open_) {
+  // In one order: which day of many halves a circle's figures must not depend on the table.
+  for (const std::uint64_t identity : open_.keys()) {
+    const Today& today = open_.find(identity)->second;
     if (today.poisoned) continue;
     fold(identity, today, identity_days_max);
-    for (const std::uint64_t circle : today.wider) fold(circle, today, circle_days_max);
+    for (const std::uint64_t circle : today.wider) {
+      if (circle != 0) fold(circle, today, circle_days_max);
+    }
   }
   open_.clear();
   day_ = day;
@@ -86,7 +90,9 @@ std::int32_t Habits::bits(const Circles& who, Thing thing, unsigned weight) cons
     usual = (did * one + worth * usual) / (days + worth);
     worth = circle_worth;
   };
-  for (const std::uint64_t circle : who.wider | std::views::reverse) narrow(find(circle));
+  for (const std::uint64_t circle : who.wider | std::views::reverse) {
+    if (circle != 0) narrow(find(circle));
+  }
   const Known* self = find(who.identity);
   narrow(self);
   if (self != nullptr && self->days >= novelty_days_min)

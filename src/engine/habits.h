@@ -3,13 +3,14 @@
 // the days before it; days of a sequence are not learned from.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <map>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/archive.h"
+#include "base/flat_map.h"
 #include "base/hash.h"
 #include "base/time.h"
 
@@ -18,11 +19,13 @@ namespace picket {
 class Habits {
  public:
   using Thing = std::uint32_t;
-  // An identity by hash, and those it is one of, each wider than the one before: what is usual among them is
-  // the likelier for somebody of whom little is known.
+  // Hashes of circles, each wider than the one before; 0 for none.
+  using Wider = std::array<std::uint64_t, 3>;
+  // An identity by hash, and those it is one of: what is usual among them is the likelier for somebody of
+  // whom little is known.
   struct Circles {
     std::uint64_t identity = 0;
-    std::vector<std::uint64_t> wider;
+    Wider wider{};
   };
   static Thing thing(std::string_view name) { return static_cast<Thing>(hash64(name)); }
 
@@ -64,7 +67,7 @@ class Habits {
     }
   };
   struct Today {
-    std::vector<std::uint64_t> wider;
+    Wider wider{};
     std::vector<Thing> things;  // sorted
     bool poisoned = false;
     template <class Ar>
@@ -79,8 +82,8 @@ class Habits {
   void fold(std::uint64_t who, const Today& today, std::uint32_t days_max);
 
   std::int32_t day_ = 0;
-  std::map<std::uint64_t, Known> known_;  // identities and circles, by hash
-  std::map<std::uint64_t, Today> open_;   // identities of this day
+  FlatMap<std::uint64_t, Known> known_;  // identities and circles, by hash
+  FlatMap<std::uint64_t, Today> open_;   // identities of this day
 };
 
 }  // namespace picket

@@ -82,15 +82,21 @@ std::optional<IssuedKey> Lineage::issued_by(const CloudTrailEvent& event, Caller
 void Lineage::learn(IssuedKey issued) {
   const Identity& by = issued.by;
   if (complete(by) && !by.who.principal_id.empty() && by.who.user_type != "AWSAccount") {
-    const auto [at, fresh] = names_.try_emplace(by.who.principal_id, Named{issued.time, by});
-    // Of one time the one that is smaller, so that the order of learning does not show.
-    if (!fresh && std::tie(issued.time, by.who.access_key_id) <
-                      std::tie(at->second.since, at->second.of.who.access_key_id))
+    const auto at = names_.find(by.who.principal_id);
+    if (at == names_.end()) {
+      names_.emplace(by.who.principal_id, Named{issued.time, by});
+      // Of one time the one that is smaller, so that the order of learning does not show.
+    } else if (std::tie(issued.time, by.who.access_key_id) <
+               std::tie(at->second.since, at->second.of.who.access_key_id)) {
       at->second = {issued.time, by};
+    }
   }
-  const std::string key = issued.key;
-  const auto [at, fresh] = keys_.try_emplace(key, issued);
-  if (fresh) return;
+  const auto at = keys_.find(issued.key);
+  if (at == keys_.end()) {
+    std::string key = issued.key;
+    keys_.emplace(std::move(key), std::move(issued));
+    return;
+  }
   // Both accounts record a role assumed across them; only the caller's tells the caller's key.
   IssuedKey& known = at->second;
   const bool less = complete(known.by), more = complete(issued.by);
@@ -115,7 +121,8 @@ const Identity& Lineage::root_of(const Identity& identity, TimeMs time) const {
 
 std::uint64_t Lineage::forget(TimeMs watermark) {
   // What is judged next may be older than the watermark by a slot, never by an hour.
-  std::erase_if(keys_, [&](const auto& item) { return item.second.until < watermark - hour_ms; });
+  boost::unordered::erase_if(keys_,
+                             [&](const auto& item) { return item.second.until < watermark - hour_ms; });
   return erase_oldest(keys_, keys_max, [](const IssuedKey& key) { return key.time; }) +
          erase_oldest(names_, keys_max, [](const Named& named) { return named.since; });
 }

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,6 +11,7 @@
 #include <utility>
 
 #include "base/archive.h"
+#include "base/flat_map.h"
 #include "base/time.h"
 #include "event/cloudtrail_event.h"
 #include "event/principal.h"
@@ -70,7 +70,7 @@ class Lineage {
  private:
   static constexpr std::size_t keys_max = 200'000;  // about 100 MB
 
-  std::map<std::string, IssuedKey> keys_;
+  NodeMap<std::string, IssuedKey> keys_;
   // Unique id ("AIDA…", "AROA…:session") -> since when it is known whose it is: a foreign account's record
   // names the caller by it alone.
   struct Named {
@@ -81,7 +81,7 @@ class Lineage {
       ar(since, of);
     }
   };
-  std::map<std::string, Named> names_;
+  NodeMap<std::string, Named> names_;
 };
 
 }  // namespace picket

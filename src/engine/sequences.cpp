@@ -44,7 +44,7 @@ constexpr std::int32_t shared_bits = 2 * bit;
 // a network.
 constexpr std::uint32_t days_min = 3, shared_days_min = 3, settled_days_min = 7;
 // Of Sequences::places_: who is where.
-constexpr std::uint64_t people = 0, machines = 1;
+constexpr std::uint64_t people = 1, machines = 2;
 
 // Weights of findings: as calls, by how sure GuardDuty's severities are.
 unsigned weight_of_finding(double severity, bool refused) {
@@ -124,12 +124,30 @@ bool by_intelligence(const SequenceSignal& signal) {
   return signal.kind == SignalKind::finding && !signal.indicators.empty();
 }
 
-// A finding about one call tells what the call tells: together they count once.
-std::string group_of(const SequenceSignal& signal) {
+// A finding about one call tells what the call tells: together they count once. By hash.
+std::uint64_t group_of(const SequenceSignal& signal) {
   if (is_finding(signal.kind) && signal.indicators.empty() && signal.severity < 7 && !signal.call.api.empty())
-    return call_name(signal.call);
-  return signal.name;
+    return hash64(call_name(signal.call));
+  return hash64(signal.name);
 }
+
+// Few values, each once.
+template <class T>
+class Few {
+ public:
+  // Whether it is new.
+  bool insert(const T& value) {
+    if (contains(value)) return false;
+    values_.push_back(value);
+    return true;
+  }
+  bool contains(const T& value) const { return std::ranges::find(values_, value) != values_.end(); }
+  bool empty() const { return values_.empty(); }
+  std::uint32_t size() const { return static_cast<std::uint32_t>(values_.size()); }
+
+ private:
+  std::vector<T> values_;
+};
 
 // The family of a client: "aws-cli" of "aws-cli/2.15.0 Python/3.11".
 std::string_view client_family(std::string_view user_agent) {
@@ -191,14 +209,31 @@ Kin kin_of(const Identity& identity) {
   return kin;
 }
 
+// How a call or a finding is named among the habits of who did it, and when it was refused.
+struct Named {
+  explicit Named(std::string_view named)
+      : name(named), done(Habits::thing(named)), refused(Habits::thing(std::string(named) + '!')) {}
+  std::string_view name;
+  Habits::Thing done, refused;
+};
+
+// By index of listed_apis().
+std::span<const Named> named_apis() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> made;
+    for (const ListedApi& api : listed_apis())
+      made.push_back(fmt::format("{}:{}", short_service(api.event_source), api.event_name));
+    return made;
+  }();
+  static const std::vector<Named> named(names.begin(), names.end());
+  return named;
+}
+
 std::uint64_t account_of(std::string_view account) { return hash64(account, 3); }
 
 // Of Sequences::habits_: a person is a circle of the identities of their accounts.
 Habits::Circles circles_of(const Kin& kin, std::string_view account) {
-  Habits::Circles circles{kin.identity, {kin.person}};
-  if (kin.peers != 0) circles.wider.push_back(kin.peers);
-  circles.wider.push_back(account_of(account));
-  return circles;
+  return {kin.identity, {kin.person, kin.peers, account_of(account)}};
 }
 
 std::uint64_t window_of(const std::string& root, std::uint16_t detector, const std::string& anchor) {
@@ -273,28 +308,20 @@ std::deque<RiskyCalls::Folded> RiskyCalls::take() {
 
 int Weight::tactic_count() const { return std::popcount(tactics); }
 
-ActorSignals ActorSignals::only(const std::function<bool(const SequenceSignal&)>& wanted,
-                                std::vector<const SequenceSignal*>& room) const {
-  room.clear();
-  std::ranges::copy_if(signals, std::back_inserter(room),
-                       [&](const SequenceSignal* signal) { return wanted(*signal); });
-  ActorSignals chosen = *this;
-  chosen.signals = room;
-  return chosen;
-}
-
 namespace {
-bool began_before(const SequenceSignal* a, const SequenceSignal* b) { return a->first < b->first; }
+bool began_before(const SequenceSignal* a, const SequenceSignal* b) {
+  return a->first.time != b->first.time ? a->first.time < b->first.time : a->first < b->first;
+}
 }  // namespace
 
 std::vector<const SequenceSignal*> by_time(std::span<const SequenceSignal* const> signals) {
   std::vector<const SequenceSignal*> ordered(signals.begin(), signals.end());
-  std::ranges::stable_sort(ordered, began_before);
+  if (!std::ranges::is_sorted(ordered, began_before)) std::ranges::stable_sort(ordered, began_before);
   return ordered;
 }
 
 ActorSignals ActorSignals::from_elsewhere(std::vector<const SequenceSignal*>& room) const {
-  std::set<std::string_view> networks;
+  Few<std::string_view> networks;
   for (const SequenceSignal* signal : signals) {
     if (is_new_network(*signal)) networks.insert(signal->network);
   }
@@ -314,22 +341,32 @@ ActorSignals ActorSignals::from_elsewhere(std::vector<const SequenceSignal*>& ro
 Weight ActorSignals::weigh(std::int32_t step_bits) const {
   const std::vector<const SequenceSignal*> ordered = by_time(signals);
   Weight weight;
-  std::map<std::string, const SequenceSignal*> best;
+  struct Best {
+    std::uint64_t group;
+    Tactic tactic;
+    std::int32_t bits;
+  };
+  std::vector<Best> best;
   std::array<std::int32_t, tactic_kinds> by_tactic{};
-  std::set<std::string_view> services;
-  std::set<std::string> refused, findings;
+  Few<std::string_view> services, findings;
+  Few<std::uint64_t> refused;
   bool network = false, client = false, destruction = false;
   std::uint32_t proven = 0, suspected = 0;
   Way way(step_bits);
   for (const SequenceSignal* signal : ordered) {
-    const auto [at, fresh] = best.try_emplace(group_of(*signal), signal);
-    if (!fresh && at->second->bits < signal->bits) at->second = signal;
     const auto tactic = tactic_named(signal->tactic);
+    const Best here{group_of(*signal), tactic.value_or(Tactic::execution), signal->bits};
+    const auto known = std::ranges::find(best, here.group, &Best::group);
+    if (known == best.end()) {
+      best.push_back(here);
+    } else if (known->bits < here.bits) {
+      *known = here;
+    }
     if (tactic && way.advances(*tactic, signal->bits)) weight.score += advance_of(signal->bits);
     switch (signal->kind) {
       case SignalKind::finding:
         // One that comes every week proves no more than the calls behind it.
-        if (signal->bits < 4 * bit || !findings.insert(signal->name).second) break;
+        if (signal->bits < 4 * bit || !findings.insert(signal->name)) break;
         if (by_intelligence(*signal) || signal->name.contains("AnomalousBehavior") ||
             signal->name.contains("CredentialExfiltration") ||
             signal->name.contains("CompromisedCredentials")) {
@@ -340,7 +377,7 @@ Weight ActorSignals::weigh(std::int32_t step_bits) const {
         break;
       case SignalKind::refused_call:
       case SignalKind::refused_finding:
-        refused.insert(call_name(signal->call));
+        refused.insert(hash64(signal->call.api, hash64(short_service(signal->call.service_name))));
         break;
       case SignalKind::context:
         network |= elsewhere && signal->name == new_network && signal->bits >= 4 * bit;
@@ -359,15 +396,12 @@ Weight ActorSignals::weigh(std::int32_t step_bits) const {
         signal->bits >= destruction_bits_min;
   }
   weight.tactics = way.tactics();
-  for (const auto& [group, signal] : best) {
-    const auto tactic = tactic_named(signal->tactic);
-    by_tactic[static_cast<std::size_t>(tactic.value_or(Tactic::execution))] += signal->bits;
-  }
+  for (const Best& one : best) by_tactic[static_cast<std::size_t>(one.tactic)] += one.bits;
   for (std::size_t i = 0; i < by_tactic.size(); ++i) {
     weight.score += std::min(by_tactic[i], bits_max(i));
   }
-  weight.services = static_cast<std::uint32_t>(services.size());
-  weight.refusals = static_cast<std::uint32_t>(refused.size());
+  weight.services = services.size();
+  weight.refusals = refused.size();
   weight.grounds = 2 * proven + std::min(1U, suspected) + (network ? 2 : 0) + (client ? 1 : 0) +
                    (weight.refusals >= many_refusals ? 1 : 0) +
                    (weight.refusals >= 2 * many_refusals ? 1 : 0) +
@@ -493,9 +527,13 @@ void Sequences::add(SignalRow row, std::uint64_t kind) {
 }
 
 void Sequences::add(SignalRow row, std::uint64_t kind, TimeMs slot) {
-  const auto [at, fresh] = waiting_.try_emplace({std::max(slot, judged_), kind}, std::move(row));
+  const auto [at, fresh] = waiting_[std::max(slot, judged_)].try_emplace(kind, std::move(row));
   // What was not taken was not moved.
-  if (!fresh) at->second.merge(row);
+  if (fresh) {
+    ++waiting_rows_;
+  } else {
+    at->second.merge(row);
+  }
 }
 
 void Sequences::add(const Detection& detection, std::optional<TimeMs> at) {
@@ -580,33 +618,23 @@ void Sequences::expire(Actor& actor, TimeMs now) {
   actor.look_again();
 }
 
-void Sequences::judge(SignalRow& row, const Identity& root, const Facts& facts) {
+void Sequences::judge(SignalRow& row, const Identity& root, const std::string& root_id, const Facts& facts) {
   const TimeMs now = row.first.time;
   for (Habits* habits : {&habits_, &places_}) habits->begin_day(static_cast<std::int32_t>(now / day_ms));
   const Kin kin = kin_of(row.by);
   const Habits::Circles self = circles_of(kin, row.account), person{kin.person, {kin.circle}};
 
-  SequenceSignal signal;
-  signal.kind = row.kind;
-  unsigned weight = 0;
   const bool call = is_call(row.kind);
-  if (call) {
-    const ListedApi& api = listed_apis()[row.index];
-    signal.name = call_name(row.call);
-    signal.tactic = name_of(api.of.tactic);
-    weight = api.of.weight_bits;
-  } else {
-    const FindingType& type = detectors_[row.index]->types[row.type];
-    signal.name = type.name;
-    signal.tactic = name_of(tactic_of_id(type.mitre.tactic).value_or(Tactic::execution));
-    signal.technique = type.mitre.technique;
-    weight = weight_of_finding(row.severity, row.kind == SignalKind::refused_finding);
-  }
-  const bool refused = is_refused(row.kind);
-  const Habits::Thing thing = Habits::thing(refused ? signal.name + '!' : signal.name);
-  signal.bits = habits_.bits(self, thing, weight);
+  const FindingType* const type = call ? nullptr : &detectors_[row.index]->types[row.type];
+  const Named named = call ? named_apis()[row.index] : Named(type->name);
+  const Tactic tactic = call ? listed_apis()[row.index].of.tactic
+                             : tactic_of_id(type->mitre.tactic).value_or(Tactic::execution);
+  const unsigned weight = call ? listed_apis()[row.index].of.weight_bits
+                               : weight_of_finding(row.severity, row.kind == SignalKind::refused_finding);
+  const Habits::Thing thing = is_refused(row.kind) ? named.refused : named.done;
+  std::int32_t bits = habits_.bits(self, thing, weight);
   // A page of the console looks up many things that nobody asked for.
-  if (call && row.console && signal.tactic == name_of(Tactic::discovery)) signal.bits /= 2;
+  if (call && row.console && tactic == Tactic::discovery) bits /= 2;
 
   std::vector<SequenceSignal> context;
   const auto note_new = [&](const News& news, std::string_view value) {
@@ -633,21 +661,21 @@ void Sequences::judge(SignalRow& row, const Identity& root, const Facts& facts) 
     places_.note(person, seen);
   };
   const bool roams = places_.days(kin.person, network_news.moved) > 0;
+  std::string network;
   if (row.remote_ip) {
     const auto place = facts.place(*row.remote_ip);
-    signal.network =
-        place && place->asn != 0 ? fmt::format("AS{}", place->asn) : neighbourhood_of(*row.remote_ip);
+    network = place && place->asn != 0 ? fmt::format("AS{}", place->asn) : neighbourhood_of(*row.remote_ip);
     if (call && !row.call.user_agent.empty()) {
-      note_new(network_news, signal.network);
+      note_new(network_news, network);
       note_new(client_news, client_family(row.call.user_agent));
     }
   }
   // What is usual in the account may still be a step of an intruder who never did it before.
   const bool first_time = habits_.days(kin.identity, thing) == 0;
   habits_.note(self, thing);
-  if (signal.bits == 0 && !first_time && context.empty()) return;
+  if (bits == 0 && !first_time && context.empty()) return;
 
-  Actor& actor = actors_[root.id()];
+  Actor& actor = actors_[root_id];
   if (actor.open.empty()) expire(actor, now);
   if (actor.signals.empty()) {
     actor.who = root.who;
@@ -655,21 +683,21 @@ void Sequences::judge(SignalRow& row, const Identity& root, const Facts& facts) 
   }
   actor.roams |= roams;
   const std::string id = row.by.id();
-  const auto key_of = [&](const SequenceSignal& one, std::string_view more) {
+  const auto key_of = [&](SignalKind kind, std::string_view name, std::string_view more) {
     std::string key;
     constexpr std::size_t typical = 240;
     key.reserve(typical);
-    key += static_cast<char>('0' + static_cast<int>(one.kind));
-    for (const std::string_view part : {std::string_view(one.name), std::string_view(id),
-                                        std::string_view(row.account), std::string_view(one.network), more})
+    key += static_cast<char>('0' + static_cast<int>(kind));
+    for (const std::string_view part :
+         {name, std::string_view(id), std::string_view(row.account), std::string_view(network), more})
       (key += '\x1f') += part;
     return key;
   };
   if (actor.identities.size() < values_max && !actor.identities.contains(id))
     actor.identities.try_emplace(id, SequenceActor{row.by.who, row.account});
   for (SequenceSignal& one : context) {
-    one.network = signal.network;
-    std::string key = key_of(one, *one.indicators.begin());
+    one.network = network;
+    std::string key = key_of(one.kind, one.name, *one.indicators.begin());
     one.count = 1;
     one.call = row.call;
     one.region = row.region;
@@ -679,8 +707,15 @@ void Sequences::judge(SignalRow& row, const Identity& root, const Facts& facts) 
     one.addresses.insert(*row.remote_ip);
     keep(actor, std::move(one), std::move(key));
   }
-  if (signal.bits > 0 || first_time) {
-    std::string key = key_of(signal, {});
+  if (bits > 0 || first_time) {
+    std::string key = key_of(row.kind, named.name, {});
+    SequenceSignal signal;
+    signal.kind = row.kind;
+    signal.name = named.name;
+    signal.tactic = name_of(tactic);
+    if (type != nullptr) signal.technique = type->mitre.technique;
+    signal.bits = bits;
+    signal.network = std::move(network);
     // The row is not looked at again.
     signal.severity = row.severity;
     signal.count = row.count;
@@ -713,6 +748,8 @@ ActorSignals Sequences::view_of(const Actor& actor, TimeMs since,
       if (of != account) settled = settled && habits_.settled(account_of(account = of));
     }
   }
+  // As those who weigh want them.
+  std::ranges::stable_sort(room, began_before);
   return {room, settled, false, actor.roams};
 }
 
@@ -835,33 +872,34 @@ Sequences::Output Sequences::turn(TimeMs watermark, const Facts& facts) {
     actor.changed = false;
   };
   const auto judge_slot = [&](TimeMs slot) {
-    std::vector<decltype(waiting_)::value_type*> rows;
-    const auto end = waiting_.lower_bound({slot + 1, 0});
-    for (auto at = waiting_.begin(); at != end; ++at) {
+    auto of_slot = waiting_.extract(slot);
+    std::vector<Kinds::value_type*> rows;
+    for (auto& item : of_slot.mapped()) {
       // A row of copies alone belongs to records that were judged long ago.
-      if (at->second.count != 0) rows.push_back(&*at);
+      if (item.second.count != 0) rows.push_back(&item);
     }
+    waiting_rows_ -= of_slot.mapped().size();
     std::ranges::sort(rows, [](const auto* a, const auto* b) {
-      return std::tie(a->second.first, a->first.second) < std::tie(b->second.first, b->first.second);
+      return std::tie(a->second.first, a->first) < std::tie(b->second.first, b->first);
     });
     for (auto* waiting : rows) {
       SignalRow& row = waiting->second;
       // A sequence ends when nothing of the last day makes one; what comes then is another.
       const Identity& root = lineage_.root_of(row.by, row.first.time);
-      if (const auto at = actors_.find(root.id());
+      const std::string root_id = root.id();
+      if (const auto at = actors_.find(root_id);
           at != actors_.end() && !at->second.open.empty() && row.first.time - held(at->second) > window_ms) {
         if (at->second.changed) emit_changed(at->first, at->second);
         close(at->first, at->second, out);
       }
-      judge(row, root, facts);
+      judge(row, root, root_id, facts);
     }
-    waiting_.erase(waiting_.begin(), end);
     judged_ = slot + SignalRow::slot_ms;
   };
   while (!waiting_.empty()) {
-    const TimeMs slot = waiting_.begin()->first.first;
+    const TimeMs slot = waiting_.begin()->first;
     if (slot > watermark - SignalRow::slot_ms) {
-      if (waiting_.size() <= rows_max) break;
+      if (waiting_rows_ <= rows_max) break;
       ++evicted_.early;
     }
     judge_slot(slot);
@@ -907,10 +945,15 @@ void Sequences::save(Writer& out) const {
 
 void Sequences::load(Reader& in) {
   in(lineage_, habits_, places_, waiting_, actors_, judged_, evicted_);
-  for (const auto& [key, row] : waiting_) {
-    if (is_call(row.kind) ? row.index >= listed_apis().size()
-                          : row.index >= detectors_.size() || row.type >= detectors_[row.index]->types.size())
-      return in.fail();
+  waiting_rows_ = 0;
+  for (const auto& [slot, kinds] : waiting_) {
+    for (const auto& [kind, row] : kinds) {
+      if (is_call(row.kind)
+              ? row.index >= listed_apis().size()
+              : row.index >= detectors_.size() || row.type >= detectors_[row.index]->types.size())
+        return in.fail();
+    }
+    waiting_rows_ += kinds.size();
   }
   for (auto& [root, actor] : actors_) {
     actor.look_again();

@@ -11,7 +11,6 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <limits>
 #include <map>
 #include <optional>
@@ -22,6 +21,7 @@
 #include <vector>
 
 #include "base/archive.h"
+#include "base/flat_map.h"
 #include "engine/aggregate.h"
 #include "engine/detector.h"
 #include "engine/habits.h"
@@ -106,8 +106,15 @@ struct ActorSignals {
   bool elsewhere = false;  // only what was done from new networks
   bool roams = false;      // the actor was seen to change networks before
 
-  ActorSignals only(const std::function<bool(const SequenceSignal&)>& wanted,
-                    std::vector<const SequenceSignal*>& room) const;
+  ActorSignals only(const auto& wanted, std::vector<const SequenceSignal*>& room) const {
+    room.clear();
+    for (const SequenceSignal* signal : signals) {
+      if (wanted(*signal)) room.push_back(signal);
+    }
+    ActorSignals chosen = *this;
+    chosen.signals = room;
+    return chosen;
+  }
   // `step_bits`: less than so much is no step towards another tactic.
   Weight weigh(std::int32_t step_bits = step_bits_min) const;
   // What was done from networks that are new about the actor: a thief is elsewhere than who was robbed.
@@ -217,7 +224,7 @@ class Sequences {
   using Actors = std::map<std::string, Actor>;  // by root
 
   void add(SignalRow row, std::uint64_t kind, TimeMs slot);
-  void judge(SignalRow& row, const Identity& root, const Facts& facts);
+  void judge(SignalRow& row, const Identity& root, const std::string& root_id, const Facts& facts);
   static void expire(Actor& actor, TimeMs now);
   void keep(Actor& actor, SequenceSignal&& signal, std::string key);
   void consider(Actor& actor, TimeMs now);
@@ -235,7 +242,9 @@ class Sequences {
   Lineage lineage_;
   Habits habits_;  // what identities do, by account
   Habits places_;  // where persons are and with which client, in the whole organisation
-  std::map<std::pair<TimeMs, std::uint64_t>, SignalRow> waiting_;  // by slot and kind
+  using Kinds = NodeMap<std::uint64_t, SignalRow>;
+  std::map<TimeMs, Kinds> waiting_;  // by slot
+  std::size_t waiting_rows_ = 0;
   Actors actors_;
   TimeMs judged_ = 0;  // slots before
   Counts evicted_;

@@ -107,7 +107,9 @@ std::string_view name_of(Tactic tactic) { return tactic_names[static_cast<std::s
 std::string_view id_of(Tactic tactic) { return tactic_names[static_cast<std::size_t>(tactic)].id; }
 
 std::optional<Tactic> tactic_named(std::string_view name) {
-  const auto at = std::ranges::find(tactic_names, name, &TacticName::name);
+  const auto at = std::ranges::find_if(tactic_names, [&](const TacticName& known) {
+    return known.name.size() == name.size() && known.name.front() == name.front() && known.name == name;
+  });
   if (at == tactic_names.end()) return std::nullopt;
   return static_cast<Tactic>(at - tactic_names.begin());
 }
