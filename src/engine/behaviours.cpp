@@ -308,17 +308,17 @@ void Behaviours::begin_tally(Call& call, CallTally tally) {
 }
 
 template <class Fill>
-void Behaviours::send(Behaviour made, Fill fill) {
-  const TimeMs time = made.first.time;
-  made.tuple = hash_mix(made.tuple, static_cast<std::uint64_t>(Behaviour::day_of(time)));
-  const auto [sent, fresh] = sent_.try_emplace(made.tuple, Sent{time, batch_, 0});
+void Behaviours::send(std::unique_ptr<Behaviour> made, Fill fill) {
+  const TimeMs time = made->first.time;
+  made->tuple = hash_mix(made->tuple, static_cast<std::uint64_t>(Behaviour::day_of(time)));
+  const auto [sent, fresh] = sent_.try_emplace(made->tuple, Sent{time, batch_, 0});
   const bool of_batch = !fresh && sent->second.batch == batch_;
   if (!fresh) {
     if (time > sent->second.earliest) return;
-    if (of_batch && !(made.first < fresh_[sent->second.index].first)) return;
+    if (of_batch && !(made->first < fresh_[sent->second.index]->first)) return;
     sent->second.earliest = time;
   }
-  fill(made);
+  fill(*made);
   if (of_batch) {
     fresh_[sent->second.index] = std::move(made);
     return;
@@ -352,7 +352,8 @@ void Behaviours::add(const CloudTrailEvent& event, Caller& caller, std::uint64_t
     call.earliest = std::numeric_limits<TimeMs>::min();
     return;
   }
-  Behaviour made;
+  auto box = std::make_unique<Behaviour>();
+  Behaviour& made = *box;
   made.client = std::move(client);
   made.credential = credential_of(event);
   made.error = error_class(event);
@@ -369,7 +370,7 @@ void Behaviours::add(const CloudTrailEvent& event, Caller& caller, std::uint64_t
   }
   made.tuple = hash_of(made, principal.key, event.event_source, api);
   made.first = {event.event_time, object, position, std::string(event.event_id)};
-  send(std::move(made), [&](Behaviour& fresh) {
+  send(std::move(box), [&](Behaviour& fresh) {
     fresh.who = {std::string(identity.access_key_id), std::string(identity.principal_id), principal.name,
                  std::string(identity.type), principal.key};
     fresh.peers = peers_of(event);
@@ -411,7 +412,8 @@ void Behaviours::add(const AuditEvent& event, std::uint64_t object, std::uint64_
   const std::optional<Evidence> evidence = classify(event, context);
   if (!evidence) return;
 
-  Behaviour made;
+  auto box = std::make_unique<Behaviour>();
+  Behaviour& made = *box;
   made.domain = Domain::cluster;
   // The cluster is to its users what the account is to callers of AWS.
   made.account = context.account;
@@ -443,10 +445,10 @@ void Behaviours::add(const AuditEvent& event, std::uint64_t object, std::uint64_
   made.call.service_name = target.namespace_name;
   made.tuple = hash_of(made, name, event.cluster_name, api);
   made.first = {time, object, position, std::string(event.audit_id)};
-  send(std::move(made), [&](Behaviour& fresh) {
-    const Subject subject = subject_of(event);
-    fresh.kubernetes = subject.kubernetes;
-    fresh.request = subject.kubernetes_call;
+  send(std::move(box), [&](Behaviour& fresh) {
+    Subject subject = subject_of(event);
+    if (subject.kubernetes) fresh.kubernetes = Boxed(std::move(*subject.kubernetes));
+    if (subject.kubernetes_call) fresh.request = Boxed(std::move(*subject.kubernetes_call));
     if (subject.access_key) fresh.who = *subject.access_key;
     fresh.who.user_name = event.user.username;
     fresh.who.principal_key = name;
@@ -461,11 +463,15 @@ void Behaviours::add(const AuditEvent& event, std::uint64_t object, std::uint64_
   });
 }
 
-std::vector<Behaviour> Behaviours::take() {
+Behaviours::Taken Behaviours::take() {
   ++batch_;
   if (calls_.size() > known_max) calls_.clear();
   if (sent_.size() > known_max) sent_.clear();
-  return std::exchange(fresh_, {});
+  Taken taken;
+  for (auto& fresh : fresh_)
+    (fresh->domain == Domain::cluster ? taken.requests : taken.calls).push_back(std::move(fresh));
+  fresh_.clear();
+  return taken;
 }
 
 }  // namespace picket

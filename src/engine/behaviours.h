@@ -6,6 +6,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,8 +54,11 @@ class Behaviours {
   using Classify = std::optional<Evidence> (*)(const AuditEvent&, const Context&);
   void add(const AuditEvent& event, std::uint64_t object, std::uint64_t position, const Context& context,
            Classify classify);
-  // Those that came since the last call.
-  std::vector<Behaviour> take();
+  // Those that came since the last call: of AWS's API, and of clusters.
+  struct Taken {
+    std::vector<std::unique_ptr<Behaviour>> calls, requests;
+  };
+  Taken take();
   // What was counted since the last clear().
   std::vector<CallTally>& tallies() { return tallies_; }
   void clear() { tallies_.clear(); }
@@ -71,7 +75,7 @@ class Behaviours {
   void count(const Call& call, TimeMs time, std::uint64_t position);
   // Passes on what the tuple tells apart, unless an earlier record of it went before; `fill` adds the rest.
   template <class Fill>
-  void send(Behaviour made, Fill fill);
+  void send(std::unique_ptr<Behaviour> made, Fill fill);
   struct Hashed {
     using is_avalanching = void;
     std::size_t operator()(std::uint64_t hash) const { return hash; }
@@ -82,7 +86,7 @@ class Behaviours {
   };
   boost::unordered_flat_map<std::uint64_t, Call, Hashed> calls_;
   boost::unordered_flat_map<std::uint64_t, Sent, Hashed> sent_;
-  std::vector<Behaviour> fresh_;
+  std::vector<std::unique_ptr<Behaviour>> fresh_;
   std::vector<CallTally> tallies_;
   std::vector<TallyMark>* marks_ = nullptr;
   std::uint64_t records_before_ = 0;

@@ -13,7 +13,7 @@ namespace picket {
 namespace {
 
 constexpr std::size_t recent_keys_max = 100'000;
-constexpr std::uint32_t snapshot_version = 8;
+constexpr std::uint32_t snapshot_version = 9;
 constexpr PackedKind snapshot{"picketS1", "snapshot"};
 
 // Which build of detectors wrote a snapshot: state of other detectors or in another order cannot be read.
@@ -166,12 +166,7 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
         sequences_.add(*item.detection);
       }
     }
-    for (auto& [issue, activity] : output.activities) {
-      if (!admit(activity.latest)) continue;
-      activity.severity = std::max(activity.severity, activity.latest.severity);
-      for (const ProofRecord& record : activity.proof.records()) keep_key(record.object);
-      aggregator_.add(activity);
-    }
+    take_activities(output.activities);
   }
   for (auto& [copy, records] : copies) {
     const LeftOut counted = left_out_;
@@ -201,19 +196,24 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
   });
   // What learns and what waits is apart from the partitions and from each other; the longest first.
   std::vector<PartitionOutput> turns(partition_count + 1);
+  std::array<std::vector<std::unique_ptr<Behaviour>>, 2> behaviours;  // as learners_
   std::array<Learner::Output, 2> learned;
   std::vector<HostTally> hosts;
-  std::vector<Behaviour> behaviours = take_behaviours();
+  for (WorkerOutput& output : outputs_) {
+    Behaviours::Taken taken = output.behaviours.take();
+    std::ranges::move(taken.calls, std::back_inserter(behaviours[0]));
+    std::ranges::move(taken.requests, std::back_inserter(behaviours[1]));
+  }
   const std::vector<std::function<void()>> beside{
       [&] { take_signals(duplicates); },
       [&] {
         const std::scoped_lock changing(learners_mutex_);
-        learned[0] = judge_behaviours(learners_[0], behaviours);
+        learned[0] = judge_behaviours(learners_[0], behaviours[0]);
       },
       [&] {
         if (entities_.wanted()) count_calls(object_outputs, duplicates);
       },
-      [&] { learned[1] = judge_behaviours(learners_[1], behaviours); },
+      [&] { learned[1] = judge_behaviours(learners_[1], behaviours[1]); },
       [&] {
         for (WorkerOutput& output : outputs_) hosts_.add(output.host_days);
         if (entities_.wanted()) hosts = tell_hosts();
@@ -249,6 +249,7 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
       if (const Activity* said = aggregator_.said(window)) sequences_.add(said->latest, end);
       aggregator_.settle(window);
     }
+    take_activities(turn.activities);
     for (Detection& detection : turn.detections) {
       if (!admit(detection)) continue;
       keep_key(detection);
@@ -356,26 +357,20 @@ UsualBehaviour Engine::usual(std::string_view account, std::string_view principa
   return out;
 }
 
-std::vector<Behaviour> Engine::take_behaviours() {
-  std::vector<Behaviour> taken;
-  for (WorkerOutput& output : outputs_) {
-    std::vector<Behaviour> fresh = output.behaviours.take();
-    if (taken.empty()) {
-      taken = std::move(fresh);
-    } else {
-      taken.insert(taken.end(), std::make_move_iterator(fresh.begin()), std::make_move_iterator(fresh.end()));
-    }
-  }
-  return taken;
+Learner::Output Engine::judge_behaviours(Learner& learner,
+                                         std::vector<std::unique_ptr<Behaviour>>& behaviours) {
+  if (!learner.wanted()) return {};
+  for (auto& behaviour : behaviours) learner.add(std::move(behaviour));
+  return learner.turn(watermark_[static_cast<std::size_t>(learner.log())], facts_);
 }
 
-Learner::Output Engine::judge_behaviours(Learner& learner, std::vector<Behaviour>& behaviours) {
-  if (!learner.wanted()) return {};
-  for (Behaviour& behaviour : behaviours) {
-    if ((behaviour.domain == Domain::cluster) == (learner.log() == LogKind::k8saudit))
-      learner.add(std::move(behaviour));
+void Engine::take_activities(DailyActivities& activities) {
+  for (Activity& activity : activities.all()) {
+    if (!admit(activity.latest)) continue;
+    activity.severity = std::max(activity.severity, activity.latest.severity);
+    for (const ProofRecord& record : activity.proof.records()) keep_key(record.object);
+    aggregator_.add(std::move(activity));
   }
-  return learner.turn(watermark_[static_cast<std::size_t>(learner.log())], facts_);
 }
 
 void Engine::take_incidents(Learner::Output& output) {

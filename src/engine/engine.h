@@ -207,9 +207,9 @@ class Engine {
                    const std::vector<std::vector<std::uint64_t>>& duplicates);
   std::vector<HostTally> tell_hosts();
   void count_hosts(std::span<const HostTally> hosts);
-  std::vector<Behaviour> take_behaviours();
-  // Of those the learner's own.
-  Learner::Output judge_behaviours(Learner& learner, std::vector<Behaviour>& behaviours);
+  // Which are all of the learner's log.
+  Learner::Output judge_behaviours(Learner& learner, std::vector<std::unique_ptr<Behaviour>>& behaviours);
+  void take_activities(DailyActivities& activities);
   void take_incidents(Learner::Output& output);
   void take_signals(const std::vector<std::vector<std::uint64_t>>& duplicates);
   void judge_sequences();

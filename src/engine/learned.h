@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/archive.h"
+#include "base/boxed.h"
 #include "base/ip.h"
 #include "engine/evidence.h"
 #include "finding/subject.h"
@@ -41,8 +42,8 @@ struct Behaviour {
   std::string source;  // what the caller's network is called when it has no public address
   std::string client, credential, error, resource;
   // Of clusters; the account's place is taken by the cluster, the Region's by the namespace.
-  std::optional<KubernetesSubject> kubernetes;
-  std::optional<KubernetesCall> request;
+  Boxed<KubernetesSubject> kubernetes;
+  Boxed<KubernetesCall> request;
   // What the detector that selects requests said of it: which of its types it may be, and why.
   std::optional<std::uint8_t> type;
   NamedValues details;

@@ -63,15 +63,11 @@ Learner::Learner(std::span<const Detector* const> detectors, LogKind log) : dete
   }
 }
 
-void Learner::add(Behaviour behaviour) {
-  const auto day = judged_.find(Behaviour::day_of(behaviour.first.time));
-  if (day != judged_.end() && day->second.contains(behaviour.tuple)) return;
-  std::unique_ptr<Behaviour>& waiting = waiting_[behaviour.tuple];
-  if (waiting == nullptr) {
-    waiting = std::make_unique<Behaviour>(std::move(behaviour));
-  } else if (behaviour.first < waiting->first) {
-    *waiting = std::move(behaviour);
-  }
+void Learner::add(std::unique_ptr<Behaviour> behaviour) {
+  const auto day = judged_.find(Behaviour::day_of(behaviour->first.time));
+  if (day != judged_.end() && day->second.contains(behaviour->tuple)) return;
+  std::unique_ptr<Behaviour>& waiting = waiting_[behaviour->tuple];
+  if (waiting == nullptr || behaviour->first < waiting->first) waiting = std::move(behaviour);
 }
 
 Learner::Output Learner::turn(TimeMs watermark, const Facts& facts) {
@@ -85,7 +81,7 @@ Learner::Output Learner::turn(TimeMs watermark, const Facts& facts) {
   std::ranges::sort(due, [](const auto& a, const auto& b) {
     return a->first < b->first || (!(b->first < a->first) && a->tuple < b->tuple);
   });
-  for (const auto& behaviour : due) judge(std::move(*behaviour), facts, out);
+  for (const auto& behaviour : due) judge(*behaviour, facts, out);
   for (auto& [who, open] : open_) {
     if (!open.changed) continue;
     out.changed.push_back({open.window, activity_of(open)});
@@ -126,7 +122,8 @@ ApiTactic Learner::tactic_of(const Behaviour& behaviour) const {
           true};
 }
 
-void Learner::judge(Behaviour behaviour, const Facts& facts, Output& out) {
+// Moves the behaviour away where it is kept.
+void Learner::judge(Behaviour& behaviour, const Facts& facts, Output& out) {
   const TimeMs now = behaviour.first.time;
   const Day day = Behaviour::day_of(now);
   judged_[day].insert(behaviour.tuple);
@@ -271,8 +268,8 @@ Detection Learner::detection_of(const Open& open, const Evidence& evidence) cons
   if (incident.domain == Domain::cluster) {
     subject.resource = ResourceKind::eks_cluster;
     subject.action = ActionKind::kubernetes_api_call;
-    subject.kubernetes = primary.what.kubernetes;
-    subject.kubernetes_call = primary.what.request;
+    if (primary.what.kubernetes) subject.kubernetes = *primary.what.kubernetes;
+    if (primary.what.request) subject.kubernetes_call = *primary.what.request;
   } else {
     subject.action = ActionKind::aws_api_call;
     subject.api_call = primary.what.call;

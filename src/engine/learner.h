@@ -28,7 +28,7 @@ class Learner {
   bool wanted() const { return !judges_.empty(); }
   LogKind log() const { return log_; }
 
-  void add(Behaviour behaviour);
+  void add(std::unique_ptr<Behaviour> behaviour);
 
   struct Changed {
     std::uint64_t window = 0;  // for Aggregator::replace
@@ -71,7 +71,7 @@ class Learner {
   using Who = std::pair<std::uint64_t, Domain>;
 
   ApiTactic tactic_of(const Behaviour& behaviour) const;
-  void judge(Behaviour behaviour, const Facts& facts, Output& out);
+  void judge(Behaviour& behaviour, const Facts& facts, Output& out);
   void consider(Open& open, const JudgedBehaviour& latest, Output& out);
   void close(Open& open, Output& out);
   NamedValues profile_of(const JudgedBehaviour& primary, Day day) const;

@@ -150,7 +150,7 @@ TEST(Behaviours, PassesOnOnlyWhatIsNew) {
     event.source_ip = IpAddress::parse(ip);
     Caller caller(event);
     behaviours.add(event, caller, 1, ++position);
-    return behaviours.take().size();
+    return behaviours.take().calls.size();
   };
   EXPECT_EQ(told(begin + hour_ms, "198.51.100.7"), 1U);
   EXPECT_EQ(told(begin + 2 * hour_ms, "198.51.100.7"), 0U);
