@@ -4,9 +4,9 @@
 
 #include <cstdint>
 #include <unordered_set>
-#include <vector>
 
 #include "base/hash.h"
+#include "base/memo.h"
 
 namespace picket {
 
@@ -36,18 +36,11 @@ NameParts cut(std::string_view name, std::size_t registered) {
 // Looking into the list costs some 2,000 instructions, and machines ask below the same domains again and
 // again.
 bool is_suffix(const std::string& name, std::size_t at, bool run) {
-  struct Known {
-    std::uint64_t hash = 0;
-    bool suffix = false;
-  };
-  thread_local std::vector<Known> known(8192);
-  const std::uint64_t hash = hash64(std::string_view(name).substr(at), run ? 1 : 0) | 1;
-  Known& here = known[(hash >> 1) % known.size()];
-  if (here.hash != hash) {
+  thread_local Memo<char> known(16384);
+  return known.of(hash64(std::string_view(name).substr(at), run ? 1 : 0), [&]() -> char {
     const int types = run ? PSL_TYPE_ICANN | PSL_TYPE_NO_STAR_RULE : PSL_TYPE_ANY;
-    here = {hash, psl_is_public_suffix2(psl_builtin(), name.c_str() + at, types) != 0};
-  }
-  return here.suffix;
+    return psl_is_public_suffix2(psl_builtin(), name.c_str() + at, types) != 0;
+  }) != 0;
 }
 
 }  // namespace

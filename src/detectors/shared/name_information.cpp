@@ -5,6 +5,8 @@
 #include <unordered_set>
 
 #include "base/fixed_log2.h"
+#include "base/hash.h"
+#include "base/memo.h"
 #include "base/text.h"
 #include "models/registered_domain.h"
 
@@ -257,14 +259,9 @@ bool may_carry(std::string_view name) {
 }
 
 const NameInformation& information_of(std::string_view query_name) {
-  // A window asks thrice about one record.
-  thread_local std::string last_name;
-  thread_local NameInformation last;
-  if (last_name != query_name) {
-    last = compute(query_name);
-    last_name = query_name;
-  }
-  return last;
+  // A window asks thrice about one record, and machines for one name again and again.
+  thread_local Memo<NameInformation> known(8192);
+  return known.of(hash64(query_name), [&] { return compute(query_name); });
 }
 
 }  // namespace picket::detectors

@@ -5,6 +5,7 @@
 
 #include "base/flat_map.h"
 #include "base/hash.h"
+#include "base/memo.h"
 #include "base/oldest.h"
 #include "base/text.h"
 #include "detectors/shared/dns_host.h"
@@ -48,7 +49,6 @@ constexpr std::string_view host_name = "host", registered_name = "registered", s
 
 // What a name's letters say, whoever asks.
 struct Look {
-  std::uint64_t hash = 0;             // of the name as it was asked for
   std::uint16_t begin = 0, size = 0;  // of the registered domain in it; no size: none
   std::int16_t score = 0;
   bool deep = false;  // more than "www" stands left of it
@@ -68,18 +68,6 @@ Look look_at(std::string_view asked) {
   return look;
 }
 
-// Machines ask for the same names again and again.
-const Look& known_look_at(std::string_view asked) {
-  thread_local std::vector<Look> looks(4096);
-  const std::uint64_t hash = hash64(asked) | 1;
-  Look& look = looks[(hash >> 1) % looks.size()];
-  if (look.hash != hash) {
-    look = look_at(asked);
-    look.hash = hash;
-  }
-  return look;
-}
-
 std::optional<Evidence> select(const DnsQuery& query, const Context&) {
   std::string_view asked = query.query_name;
   if (asked.ends_with('.')) asked.remove_suffix(1);
@@ -87,7 +75,9 @@ std::optional<Evidence> select(const DnsQuery& query, const Context&) {
   if (asked.ends_with(".amazonaws.com") || asked.ends_with(".internal") || asked.ends_with(".arpa") ||
       asked.ends_with(".local"))
     return std::nullopt;
-  const Look& look = known_look_at(asked);
+  // Machines ask for the same names again and again: a megabyte and a half of them, for each thread.
+  thread_local Memo<Look> looks(65536);
+  const Look& look = looks.of(hash64(asked), [&] { return look_at(asked); });
   if (look.size == 0) return std::nullopt;
   const bool nonexistent = query.rcode == "NXDOMAIN";
   // A resolver's search list asks for what does not exist below names that do.
@@ -130,17 +120,18 @@ struct Host {
   TimeMs last = 0, faded = 0;  // faded: the hours until then are taken away
   std::int32_t total = 0;
   std::uint32_t names = 0, nonexistent = 0;
+  std::uint32_t told = 0;  // of `names`, when it was last raised
   std::vector<std::string> shown;
   std::vector<std::uint64_t> recent;  // hashes of names, the newest last
   template <class Ar>
   void io(Ar& ar) {
-    ar(last, faded, total, names, nonexistent, shown, recent);
+    ar(last, faded, total, names, nonexistent, told, shown, recent);
   }
 
   void add(std::int32_t bits) {
     total = std::clamp(total + bits, 0, total_max);
     if (total > 0) return;
-    names = nonexistent = 0;
+    names = nonexistent = told = 0;
     shown.clear();
   }
   void fade(TimeMs now) {
@@ -195,7 +186,10 @@ class NewNames {
     ++host.names;
     host.nonexistent += nonexistent ? 1 : 0;
     if (host.shown.size() < shown_max) host.shown.push_back(registered);
-    if (host.total < raised_at || host.names < names_min) return std::nullopt;
+    // A host that asks for hundreds is told of at every name at first, then as often as they grow by an
+    // eighth.
+    if (host.total < raised_at || host.names < names_min || host.names < host.told + host.told / 8)
+      return std::nullopt;
     return raised(row, host, score);
   }
 
@@ -206,8 +200,10 @@ class NewNames {
   }
 
  private:
-  static Candidate raised(const Candidate& row, const Host& host, std::int32_t score) {
+  static Candidate raised(const Candidate& row, Host& host, std::int32_t score) {
     Candidate made = row;
+    if (host.told > 0) made.count = host.names - host.told;
+    host.told = host.names;
     std::string names;
     for (const std::string& name : host.shown) names += (names.empty() ? "" : ", ") + name;
     made.evidence = {{"names", std::to_string(host.names)},
