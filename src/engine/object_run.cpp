@@ -252,28 +252,30 @@ void ObjectRun::raise(const AuditEvent& event, std::uint64_t position, std::uint
 }
 
 // Flow and DNS records: rows of ordered detectors wait for the watermark, everything else is merged at once.
-void ObjectRun::keep(std::uint16_t detector, Evidence evidence, Subject subject, const ProofRecord& record,
-                     std::uint64_t position, std::span<const IntelHit> hits) {
-  if (is_ordered(detector)) {
-    out_.rows.push_back({OrderedRow(detector, *tables_.detectors[detector], std::move(evidence),
-                                    std::move(subject), record, hits, info_),
-                         object_index_, position});
-  } else {
-    fold(make_detection(detector, std::move(evidence), std::move(subject), record, hits));
-  }
-}
-
 void ObjectRun::raise(const FlowRecord& flow, std::uint16_t detector, Evidence evidence) {
   sight(flow);
   const bool remote_is_source = flow.srcaddr.is_public() && !flow.dstaddr.is_public();
-  keep(detector, std::move(evidence), subject_of(flow, remote_is_source),
-       {flow.start_ms(), object_, records_before_ + flow.position, {}}, flow.position, {});
+  const ProofRecord record{flow.start_ms(), object_, records_before_ + flow.position, {}};
+  Subject subject = subject_of(flow, remote_is_source);
+  if (is_ordered(detector)) {
+    out_.rows.push_back(
+        {OrderedRow(detector, *tables_.detectors[detector], std::move(evidence), subject, record, {}, info_),
+         object_index_, flow.position});
+  } else {
+    fold(make_detection(detector, std::move(evidence), std::move(subject), record, {}));
+  }
 }
 
 void ObjectRun::raise(const DnsQuery& query, std::uint64_t position, std::uint16_t detector,
                       Evidence evidence, std::span<const IntelHit> hits) {
-  keep(detector, std::move(evidence), subject_of(query),
-       {query.query_timestamp, object_, records_before_ + position, {}}, position, hits);
+  const ProofRecord record{query.query_timestamp, object_, records_before_ + position, {}};
+  if (is_ordered(detector)) {
+    out_.rows.push_back(
+        {OrderedRow(detector, *tables_.detectors[detector], std::move(evidence), query, record, hits, info_),
+         object_index_, position});
+  } else {
+    fold(make_detection(detector, std::move(evidence), subject_of(query), record, hits));
+  }
 }
 
 template <class Event>

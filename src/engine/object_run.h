@@ -216,8 +216,6 @@ class ObjectRun final : public EventSink {
              std::span<const IntelHit> hits);
   bool is_ordered(std::uint16_t detector) const;
   bool is_grouped(std::uint16_t detector) const;
-  void keep(std::uint16_t detector, Evidence evidence, Subject subject, const ProofRecord& record,
-            std::uint64_t position, std::span<const IntelHit> hits);
   RuleMode mode_of(std::uint16_t detector, const Context& context, TimeMs time) const;
   // What the rules say of a record, in hits_.
   template <class Event>

@@ -75,6 +75,26 @@ CloudTrailEvent get_call(Reader& in) {
   return event;
 }
 
+// Of a query likewise.
+template <class Query, class Visit>
+void each_text(Query& query, Visit visit) {
+  for (auto* text : {&query.account_id, &query.region, &query.vpc_id, &query.query_name, &query.transport,
+                     &query.firewall_rule_action, &query.instance, &query.resolver_network_interface})
+    visit(*text);
+}
+
+void put(Writer& out, const DnsQuery& query) {
+  out(query.srcaddr);
+  each_text(query, [&](std::string_view text) { put(out, text); });
+}
+
+DnsQuery get_query(Reader& in) {
+  DnsQuery query;
+  in(query.srcaddr);
+  each_text(query, [&](std::string_view& text) { text = get(in); });
+  return query;
+}
+
 // What comes before the record's members.
 struct Head {
   std::string_view event_id, entity, account, region;
@@ -130,12 +150,13 @@ std::string pack(const Head& head, const auto& put_record) {
 
 std::string entity_of(const CloudTrailEvent& event, const NamedValues& evidence, const IssueKey& key) {
   if (key.kind == IssueKind::principal) return principal_of(event).key;
-  if (key.kind != IssueKind::evidence)
-    return issue_value(subject_of(event, ResourceKind::access_key), evidence, key);
-  for (const auto& [name, value] : evidence) {
-    if (name == key.name) return value;
-  }
-  return {};
+  if (key.kind == IssueKind::evidence) return issue_value({}, evidence, key);
+  return issue_value(subject_of(event, ResourceKind::access_key), evidence, key);
+}
+
+std::string entity_of(const DnsQuery& query, const NamedValues& evidence, const IssueKey& key) {
+  if (key.kind == IssueKind::account) return std::string(query.account_id);
+  return issue_value(subject_of(query), evidence, key);
 }
 
 std::string_view or_else(std::string_view text, std::string_view other) {
@@ -161,6 +182,18 @@ OrderedRow::OrderedRow(std::uint16_t index, const Detector& detector, Evidence e
        evidence.type, evidence.signal, severity_said(evidence, detector), std::move(evidence.values),
        intel_evidence(hits), LogKind::cloudtrail},
       [&](Writer& out) { put(out, event); });
+}
+
+OrderedRow::OrderedRow(std::uint16_t index, const Detector& detector, Evidence evidence,
+                       const DnsQuery& query, const ProofRecord& record, std::span<const IntelHit> hits,
+                       const ObjectInfo& object)
+    : time_(record.time), object_(record.object), position_(record.position), detector_(index) {
+  const std::string entity = entity_of(query, evidence.values, detector.entity);
+  packed_ = pack(
+      {record.event_id, entity, or_else(query.account_id, object.account),
+       or_else(query.region, object.region), evidence.type, evidence.signal,
+       severity_said(evidence, detector), std::move(evidence.values), intel_evidence(hits), LogKind::dns},
+      [&](Writer& out) { put(out, query); });
 }
 
 OrderedRow::OrderedRow(std::uint16_t index, const Detector& detector, Evidence evidence,
@@ -207,6 +240,8 @@ bool OrderedRow::whole(const Detector& detector) const {
   Subject subject;
   if (head.log == LogKind::cloudtrail) {
     get_call(in);
+  } else if (head.log == LogKind::dns) {
+    get_query(in);
   } else {
     in(subject);
   }
@@ -259,6 +294,8 @@ Detection OrderedRow::raised(Candidate candidate, const Detector& detector) cons
     whole = subject_of(get_call(in), ResourceKind::access_key);
     whole.api_call->remote_account_id = std::move(candidate.subject.api_call->remote_account_id);
     whole.api_call->remote_account_affiliated = candidate.subject.api_call->remote_account_affiliated;
+  } else if (head.log == LogKind::dns) {
+    whole = subject_of(get_query(in));
   } else {
     in(whole);
   }

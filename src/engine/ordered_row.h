@@ -12,6 +12,7 @@
 #include "decode/decoder.h"
 #include "engine/detector.h"
 #include "event/cloudtrail_event.h"
+#include "event/dns_query.h"
 #include "finding/subject.h"
 
 namespace picket {
@@ -22,6 +23,8 @@ class OrderedRow {
   // `index` is the detector's in the catalog; account and Region of the object stand where the record has
   // none.
   OrderedRow(std::uint16_t index, const Detector& detector, Evidence evidence, const CloudTrailEvent& event,
+             const ProofRecord& record, std::span<const IntelHit> hits, const ObjectInfo& object);
+  OrderedRow(std::uint16_t index, const Detector& detector, Evidence evidence, const DnsQuery& query,
              const ProofRecord& record, std::span<const IntelHit> hits, const ObjectInfo& object);
   // Of a record of another kind, by its subject.
   OrderedRow(std::uint16_t index, const Detector& detector, Evidence evidence, const Subject& subject,
