@@ -20,6 +20,7 @@ struct LearnFlags {
 };
 
 int run_learn(const LearnFlags& flags) {
+  take_large_pages();
   Config config;
   if (!flags.config.empty()) {
     auto loaded = load_config(flags.config);

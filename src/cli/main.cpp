@@ -1,11 +1,14 @@
 #include <fmt/format.h>
-#include <malloc.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 
 #include "cli/commands.h"
+
+#ifdef PICKET_MIMALLOC
+#include <mimalloc.h>
+#endif
 
 namespace picket::cli {
 
@@ -28,14 +31,16 @@ std::string default_data_dir() {
   return std::string(home != nullptr ? home : ".") + "/.local/share/picket";
 }
 
+void take_large_pages() {
+#ifdef PICKET_MIMALLOC
+  mi_option_set_enabled_default(mi_option_large_os_pages, true);
+#endif
+}
+
 }  // namespace picket::cli
 
 int main(int argc, char** argv) {
   using namespace picket::cli;
-  // State comes and goes with every epoch: memory handed back to the kernel each time would be faulted in
-  // again.
-  mallopt(M_TRIM_THRESHOLD, 256 << 20);
-  mallopt(M_MMAP_THRESHOLD, 64 << 20);
   CLI::App program{
       "picket: threat detection for AWS. Reads the logs an organisation already writes and raises findings "
       "in\n"

@@ -233,6 +233,7 @@ Result<void> write_entities(const Engine& engine, const std::string& path) {
 }
 
 int run_scan(const ScanFlags& flags) {
+  take_large_pages();
   const auto begin = std::chrono::steady_clock::now();
   Config config;
   if (!flags.config.empty()) {
