@@ -432,11 +432,11 @@ void Engine::take_signals(const std::vector<std::vector<std::uint64_t>>& duplica
     for (PendingSignals& of_object : output.signals) {
       const auto& twice = duplicates[of_object.object_index];
       for (RiskyCalls::Folded& folded : of_object.calls) {
-        SignalRow& row = folded.row;
+        SignalRow& row = *folded.row;
         if (row.remote_ip && intel_->is_trusted(*row.remote_ip, {row.account, row.region})) continue;
         row.count = static_cast<std::uint64_t>(std::ranges::count_if(
             folded.positions, [&](std::uint32_t at) { return !std::ranges::binary_search(twice, at); }));
-        sequences_.add(std::move(row), folded.kind);
+        sequences_.add(std::move(folded.row), folded.kind);
       }
     }
   }

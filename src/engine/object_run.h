@@ -92,7 +92,7 @@ struct RuleHits {
   boost::unordered_flat_map<std::uint64_t, Group> groups;        // by detector and number of the issue
 };
 struct PendingSignals {
-  std::deque<RiskyCalls::Folded> calls;
+  std::vector<RiskyCalls::Folded> calls;
   std::uint32_t object_index = 0;
 };
 struct PendingRow {

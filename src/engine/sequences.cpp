@@ -267,21 +267,22 @@ void RiskyCalls::add(const CloudTrailEvent& event, Caller& caller, std::uint16_t
         event.user_agent, event.recipient_account_id, event.aws_region, bucket})
     hash = hash64(part, hash);
   hash = hash_mix(hash, static_cast<std::uint64_t>(result));
-  const auto [at, fresh] = folded_.try_emplace(hash, nullptr);
+  const auto [at, fresh] = folded_.try_emplace(hash, nobody);
   if (!fresh) {
-    if (at->second == nullptr) return;
-    at->second->positions.push_back(position);
-    SignalRow& row = at->second->row;
+    if (at->second == nobody) return;
+    Folded& folded = rows_[at->second];
+    folded.positions.push_back(position);
+    SignalRow& row = *folded.row;
     if (record < row.first) row.first = record;
     take_later(row.last, record);
     return;
   }
   const Principal& principal = caller.principal();
   if (principal.aws_service || principal.anonymous) return;
-  Folded& folded = rows_.emplace_back();
-  at->second = &folded;
+  at->second = static_cast<std::uint32_t>(rows_.size());
+  Folded& folded = rows_.emplace_back(Boxed(SignalRow{}));
   folded.positions.push_back(position);
-  SignalRow& row = folded.row;
+  SignalRow& row = *folded.row;
   row.kind = result == Outcome::denied ? SignalKind::refused_call : SignalKind::call;
   row.index = api;
   row.console = event.session_credential_from_console || event.user_agent.starts_with("console.");
@@ -300,17 +301,19 @@ void RiskyCalls::add(const CloudTrailEvent& event, Caller& caller, std::uint16_t
   row.first = row.last = record;
 }
 
-std::deque<RiskyCalls::Folded> RiskyCalls::take() {
+std::vector<RiskyCalls::Folded> RiskyCalls::take() {
   folded_.clear();
-  for (Folded& folded : rows_) folded.kind = folded.row.kind_hash();
+  for (Folded& folded : rows_) folded.kind = folded.row->kind_hash();
   return std::exchange(rows_, {});
 }
 
 int Weight::tactic_count() const { return std::popcount(tactics); }
 
 namespace {
+// Those of one record stand as their kinds and names do.
 bool began_before(const SequenceSignal* a, const SequenceSignal* b) {
-  return a->first.time != b->first.time ? a->first.time < b->first.time : a->first < b->first;
+  if (a->first.time != b->first.time) return a->first.time < b->first.time;
+  return std::tie(a->first, a->kind, a->name) < std::tie(b->first, b->kind, b->name);
 }
 }  // namespace
 
@@ -521,19 +524,16 @@ std::uint64_t SignalRow::kind_hash() const {
   return remote_ip ? hash64(remote_ip->to_string(), hash) : hash;
 }
 
-void Sequences::add(SignalRow row, std::uint64_t kind) {
-  const TimeMs slot = SignalRow::slot_of(row.first.time);
+void Sequences::add(Boxed<SignalRow> row, std::uint64_t kind) {
+  const TimeMs slot = SignalRow::slot_of(row->first.time);
   add(std::move(row), kind, slot);
 }
 
-void Sequences::add(SignalRow row, std::uint64_t kind, TimeMs slot) {
-  const auto [at, fresh] = waiting_[std::max(slot, judged_)].try_emplace(kind, std::move(row));
-  // What was not taken was not moved.
-  if (fresh) {
-    ++waiting_rows_;
-  } else {
-    at->second.merge(row);
-  }
+void Sequences::add(Boxed<SignalRow> row, std::uint64_t kind, TimeMs slot) {
+  Boxed<SignalRow>& known = waiting_[std::max(slot, judged_)][kind];
+  if (known) return known->merge(*row);
+  known = std::move(row);
+  ++waiting_rows_;
 }
 
 void Sequences::add(const Detection& detection, std::optional<TimeMs> at) {
@@ -544,7 +544,8 @@ void Sequences::add(const Detection& detection, std::optional<TimeMs> at) {
     return;
   // AWS's custom detection rules say of single calls what the table of calls says.
   if (holds_by_association(detector) || !tactic_of_id(type.mitre.tactic)) return;
-  SignalRow row;
+  Boxed made(SignalRow{});
+  SignalRow& row = *made;
   row.kind = detection.signal ? SignalKind::refused_finding : SignalKind::finding;
   row.index = detection.detector;
   row.type = detection.type;
@@ -561,14 +562,14 @@ void Sequences::add(const Detection& detection, std::optional<TimeMs> at) {
   row.last = detection.last;
   const std::uint64_t kind = row.kind_hash();
   const TimeMs slot = SignalRow::slot_of(at.value_or(row.first.time));
-  add(std::move(row), kind, slot);
+  add(std::move(made), kind, slot);
 }
 
-void Sequences::keep(Actor& actor, SequenceSignal&& signal, std::string key) {
+void Sequences::keep(Actor& actor, SequenceSignal&& signal, std::uint64_t key) {
   actor.last = std::max(actor.last, signal.last.time);
   actor.oldest = std::min(actor.oldest, signal.last.time);
   // What is not taken is not moved.
-  const auto [at, fresh] = actor.signals.try_emplace(std::move(key), std::move(signal));
+  const auto [at, fresh] = actor.signals.try_emplace(key, std::move(signal));
   SequenceSignal& known = at->second;
   if (fresh || signal.bits > known.bits) actor.outlook.add(fresh ? known : signal);
   if (!fresh) {
@@ -684,20 +685,17 @@ void Sequences::judge(SignalRow& row, const Identity& root, const std::string& r
   actor.roams |= roams;
   const std::string id = row.by.id();
   const auto key_of = [&](SignalKind kind, std::string_view name, std::string_view more) {
-    std::string key;
-    constexpr std::size_t typical = 240;
-    key.reserve(typical);
-    key += static_cast<char>('0' + static_cast<int>(kind));
+    std::uint64_t key = static_cast<std::uint64_t>(kind);
     for (const std::string_view part :
          {name, std::string_view(id), std::string_view(row.account), std::string_view(network), more})
-      (key += '\x1f') += part;
+      key = hash64(part, key);
     return key;
   };
   if (actor.identities.size() < values_max && !actor.identities.contains(id))
     actor.identities.try_emplace(id, SequenceActor{row.by.who, row.account});
   for (SequenceSignal& one : context) {
     one.network = network;
-    std::string key = key_of(one.kind, one.name, *one.indicators.begin());
+    const std::uint64_t key = key_of(one.kind, one.name, *one.indicators.begin());
     one.count = 1;
     one.call = row.call;
     one.region = row.region;
@@ -705,10 +703,10 @@ void Sequences::judge(SignalRow& row, const Identity& root, const std::string& r
     one.actors.insert(id);
     one.accounts.insert(row.account);
     one.addresses.insert(*row.remote_ip);
-    keep(actor, std::move(one), std::move(key));
+    keep(actor, std::move(one), key);
   }
   if (bits > 0 || first_time) {
-    std::string key = key_of(row.kind, named.name, {});
+    const std::uint64_t key = key_of(row.kind, named.name, {});
     SequenceSignal signal;
     signal.kind = row.kind;
     signal.name = named.name;
@@ -728,7 +726,7 @@ void Sequences::judge(SignalRow& row, const Identity& root, const std::string& r
     if (!row.bucket.empty()) signal.buckets.insert(std::move(row.bucket));
     if (row.remote_ip) signal.addresses.insert(*row.remote_ip);
     signal.indicators = std::move(row.indicators);
-    keep(actor, std::move(signal), std::move(key));
+    keep(actor, std::move(signal), key);
   }
   consider(actor, now);
   if (actor.open.empty()) return;
@@ -876,14 +874,14 @@ Sequences::Output Sequences::turn(TimeMs watermark, const Facts& facts) {
     std::vector<Kinds::value_type*> rows;
     for (auto& item : of_slot.mapped()) {
       // A row of copies alone belongs to records that were judged long ago.
-      if (item.second.count != 0) rows.push_back(&item);
+      if (item.second->count != 0) rows.push_back(&item);
     }
     waiting_rows_ -= of_slot.mapped().size();
     std::ranges::sort(rows, [](const auto* a, const auto* b) {
-      return std::tie(a->second.first, a->first) < std::tie(b->second.first, b->first);
+      return std::tie(a->second->first, a->first) < std::tie(b->second->first, b->first);
     });
     for (auto* waiting : rows) {
-      SignalRow& row = waiting->second;
+      SignalRow& row = *waiting->second;
       // A sequence ends when nothing of the last day makes one; what comes then is another.
       const Identity& root = lineage_.root_of(row.by, row.first.time);
       const std::string root_id = root.id();
@@ -948,9 +946,9 @@ void Sequences::load(Reader& in) {
   waiting_rows_ = 0;
   for (const auto& [slot, kinds] : waiting_) {
     for (const auto& [kind, row] : kinds) {
-      if (is_call(row.kind)
-              ? row.index >= listed_apis().size()
-              : row.index >= detectors_.size() || row.type >= detectors_[row.index]->types.size())
+      if (!row || (is_call(row->kind) ? row->index >= listed_apis().size()
+                                      : row->index >= detectors_.size() ||
+                                            row->type >= detectors_[row->index]->types.size()))
         return in.fail();
     }
     waiting_rows_ += kinds.size();

@@ -10,7 +10,6 @@
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
-#include <deque>
 #include <limits>
 #include <map>
 #include <optional>
@@ -21,6 +20,7 @@
 #include <vector>
 
 #include "base/archive.h"
+#include "base/boxed.h"
 #include "base/flat_map.h"
 #include "engine/aggregate.h"
 #include "engine/detector.h"
@@ -64,17 +64,18 @@ struct SignalRow {
 class RiskyCalls {
  public:
   struct Folded {
-    SignalRow row;
-    std::uint64_t kind = 0;                // row.kind_hash()
+    Boxed<SignalRow> row;
+    std::uint64_t kind = 0;                // row->kind_hash()
     std::vector<std::uint32_t> positions;  // in the object: a copy counts for nothing
   };
   void add(const CloudTrailEvent& event, Caller& caller, std::uint16_t api, const ProofRecord& record,
            std::uint32_t position);
-  std::deque<Folded> take();
+  std::vector<Folded> take();
 
  private:
-  std::deque<Folded> rows_;
-  boost::unordered_flat_map<std::uint64_t, Folded*> folded_;  // null: nobody's whom sequences tell of
+  static constexpr std::uint32_t nobody = 0xffff'ffff;  // whom sequences tell of
+  std::vector<Folded> rows_;
+  FlatMap<std::uint64_t, std::uint32_t> folded_;  // index of rows_
 };
 
 // Evidence that makes a sequence, in 1/256 bit: of all that an actor did, and of what was done from networks
@@ -163,8 +164,8 @@ class Sequences {
   bool wanted() const { return !judges_.empty(); }
 
   void learn(IssuedKey issued) { lineage_.learn(std::move(issued)); }
-  // `kind`: row.kind_hash().
-  void add(SignalRow row, std::uint64_t kind);
+  // `kind`: row->kind_hash().
+  void add(Boxed<SignalRow> row, std::uint64_t kind);
   // A detection of a detector that is no sequence; `at` is when it is known, if later than its records.
   void add(const Detection& detection, std::optional<TimeMs> at = {});
 
@@ -208,7 +209,7 @@ class Sequences {
   struct Actor {
     AccessKeySubject who;
     TimeMs last = 0;
-    std::map<std::string, SequenceSignal> signals;
+    std::map<std::uint64_t, SequenceSignal> signals;  // by hash of what tells one from another
     std::map<std::string, SequenceActor> identities;
     std::map<std::uint16_t, Open> open;  // by detector
     bool changed = false, roams = false;
@@ -221,12 +222,12 @@ class Sequences {
       ar(who, last, signals, identities, open, changed, roams);
     }
   };
-  using Actors = std::map<std::string, Actor>;  // by root
+  using Actors = NodeMap<std::string, Actor>;  // by root
 
-  void add(SignalRow row, std::uint64_t kind, TimeMs slot);
+  void add(Boxed<SignalRow> row, std::uint64_t kind, TimeMs slot);
   void judge(SignalRow& row, const Identity& root, const std::string& root_id, const Facts& facts);
   static void expire(Actor& actor, TimeMs now);
-  void keep(Actor& actor, SequenceSignal&& signal, std::string key);
+  void keep(Actor& actor, SequenceSignal&& signal, std::uint64_t key);
   void consider(Actor& actor, TimeMs now);
   void close(const std::string& root, Actor& actor, Output& out);
   static TimeMs held(const Actor& actor);
@@ -242,7 +243,7 @@ class Sequences {
   Lineage lineage_;
   Habits habits_;  // what identities do, by account
   Habits places_;  // where persons are and with which client, in the whole organisation
-  using Kinds = NodeMap<std::uint64_t, SignalRow>;
+  using Kinds = FlatMap<std::uint64_t, Boxed<SignalRow>>;
   std::map<TimeMs, Kinds> waiting_;  // by slot
   std::size_t waiting_rows_ = 0;
   Actors actors_;
