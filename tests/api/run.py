@@ -120,7 +120,7 @@ def run_on_fresh_servers(program, aws):
     failed = []
     for name, command in (("walk with boto3", [VENV / "bin/python", HERE / "walk.py"]),
                           ("walk with JavaScript", ["node", HERE / "walk.mjs"]),
-                          ("Terraform", [sys.executable, HERE / "terraform/terraform.py"])):
+                          ("Terraform", [sys.executable, HERE / "terraform/terraform.py", "main.tf"])):
         print(f"== {name}", flush=True)
         with Server(program) as server:
             environment = environment_of(server.endpoint, server.data_dir / "credentials", "default", aws)

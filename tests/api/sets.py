@@ -21,6 +21,7 @@ import boto3
 import botocore.config
 from moto.server import ThreadedMotoServer
 
+HERE = pathlib.Path(__file__).resolve().parent
 ACCOUNT, REGION = "111122223333", "eu-west-1"
 CUSTOM = "Recon:IAMUser/MaliciousIPCaller.Custom"
 KEYS = {"aws_access_key_id": "AKIATESTTESTTEST0000", "aws_secret_access_key": "secret"}
@@ -260,6 +261,15 @@ class Sets(unittest.TestCase):
         # The list made before the crash is still in effect.
         self.server.log(call_record("198.51.100.50", "survivor", 12))
         self.seen("survivor")
+
+    def test_7_terraform(self):
+        for name in ("one", "two"):
+            self.put_list(f"{name}.txt", "192.0.2.1\n")
+        environment = os.environ | {"PICKET_ENDPOINT": self.server.url}
+        done = subprocess.run([sys.executable, HERE / "terraform/terraform.py", "sets.tf", "bucket=lists"], env=environment,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        print(done.stdout)
+        self.assertEqual(done.returncode, 0)
 
 
 if __name__ == "__main__":

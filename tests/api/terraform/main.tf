@@ -1,6 +1,6 @@
 # The GuardDuty resource kinds of the AWS provider on picket; terraform.py applies, plans, imports and destroys them.
-# Sets and publishing destinations are not here: the provider waits until a list is deleted and a bucket verified, which
-# `picket serve` does and the test server does not; sets.py has them.
+# Sets and publishing destinations are in sets.tf: the provider waits until a list is deleted and a bucket verified, which
+# `picket serve` does and the test server does not.
 # The profiles are those of the test server: default is the organisation's management account, security its
 # GuardDuty administrator, shop invites member.
 terraform {

@@ -1,6 +1,9 @@
 """The Terraform provider against a running server: apply, a plan without changes, an update, import into an empty state,
 destroy. Needs a terraform (or tofu) binary, and TF_PLUGIN_DIR, a folder with the AWS provider; without them it says so and
-passes. Endpoint and credentials come from the environment, see ../run.py."""
+passes. Endpoint and credentials come from the environment, see ../run.py.
+
+usage: terraform.py FILE.tf [NAME=VALUE ...]       (variables of the file besides `endpoint` and `name`)
+"""
 import json
 import os
 import pathlib
@@ -12,7 +15,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 PROGRAM = shutil.which("terraform") or shutil.which("tofu")
 PLUGINS = os.environ.get("TF_PLUGIN_DIR")
-UNCHANGED, CHANGED = 0, 2
+UNCHANGED = 0
 
 
 def run(folder, *arguments, wanted=(0,)):
@@ -26,29 +29,37 @@ def run(folder, *arguments, wanted=(0,)):
     return done.stdout
 
 
-def unchanged(folder, *more):
-    run(folder, "plan", "-detailed-exitcode", "-input=false", *more, wanted=(UNCHANGED,))
+def unchanged(folder, variables):
+    run(folder, "plan", "-detailed-exitcode", "-input=false", *variables, wanted=(UNCHANGED,))
 
 
 def main():
     if PROGRAM is None or PLUGINS is None:
         print("no terraform or tofu, or no TF_PLUGIN_DIR: not tried")
         return
+    file, *values = sys.argv[1:]
     folder = pathlib.Path(tempfile.mkdtemp(prefix="picket_terraform_"))
-    shutil.copy(HERE / "main.tf", folder)
+    shutil.copy(HERE / file, folder / "main.tf")
+    first = [f"-var={value}" for value in values]
+    update = [*first, "-var=name=two"]
     run(folder, "init", "-input=false", f"-plugin-dir={PLUGINS}")
-    run(folder, "apply", "-auto-approve", "-input=false")
-    unchanged(folder)
-    update = ("-var", "name=two")
+    run(folder, "apply", "-auto-approve", "-input=false", *first)
+    unchanged(folder, first)
     run(folder, "apply", "-auto-approve", "-input=false", *update)
-    unchanged(folder, *update)
-    resources = json.loads(run(folder, "show", "-json"))["values"]["root_module"]["resources"]
-    managed = [row for row in resources if row["mode"] == "managed"]
-    for row in managed:
-        if not row["type"].endswith("_feature"):  # these have no import in the provider
-            run(folder, "state", "rm", row["address"])
-            run(folder, "import", "-input=false", *update, row["address"], row["values"]["id"])
-    unchanged(folder, *update)
+    unchanged(folder, update)
+    state = json.loads(run(folder, "state", "pull"))
+    managed = {f"{row['type']}.{row['name']}": row["instances"][0]["attributes"]["id"]
+               for row in state["resources"] if row["mode"] == "managed"}
+    imported = {address: key for address, key in managed.items()
+                if not address.split(".")[0].endswith("_feature")}  # these have no import in the provider
+    run(folder, "state", "rm", *imported)
+    (folder / "imports.tf").write_text("".join(f'import {{\n  to = {address}\n  id = "{key}"\n}}\n'
+                                               for address, key in imported.items()))
+    done = run(folder, "apply", "-auto-approve", "-input=false", *update)
+    if f"{len(imported)} imported, 0 added, 0 changed, 0 destroyed" not in done:
+        sys.exit(f"what was imported is not what was applied:\n{done}")
+    (folder / "imports.tf").unlink()
+    unchanged(folder, update)
     run(folder, "destroy", "-auto-approve", "-input=false", *update)
     shutil.rmtree(folder)
     print(f"{len(managed)} resources applied, read back without a difference, updated, imported, destroyed")
