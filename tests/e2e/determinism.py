@@ -9,8 +9,8 @@ import pathlib
 import random
 import sys
 
-from harness import (PATIENT, Picket, Server, Workspace, check_balanced, check_equal, check_stats, fail, files_below, generate,
-                     late_and_evicted, put)
+from harness import (PATIENT, Picket, Server, Workspace, check_balanced, check_equal, check_none_late, check_stats, fail,
+                     files_below, generate, put)
 
 
 def without_object_names(findings):
@@ -44,10 +44,7 @@ def in_batches(picket, work, name, files, config, threads):
             put(source, watched / key)
         metrics = server.wait_caught_up()
     check_balanced(metrics)
-    late, evicted = late_and_evicted(metrics)
-    if late or evicted:
-        what = {key: value for key, value in metrics.items() if key.startswith("picket_evicted_total") and value}
-        fail(f"{name}: {late} records late, evicted {what}")
+    check_none_late(metrics)
     server.stop()
     # With the ordinary lateness all of it lies far in the past: every window closes, every walk goes on.
     picket.serve_to_the_end(data, "--watch", watched, "--threads", threads)

@@ -15,6 +15,7 @@ import urllib.request
 os.environ["XDG_DATA_HOME"] = "/nonexistent"
 
 KINDS = ("cloudtrail", "vpcflow", "dns", "k8saudit")
+PARTS = ("processed", "filtered", "duplicate", "quarantined")  # of what was read, exactly
 # A test decides itself when time passes: no stream counts as silent, no order of arrival as late.
 PATIENT = "\n".join(["[lateness]"] + [f'{kind} = "36500 d"' for kind in KINDS]) + "\n"
 
@@ -112,21 +113,43 @@ def check_balanced(metrics):
     """Invariant 2 over a server's metrics."""
     for kind in KINDS:
         read = of_kind(metrics, "records_read", kind)
-        told = {name: of_kind(metrics, f"records_{name}", kind) for name in ("processed", "filtered", "duplicate", "quarantined")}
+        told = {name: of_kind(metrics, f"records_{name}", kind) for name in PARTS}
         if read != sum(told.values()):
             fail(f"{kind}: {read} records read, but {told}")
 
 
 def check_stats(stats):
     for kind, counts in stats["kinds"].items():
-        told = sum(counts[name] for name in ("processed", "filtered", "duplicate", "quarantined"))
+        told = sum(counts[name] for name in PARTS)
         if counts["records_read"] != told:
             fail(f"{kind}: {counts['records_read']} records read, {told} accounted for")
 
 
-def late_and_evicted(metrics):
+def check_source_ledger(name, ledger):
+    """The same over what the server says of one source."""
+    if ledger["recordsRead"] != sum(ledger[part] for part in PARTS):
+        fail(f"{name}: {ledger}")
+
+
+def check_as_scanned(metrics, stats, parts=PARTS, more=None, at_least=()):
+    """A server's ledger is that of a scan of the same records, nothing came late and nothing was evicted. `more` is what the
+    server had to read besides, by kind and part; of the kinds and parts `at_least` it may have read any more."""
+    check_balanced(metrics)
+    for kind in KINDS:
+        for part in parts:
+            expected = stats["kinds"][kind][part] + (more or {}).get((kind, part), 0)
+            got = of_kind(metrics, part if part == "objects_failed" else f"records_{part}", kind)
+            if got < expected or (got > expected and (kind, part) not in at_least):
+                fail(f"{kind}: {part} {got}, a scan has {expected}")
+    check_none_late(metrics)
+
+
+def check_none_late(metrics):
+    """Nothing came late and nothing was evicted: only then do findings not depend on the order of arrival."""
     late = sum(of_kind(metrics, "records_late", kind) for kind in KINDS)
-    return late, sum(value for name, value in metrics.items() if name.startswith("picket_evicted_total"))
+    evicted = {name: value for name, value in metrics.items() if name.startswith("picket_evicted_total") and value}
+    if late or evicted:
+        fail(f"{late} records late, evicted {evicted}")
 
 
 def source_of(picket, data, name):

@@ -12,7 +12,8 @@ import socket
 import sys
 import time
 
-from harness import (KINDS, PATIENT, Picket, Server, Workspace, check_balanced, check_equal, fail, late_and_evicted, of_kind, source_of)
+from harness import (PATIENT, Picket, Server, Workspace, check_as_scanned, check_balanced, check_equal, fail, of_kind, put,
+                     source_of)
 from pushers import CONTROL_MESSAGE, Request, archive_of, deliveries, endpoint_of, without_objects
 
 KEY = "s3cret key"
@@ -66,13 +67,7 @@ def check_archive(picket, work, objects):
         fail(f"the source says {told}")
     picket.serve_to_the_end(data)
     stats, _ = picket.stats(objects, "--assume-account", ACCOUNT, "--assume-region", "eu-west-1", "--save", work / "undisturbed", "--quiet")
-    check_balanced(metrics)
-    for kind in KINDS:
-        for name in ("processed", "duplicate", "quarantined"):
-            if of_kind(metrics, f"records_{name}", kind) != stats["kinds"][kind][name]:
-                fail(f"{kind}: {name} {of_kind(metrics, f'records_{name}', kind)}, a scan has {stats['kinds'][kind][name]}")
-    if any(late_and_evicted(metrics)):
-        fail(f"late and evicted: {late_and_evicted(metrics)}")
+    check_as_scanned(metrics, stats, ("processed", "duplicate", "quarantined"))
     expected = without_objects(picket.findings(work / "undisturbed"))
     if not expected:
         fail("the archive raises nothing")

@@ -21,7 +21,7 @@ clients.enter_venv(kafka_broker.install)
 
 from kafka import TopicPartition  # noqa: E402
 
-from harness import (KINDS, PATIENT, Picket, Server, Workspace, check_balanced, check_equal, fail, late_and_evicted, of_kind,
+from harness import (PATIENT, Picket, Server, Workspace, check_as_scanned, check_balanced, check_equal, check_none_late, fail,
                      source_of, wait_until)  # noqa: E402
 from pushers import archive_of, deliveries, without_objects  # noqa: E402
 
@@ -123,8 +123,7 @@ def main():
             server.stop()
             print(f"{len(messages)} messages, killed {options.rounds} times, the broker once\n{words}", flush=True)
             check_balanced(metrics)
-            if any(late_and_evicted(metrics)):
-                fail(f"late and evicted: {late_and_evicted(metrics)}")
+            check_none_late(metrics)
             check_lost(picket, work, broker, config, data)
             compare(picket, work, objects, data, metrics, told)
         finally:
@@ -136,11 +135,7 @@ def compare(picket, work, objects, data, metrics, told):
         if "vpcflowlogs" in str(path):
             path.unlink()
     stats, _ = picket.stats(objects, "--assume-account", ACCOUNT, "--assume-region", "eu-west-1", "--save", work / "undisturbed", "--quiet")
-    for kind in KINDS:
-        once = stats["kinds"][kind]
-        for name in ("processed", "filtered", "duplicate"):
-            if of_kind(metrics, f"records_{name}", kind) != once[name]:
-                fail(f"{kind}: {name} {of_kind(metrics, f'records_{name}', kind)}, a scan has {once[name]}")
+    check_as_scanned(metrics, stats, ("processed", "filtered", "duplicate"))
     if told["ledger"]["quarantined"] != len(JUNK) + TOMBSTONES or told["pushed"]["lost"] != 0:
         fail(f"the source says {told}")
     picket.serve_to_the_end(data)

@@ -20,8 +20,8 @@ import run as clients  # noqa: E402  (installs what this test needs)
 clients.enter_venv()
 
 from cloud import BUCKET, REGION, Cloud, Feeder, Proxy, source_config  # noqa: E402
-from harness import (KINDS, PATIENT, Picket, Server, Workspace, check_balanced, check_equal, fail, files_below, late_and_evicted,
-                     of_kind, source_of, wait_until)  # noqa: E402
+from harness import (KINDS, PARTS, PATIENT, Picket, Server, Workspace, check_as_scanned, check_equal, check_source_ledger,
+                     fail, files_below, put, source_of, wait_until)  # noqa: E402
 
 # What signers get wrong: every Parquet flow-log path, CloudTrail's times, and what people name folders.
 AWKWARD = ["year=2026/month=09/it's (a) name.json.gz", "a+b c/é:ü@x,y;z!.json.gz", "per%20cent/100%/~tilde*.json.gz",
@@ -98,25 +98,17 @@ def main():
         print(f"killed {options.rounds} times; {len(objects)} objects, announced by {dict(feeder.forms)}; proxy: {dict(Proxy.seen)}",
               flush=True)
         print(words, flush=True)
-        check_balanced(metrics)
         if Proxy.wrong:
             fail(f"signatures that botocore makes otherwise: {Proxy.wrong}")
         for what in ("AssumeRole", "signed with the role", "503", "cut"):
             if Proxy.seen[what] == 0:
                 fail(f"never happened: {what}")
         ledger = told["ledger"]
-        if ledger["recordsRead"] != sum(ledger[name] for name in ("processed", "filtered", "duplicate", "quarantined")):
-            fail(f"the source's ledger: {ledger}")
-        if any(late_and_evicted(metrics)):
-            fail(f"late and evicted: {late_and_evicted(metrics)}")
+        check_source_ledger("the source", ledger)
         Proxy.trouble = 0
         picket.serve_to_the_end(data, "--config", write_config(work / "end.toml", cloud))
         stats, _ = picket.stats(local, "--assume-region", REGION, "--save", work / "undisturbed", "--quiet")
-        for kind in KINDS:
-            once = stats["kinds"][kind]
-            for name in ("records_processed", "records_filtered", "records_duplicate", "records_quarantined", "objects_failed"):
-                if of_kind(metrics, name, kind) != once[name.removeprefix("records_")]:
-                    fail(f"{kind}: {name} {of_kind(metrics, name, kind)}, a scan has {once[name.removeprefix('records_')]}")
+        check_as_scanned(metrics, stats, (*PARTS, "objects_failed"))
         if ledger["recordsRead"] != sum(stats["kinds"][kind]["records_read"] for kind in KINDS):
             fail(f"the source read {ledger['recordsRead']} records")
         expected = picket.findings(work / "undisturbed")
