@@ -183,6 +183,7 @@ void Entities::replace(std::span<const HostTally> hosts, const PlaceOf& place_of
         one.open, [&](const Open& known) { return known.source == host.source && known.day == host.day; });
     if (at == one.open.end()) {
       at = one.open.insert(one.open.end(), Open{.source = host.source, .day = host.day});
+      open_hosts_.insert(&one);
     } else {
       one.activity -= at->activity();
     }
@@ -263,6 +264,7 @@ void Entities::settle(Entity& one, std::int32_t before) {
     }
   }
   std::erase_if(one.open, [&](const Open& open) { return open.day < before; });
+  if (one.open.empty()) open_hosts_.erase(&one);
 }
 
 // Old days by the week, old hours by the day, the oldest not at all.
@@ -354,11 +356,10 @@ void Entities::end_epoch(std::int32_t settled_day) {
   const std::unique_lock lock(mutex_);
   if (settled_day != settled_) {
     settled_ = settled_day;
-    // Settling may make entities anew.
     std::vector<Entity*> over;
-    for (const auto& [hash, one] : entities_) {
+    for (Entity* one : open_hosts_) {
       if (std::ranges::any_of(one->open, [&](const Open& open) { return open.day < settled_day; }))
-        over.push_back(one.get());
+        over.push_back(one);
     }
     for (Entity* one : over) {
       touch(*one);
@@ -382,6 +383,7 @@ void Entities::expire() {
   const auto gone = boost::unordered::erase_if(entities_, [&](const auto& item) {
     if (item.second->last >= before) return false;
     bytes_ -= item.second->bytes();
+    open_hosts_.erase(item.second.get());
     return true;
   });
   if (gone == 0) return;
@@ -427,6 +429,7 @@ void Entities::evict_least_active() {
     of_account -= size_of(*at->second);
     bytes_ -= at->second->bytes();
     text_bytes_ -= std::min(text_bytes_, text(at->second->name).size() + text_overhead);
+    open_hosts_.erase(at->second.get());
     entities_.erase(at);
     ++evicted_;
   }
@@ -538,13 +541,13 @@ std::optional<Entities::Data> Entities::data(const Accounts& accounts, EntityKin
       value.days.insert(at, {row.day, row.count});
     }
   };
-  if (kind == EntityKind::address) {
+  if (const auto address = ids_.find(name); kind == EntityKind::address && address != ids_.end()) {
     // Whom it talked to on days that are not over.
-    for (const auto& [hash, host] : entities_) {
-      if (host->open.empty() || !allowed(accounts, text(host->account))) continue;
+    for (const Entity* host : open_hosts_) {
+      if (!allowed(accounts, text(host->account))) continue;
       for (const Open& open : host->open) {
         for (const Row& row : open.rows) {
-          if (row.facet != facet_of(EntityKind::address) || text(row.value) != name) continue;
+          if (row.facet != facet_of(EntityKind::address) || row.value != address->second) continue;
           Row back = row;
           back.facet = facet_of(EntityKind::instance);
           back.value = host->name;
@@ -622,6 +625,7 @@ void Entities::save(Writer& out) const {
 void Entities::load(Reader& in) {
   const std::unique_lock lock(mutex_);
   entities_.clear();
+  open_hosts_.clear();
   ids_.clear();
   texts_.clear();
   text_bytes_ = bytes_ = 0;
@@ -682,11 +686,17 @@ void Entities::load(Reader& in) {
     }
     bytes_ += one->bytes();
     const std::uint64_t hash = hash_of(one->kind, text(one->account), text(one->name));
-    if (!entities_.emplace(hash, std::move(one)).second) in.fail();
+    const auto [at, fresh] = entities_.emplace(hash, std::move(one));
+    if (!fresh) {
+      in.fail();
+    } else if (!at->second->open.empty()) {
+      open_hosts_.insert(at->second.get());
+    }
   }
   in(newest_day_, expired_at_, evicted_, expired_, rows_cut_);
   if (!in.failed()) return;
   entities_.clear();
+  open_hosts_.clear();
   bytes_ = 0;
 }
 

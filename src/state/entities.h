@@ -14,6 +14,7 @@
 
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -241,7 +242,8 @@ class Entities {
   std::deque<std::string> texts_{std::string()};
   boost::unordered_flat_map<std::string_view, Text> ids_;
   std::size_t text_bytes_ = 0, bytes_ = 0;
-  std::vector<Entity*> touched_;  // in this epoch
+  std::vector<Entity*> touched_;                   // in this epoch
+  boost::unordered_flat_set<Entity*> open_hosts_;  // those with days that may still change
   std::int32_t newest_day_ = 0, expired_at_ = 0;
   std::int32_t settled_ = 0;  // hosts' days before it are
   std::uint64_t evicted_ = 0, expired_ = 0, rows_cut_ = 0;
