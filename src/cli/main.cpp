@@ -3,6 +3,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "cli/commands.h"
 
@@ -36,6 +40,34 @@ void take_large_pages() {
   mi_option_set_enabled_default(mi_option_large_os_pages, true);
 #endif
 }
+
+namespace {
+
+// What was wrong with the words on the command line, said of the command they were meant for.
+int explain_usage(const CLI::App& program, const CLI::ParseError& error, std::span<char*> words) {
+  const CLI::App* command = &program;
+  std::string path = "picket", parent;
+  std::size_t depth = 1;
+  for (std::vector<CLI::App*> parsed = command->get_subcommands(); !parsed.empty();
+       parsed = command->get_subcommands()) {
+    command = parsed.front();
+    parent = path;
+    path += ' ' + command->get_name();
+    ++depth;
+  }
+  const bool needs_command = command->get_require_subcommand_min() > 0;
+  const std::string_view word = words.size() > depth ? words[depth] : "";
+  if (needs_command && word.empty()) {
+    fmt::print(stderr, "{}", command->help(parent));
+  } else if (needs_command && !word.starts_with('-')) {
+    fmt::print(stderr, "{}: there is no command {}; {} --help lists them\n", path, word, path);
+  } else {
+    fmt::print(stderr, "{}: {}\n{} --help tells more\n", path, error.what(), path);
+  }
+  return exit_usage;
+}
+
+}  // namespace
 
 }  // namespace picket::cli
 
@@ -84,8 +116,8 @@ int main(int argc, char** argv) {
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    const int code = program.exit(error);
-    return code == 0 ? exit_ok : exit_usage;
+    if (error.get_exit_code() == 0) return program.exit(error);  // help and version
+    return explain_usage(program, error, std::span(argv, static_cast<std::size_t>(argc)));
   }
   try {
     return run();
