@@ -299,10 +299,14 @@ int run_scan(const ScanFlags& flags) {
   }
 
   std::map<std::string, AggregatedFinding> findings;
-  const EpochSink sink = [&](std::uint64_t epoch, const EpochResult& result) -> Result<void> {
+  const EpochSink sink = [&](std::uint64_t epoch, EpochResult& result) -> Result<void> {
+    if (writer) {
+      if (auto written = writer->write(epoch, result); !written) return written;
+    }
     for (const std::string& id : result.retracted) findings.erase(id);
-    for (const AggregatedFinding& finding : result.updated) findings.insert_or_assign(finding.id, finding);
-    return writer ? writer->write(epoch, result) : Result<void>{};
+    for (AggregatedFinding& finding : result.updated)
+      findings.insert_or_assign(finding.id, std::move(finding));
+    return {};
   };
   const bool bar = !flags.quiet && isatty(STDERR_FILENO) != 0;
   const auto progress = [&](const ScanProgress& state) {
@@ -346,15 +350,14 @@ int run_scan(const ScanFlags& flags) {
     }
     print_table(stdout, std::move(lines), wants_colour(stdout));
   } else {
-    std::string out;
-    if (flags.format == "json") out += "[";
+    const auto put = [](std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); };
+    if (flags.format == "json") put("[");
     for (std::size_t i = 0; i < shown.size(); ++i) {
-      if (flags.format == "json" && i > 0) out += ",\n";
-      out += renderer.document(*shown[i], DocumentForm::exported);
-      if (flags.format == "jsonl") out += '\n';
+      if (flags.format == "json" && i > 0) put(",\n");
+      put(renderer.document(*shown[i], DocumentForm::exported));
+      if (flags.format == "jsonl") put("\n");
     }
-    if (flags.format == "json") out += "]\n";
-    std::fwrite(out.data(), 1, out.size(), stdout);
+    if (flags.format == "json") put("]\n");
   }
   std::fflush(stdout);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

@@ -31,6 +31,12 @@ class Proof {
   void merge(const Proof& other);
   // In order of time, without doubles.
   std::vector<ProofRecord> records() const;
+  // Each at least once, in no order.
+  template <class F>
+  void each(F take) const {
+    for (const ProofRecord& record : first_) take(record);
+    for (const ProofRecord& record : last_) take(record);
+  }
   // The same record was delivered in another object too: the one of the smaller key stands in the proof.
   bool rename(const ProofRecord& copy);
   template <class Ar>
@@ -95,6 +101,9 @@ class Aggregator {
  public:
   // An issue that was silent this long comes back as a new finding (GuardDuty keeps findings 90 days).
   static constexpr TimeMs episode_gap = 90 * day_ms;
+  // Activity of one issue is merged by slices of 30 days: finer than the gap, so that merging within one
+  // never hides a gap.
+  static constexpr TimeMs slice_of(TimeMs time) { return time / slice - (time % slice < 0 ? 1 : 0); }
 
   explicit Aggregator(std::span<const Detector* const> detectors) : detectors_(detectors) {}
 
@@ -129,9 +138,7 @@ class Aggregator {
   void load(Reader& in);
 
  private:
-  // Activity by slices of 30 days: finer than the gap, so that merging within one never hides a gap.
   static constexpr TimeMs slice = 30 * day_ms;
-  static TimeMs slice_of(TimeMs time) { return time / slice - (time % slice < 0 ? 1 : 0); }
   struct Issue {
     std::map<TimeMs, Activity> settled;      // by slice number
     std::map<std::uint64_t, Activity> open;  // by window

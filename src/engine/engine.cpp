@@ -74,7 +74,7 @@ void Engine::add_hits(const RuleHits& hits, RuleHits::Group& group,
       copied.push_back(record.proof);
     }
   }
-  Detection newest = detection_of(detectors_, group.detector, std::move(group.evidence), *group.subject,
+  Detection newest = detection_of(detectors_, group.hit.detector, std::move(group.evidence), *group.subject,
                                   hits.records[group.newest].proof, {});
   if (!copied.empty()) {
     copies.push_back({newest, std::move(copied)});
@@ -93,7 +93,7 @@ void Engine::add_hits(const RuleHits& hits, RuleHits::Group& group,
   activity.latest.first = activity.latest.last = activity.last;
   activity.severity = activity.latest.severity;
   if (!admit(activity.latest)) return;
-  for (const ProofRecord& record : activity.proof.records()) keep_key(record.object);
+  activity.proof.each([&](const ProofRecord& record) { keep_key(record.object); });
   aggregator_.add(std::move(activity));
 }
 
@@ -141,6 +141,12 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
       outputs_.begin(), outputs_.end(), [](const WorkerOutput& output) { return !output.fact_rows.empty(); });
   move_watermarks(objects, object_outputs, pending);
 
+  if (rules_) {
+    workers_.parallel_for(outputs_.size(), [&](unsigned, std::size_t number) {
+      tell_hits(outputs_[number].rule_hits, *rules_,
+                [&](std::uint32_t index) -> const ObjectInfo& { return objects[index].info; });
+    });
+  }
   std::vector<Copies> copies;
   for (WorkerOutput& output : outputs_) {
     for (auto& [key, group] : output.rule_hits.groups) add_hits(output.rule_hits, group, duplicates, copies);
@@ -368,7 +374,7 @@ void Engine::take_activities(DailyActivities& activities) {
   for (Activity& activity : activities.all()) {
     if (!admit(activity.latest)) continue;
     activity.severity = std::max(activity.severity, activity.latest.severity);
-    for (const ProofRecord& record : activity.proof.records()) keep_key(record.object);
+    activity.proof.each([&](const ProofRecord& record) { keep_key(record.object); });
     aggregator_.add(std::move(activity));
   }
 }
@@ -379,7 +385,7 @@ void Engine::take_incidents(Learner::Output& output) {
       aggregator_.withdraw(window);
       continue;
     }
-    for (const ProofRecord& record : activity.proof.records()) keep_key(record.object);
+    activity.proof.each([&](const ProofRecord& record) { keep_key(record.object); });
     aggregator_.replace(window, std::move(activity));
   }
   for (const std::uint64_t window : output.settled) aggregator_.settle(window);

@@ -17,6 +17,13 @@ constexpr std::size_t sighted_per_batch = 16;
 
 std::size_t index_of(LogKind kind) { return static_cast<std::size_t>(kind); }
 
+// The subject's account and Region are the object's when its record has none.
+Subject placed_in(const ObjectInfo& info, Subject subject) {
+  if (subject.account.empty()) subject.account = info.account;
+  if (subject.region.empty()) subject.region = info.region;
+  return subject;
+}
+
 }  // namespace
 
 void WorkerOutput::clear() {
@@ -121,11 +128,7 @@ void ObjectRun::identify(std::uint64_t id, TimeMs time, std::uint64_t position) 
       {id, static_cast<std::int32_t>(time / hour_ms), static_cast<std::uint32_t>(position)});
 }
 
-Subject ObjectRun::placed(Subject subject) const {
-  if (subject.account.empty()) subject.account = info_.account;
-  if (subject.region.empty()) subject.region = info_.region;
-  return subject;
-}
+Subject ObjectRun::placed(Subject subject) const { return placed_in(info_, std::move(subject)); }
 
 Detection detection_of(std::span<const Detector* const> detectors, std::uint16_t detector, Evidence evidence,
                        Subject subject, const ProofRecord& record, std::span<const IntelHit> hits) {
@@ -156,33 +159,58 @@ bool ObjectRun::is_ordered(std::uint16_t detector) const {
   return tables_.detectors[detector]->logic.ordered != nullptr;
 }
 
-bool ObjectRun::is_grouped(std::uint16_t detector) const {
-  return !is_ordered(detector) && !holds_by_association(*tables_.detectors[detector]);
+void ObjectRun::begin(HitRecord& record, TimeMs time, std::string_view id, std::uint64_t position) {
+  std::vector<RuleHits::Record>& records = out_.rule_hits.records;
+  record.index = static_cast<std::uint32_t>(records.size());
+  records.push_back({{time, object_, records_before_ + position, std::string(id)}, object_index_, position});
 }
 
-// The hit's rule and issue make the group. Besides what makes a finding an issue has the address: one that is
-// trusted silences its own records only.
-void ObjectRun::group(LogKind log, const RuleHit& hit, HitRecord& record) {
-  const std::vector<IssueKey>& keys = tables_.detectors[hit.detector]->issue;
+bool ObjectRun::is_newest(const RuleHits::Group& group, const HitRecord& record) const {
+  const std::vector<RuleHits::Record>& records = out_.rule_hits.records;
+  return group.records.empty() || records[group.newest].proof < records[record.index].proof;
+}
+
+// Besides what makes a finding an issue has whether its address is trusted, which silences, and the slice of
+// time that the aggregator puts it in. Where the account is not known yet, the address itself.
+std::uint32_t ObjectRun::number_of_issue(const HitRecord& record, std::string_view account,
+                                         std::string_view region, const std::optional<IpAddress>& remote_ip) {
+  const auto add = [&](std::string_view text) {
+    issue_ += '\x1e';
+    issue_ += text;
+  };
+  add(account);
+  add(region);
+  if (!remote_ip) {
+    add({});
+  } else if (account.empty() || region.empty()) {
+    add(remote_ip->to_string());
+  } else {
+    add(tables_.intel->is_trusted(*remote_ip, {account, region}) ? "trusted" : "");
+  }
   RuleHits& hits = out_.rule_hits;
-  const ProofRecord& proof = hits.records[record.index].proof;
-  if (record.keys == nullptr || *record.keys != keys) {
-    const Subject& subject = *record.subject;
-    std::string issue = fmt::format("{}\x1e{}\x1e{}\x1e{}\x1e{}", subject.account, subject.region,
-                                    subject.remote_ip ? subject.remote_ip->to_string() : "",
-                                    proof.time / day_ms, issue_of(subject, {}, keys));
-    record.keys = &keys;
-    record.issue = hits.issues.try_emplace(std::move(issue), static_cast<std::uint32_t>(hits.issues.size()))
-                       .first->second;
-  }
-  RuleHits::Group& group = hits.groups[std::uint64_t{hit.detector} << 32U | record.issue];
-  if (group.records.empty() || hits.records[group.newest].proof < proof) {
-    group.detector = hit.detector;
-    group.subject = record.subject;
-    tables_.rules->tell(log, hit, group.evidence);
-    group.newest = record.index;
-  }
-  group.records.push_back(record.index);
+  add(std::to_string(Aggregator::slice_of(hits.records[record.index].proof.time)));
+  return hits.issues.try_emplace(issue_, static_cast<std::uint32_t>(hits.issues.size())).first->second;
+}
+
+std::uint32_t ObjectRun::number_of(const HitRecord& record, const Subject& subject,
+                                   std::span<const IssueKey> keys) {
+  issue_ = issue_of(subject, {}, keys);
+  return number_of_issue(record, subject.account, subject.region, subject.remote_ip);
+}
+
+// Says the same without making the subject, which hardly any record needs in the end.
+std::uint32_t ObjectRun::number_of(const HitRecord& record, const CloudTrailEvent& event, Caller& caller,
+                                   std::span<const IssueKey> keys) {
+  if (keys.size() != 1 || keys.front().kind != IssueKind::principal)
+    return number_of(record, placed(subject_of(event)), keys);
+  issue_ = caller.principal().key;
+  issue_ += '\x1f';
+  std::string_view account = event.recipient_account_id, region = event.aws_region;
+  if (account.empty()) account = event.user_identity.account_id;
+  if (account.empty()) account = info_.account;
+  if (region.empty()) region = info_.region;
+  return number_of_issue(record, account, region,
+                         event.source_ip && event.source_ip->is_public() ? event.source_ip : std::nullopt);
 }
 
 Evidence ObjectRun::evidence_of(LogKind log, const RuleHit& hit) const {
@@ -191,26 +219,88 @@ Evidence ObjectRun::evidence_of(LogKind log, const RuleHit& hit) const {
   return evidence;
 }
 
-// Of records that may be delivered twice.
-template <class Event>
-void ObjectRun::take_hits(LogKind log, const Event& event, const Context& context, TimeMs time,
-                          std::string_view id, std::uint64_t position) {
+void ObjectRun::take_hits(const CloudTrailEvent& event, Caller& caller, const Context& context,
+                          std::uint64_t position) {
   HitRecord record;
-  for (const RuleHit& hit : rule_hits(log, event)) {
-    const RuleMode mode = mode_of(hit.detector, context, time);
-    if (mode == RuleMode::off) continue;
-    if (!is_grouped(hit.detector)) {
-      raise(event, position, hit.detector, evidence_of(log, hit), {}, mode == RuleMode::dry_run);
+  for (const RuleHit& hit : rule_hits(LogKind::cloudtrail, event)) {
+    if (!hit.plain) {
+      const RuleMode mode = mode_of(hit.detector, context, event.event_time);
+      if (mode == RuleMode::off) continue;
+      raise(event, position, hit.detector, evidence_of(LogKind::cloudtrail, hit), {},
+            mode == RuleMode::dry_run);
+      continue;
+    }
+    if (!record.call) {
+      record.call = std::make_shared<const KeptCall>(event);
+      begin(record, event.event_time, event.event_id, position);
+    }
+    const std::vector<IssueKey>& keys = tables_.detectors[hit.detector]->issue;
+    if (record.keys == nullptr || *record.keys != keys) {
+      record.issue = number_of(record, event, caller, keys);
+      record.keys = &keys;
+    }
+    RuleHits::Group& group = out_.rule_hits.groups[std::uint64_t{hit.detector} << 32U | record.issue];
+    if (is_newest(group, record)) {
+      group.hit = hit;
+      group.call = record.call;
+      group.newest = record.index;
+    }
+    group.records.push_back(record.index);
+  }
+}
+
+void ObjectRun::take_hits(const AuditEvent& event, const Context& context, std::uint64_t position) {
+  const TimeMs time = event.request_received_timestamp;
+  HitRecord record;
+  for (const RuleHit& hit : rule_hits(LogKind::k8saudit, event)) {
+    if (!hit.plain) {
+      const RuleMode mode = mode_of(hit.detector, context, time);
+      if (mode == RuleMode::off) continue;
+      raise(event, position, hit.detector, evidence_of(LogKind::k8saudit, hit), {},
+            mode == RuleMode::dry_run);
       continue;
     }
     if (!record.subject) {
-      std::vector<RuleHits::Record>& records = out_.rule_hits.records;
       record.subject = std::make_shared<const Subject>(placed(subject_of(event)));
-      record.index = static_cast<std::uint32_t>(records.size());
-      records.push_back(
-          {{time, object_, records_before_ + position, std::string(id)}, object_index_, position});
+      begin(record, time, event.audit_id, position);
     }
-    group(log, hit, record);
+    const std::vector<IssueKey>& keys = tables_.detectors[hit.detector]->issue;
+    if (record.keys == nullptr || *record.keys != keys) {
+      record.issue = number_of(record, *record.subject, keys);
+      record.keys = &keys;
+    }
+    RuleHits::Group& group = out_.rule_hits.groups[std::uint64_t{hit.detector} << 32U | record.issue];
+    if (is_newest(group, record)) {
+      group.hit = hit;
+      group.subject = record.subject;
+      tables_.rules->tell(LogKind::k8saudit, hit, group.evidence);
+      group.newest = record.index;
+    }
+    group.records.push_back(record.index);
+  }
+}
+
+void tell_hits(RuleHits& hits, const RecordMatcher& rules,
+               const std::function<const ObjectInfo&(std::uint32_t object_index)>& info_of) {
+  std::vector<RuleHits::Group*> groups;
+  for (auto& [key, group] : hits.groups) {
+    if (group.call) groups.push_back(&group);
+  }
+  // Those of one call together: it is asked once.
+  std::sort(groups.begin(), groups.end(), [](const RuleHits::Group* a, const RuleHits::Group* b) {
+    return std::pair(a->newest, a->hit.number) < std::pair(b->newest, b->hit.number);
+  });
+  const RuleHits::Group* last = nullptr;
+  for (RuleHits::Group* group : groups) {
+    if (last == nullptr || last->newest != group->newest) {
+      rules.recall(group->call->event());
+      group->subject = std::make_shared<const Subject>(
+          placed_in(info_of(hits.records[group->newest].object_index), subject_of(group->call->event())));
+    } else {
+      group->subject = last->subject;
+    }
+    rules.tell(LogKind::cloudtrail, group->hit, group->evidence);
+    last = group;
   }
 }
 
@@ -350,7 +440,7 @@ void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t positi
       if (any_listed(context.hits, listed.categories)) run(listed.detector, context, context.hits);
     }
   }
-  take_hits(LogKind::cloudtrail, event, context, event.event_time, event.event_id, position);
+  take_hits(event, caller, context, position);
 }
 
 void ObjectRun::sight(const FlowRecord& flow) {
@@ -602,7 +692,7 @@ void ObjectRun::on_audit(const AuditEvent& event, std::uint64_t position) {
   for (const auto& audit : tables_.triggers->open_audits()) {
     if (TriggerIndex::wants(*audit.trigger, event)) run(audit);
   }
-  take_hits(LogKind::k8saudit, event, context, time, event.audit_id, position);
+  take_hits(event, context, position);
 }
 
 void ObjectRun::on_filtered(LogKind, std::uint64_t, std::string_view reason) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -26,6 +27,7 @@
 #include "engine/trigger_index.h"
 #include "engine/visibility.h"
 #include "enrich/intel.h"
+#include "event/kept_call.h"
 #include "ledger/object_ledger.h"
 #include "state/facts.h"
 
@@ -72,7 +74,8 @@ struct PendingDetection {
   bool dry_run = false;  // only counted
 };
 // What users' rules hit in an epoch, on one worker, by finding. A noisy rule hits most records, but only the
-// newest one's details can be told in the end; of the others stays what is counted and proven.
+// newest one's details can be told in the end; of the others stays what is counted and proven. So a call is
+// kept as it is, and told when the epoch ends.
 struct RuleHits {
   struct Record {
     ProofRecord proof;
@@ -81,16 +84,21 @@ struct RuleHits {
   };
   // Of a rule and an issue.
   struct Group {
-    std::uint16_t detector = 0;
+    RuleHit hit;                             // of the newest
     std::uint32_t newest = 0;                // of `records`
-    std::shared_ptr<const Subject> subject;  // of the newest, and so the evidence
+    std::shared_ptr<const KeptCall> call;    // the newest; of other logs than CloudTrail none
+    std::shared_ptr<const Subject> subject;  // of the newest, and so the evidence: once told
     Evidence evidence{};
     std::vector<std::uint32_t> records;
   };
   std::vector<Record> records;
-  boost::unordered_flat_map<std::string, std::uint32_t> issues;  // numbered as they come
-  boost::unordered_flat_map<std::uint64_t, Group> groups;        // by detector and number of the issue
+  std::unordered_map<std::string, std::uint32_t> issues;   // numbered as they come
+  boost::unordered_flat_map<std::uint64_t, Group> groups;  // by detector and number of the issue
 };
+// Evidence and subject of the groups that still have only the call. `info_of` is that of an object of the
+// epoch.
+void tell_hits(RuleHits& hits, const RecordMatcher& rules,
+               const std::function<const ObjectInfo&(std::uint32_t object_index)>& info_of);
 struct PendingSignals {
   std::vector<RiskyCalls::Folded> calls;
   std::uint32_t object_index = 0;
@@ -199,7 +207,6 @@ class ObjectRun final : public EventSink {
   ObjectLedger::Share& share_of(std::string_view account, std::string_view region);
   IntelPlace place_of(const Context& context) const;
   void identify(std::uint64_t id, TimeMs time, std::uint64_t position);
-  // The subject's account and Region are the object's when its record has none.
   Subject placed(Subject subject) const;
   Detection make_detection(std::uint16_t detector, Evidence evidence, Subject subject,
                            const ProofRecord& record, std::span<const IntelHit> hits) const {
@@ -215,7 +222,6 @@ class ObjectRun final : public EventSink {
   void raise(const DnsQuery& query, std::uint64_t position, std::uint16_t detector, Evidence evidence,
              std::span<const IntelHit> hits);
   bool is_ordered(std::uint16_t detector) const;
-  bool is_grouped(std::uint16_t detector) const;
   RuleMode mode_of(std::uint16_t detector, const Context& context, TimeMs time) const;
   // What the rules say of a record, in hits_.
   template <class Event>
@@ -223,15 +229,22 @@ class ObjectRun final : public EventSink {
   // What the hits of one record share: its place among the epoch's, and for rules that tell issues apart by
   // the same keys the number of its issue.
   struct HitRecord {
+    std::shared_ptr<const KeptCall> call;
     std::shared_ptr<const Subject> subject;
     std::uint32_t index = 0;
     const std::vector<IssueKey>* keys = nullptr;
     std::uint32_t issue = 0;
   };
-  template <class Event>
-  void take_hits(LogKind log, const Event& event, const Context& context, TimeMs time, std::string_view id,
+  void take_hits(const CloudTrailEvent& event, Caller& caller, const Context& context,
                  std::uint64_t position);
-  void group(LogKind log, const RuleHit& hit, HitRecord& record);
+  void take_hits(const AuditEvent& event, const Context& context, std::uint64_t position);
+  void begin(HitRecord& record, TimeMs time, std::string_view id, std::uint64_t position);
+  std::uint32_t number_of(const HitRecord& record, const CloudTrailEvent& event, Caller& caller,
+                          std::span<const IssueKey> keys);
+  std::uint32_t number_of(const HitRecord& record, const Subject& subject, std::span<const IssueKey> keys);
+  std::uint32_t number_of_issue(const HitRecord& record, std::string_view account, std::string_view region,
+                                const std::optional<IpAddress>& remote_ip);
+  bool is_newest(const RuleHits::Group& group, const HitRecord& record) const;
   Evidence evidence_of(LogKind log, const RuleHit& hit) const;
   void sight(const FlowRecord& flow);
   void match_answers(const DnsQuery& query, Context& context);
@@ -250,6 +263,7 @@ class ObjectRun final : public EventSink {
   std::string_view overlapping_flow_log_;
   TimeSampler times_;
   std::vector<RuleHit> hits_;
+  std::string issue_;  // of the record at hand
   RiskyCalls risky_calls_;
   std::vector<IntelHit> scoped_hits_;   // backs Context::hits of the record at hand
   std::uint16_t current_detector_ = 0;  // whose window is being filled

@@ -16,6 +16,7 @@ namespace picket {
 
 struct RuleHit {
   std::uint16_t detector = 0;  // of the engine's, whose trigger is `matched`
+  bool plain = false;          // a user's rule about single records: it holds everywhere, and needs no order
   std::uint32_t number = 0;    // the matcher's own
 };
 
@@ -30,8 +31,10 @@ class RecordMatcher {
   virtual void match(const FlowRecord& flow, std::vector<RuleHit>& hits) const = 0;
   virtual void match(const DnsQuery& query, std::vector<RuleHit>& hits) const = 0;
   // The evidence of a hit of the record of this log that this thread matched last. `evidence` is written
-  // over, its strings used again: most of what a noisy rule hits is soon replaced by something newer.
+  // over, its strings used again.
   virtual void tell(LogKind log, const RuleHit& hit, Evidence& evidence) const = 0;
+  // For tell(): a record that was matched before is at hand again. It counts no second time.
+  virtual void recall(const CloudTrailEvent& event) const = 0;
 };
 
 }  // namespace picket

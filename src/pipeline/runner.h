@@ -62,7 +62,8 @@ struct RunnerSettings {
 
 // Called after every epoch, before a snapshot may cover it; after an error it is called with the same again
 // before the next epoch or snapshot.
-using EpochSink = std::function<Result<void>(std::uint64_t epoch, const EpochResult& result)>;
+// What an epoch brought; the sink may take it for its own.
+using EpochSink = std::function<Result<void>(std::uint64_t epoch, EpochResult& result)>;
 
 // Makes a control record's state the one in effect, from the next epoch on. It may depend on the record
 // alone, and on files that the record names by the hash of their content.

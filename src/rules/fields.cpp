@@ -384,6 +384,9 @@ std::uint32_t FieldTable::number_of(std::string_view name) {
       field.path.erase(field.path.begin());
       break;
     }
+    for (const std::string& step : field.path) {
+      if (step != "*" && step != "**" && !index_of(step)) field.name_to_find = step;
+    }
   }
   fields_.push_back(std::move(field));
   return static_cast<std::uint32_t>(fields_.size() - 1);
@@ -410,10 +413,20 @@ std::vector<FieldValue>& FieldReader::values(std::uint32_t field) {
     add(document_text(0));
   } else if (of.path.empty()) {
     if (const std::string_view text = document_text(of.document); text != "null") add(text);
+  } else if (!may_have(of)) {
+    return slot.values;
   } else if (const auto& root = document(of.document)) {
     walk(*root, of.path, 0);
   }
   return slot.values;
+}
+
+// Whether the JSON may have the field, without a parse: not where a step's name is nowhere in it and nothing
+// is escaped.
+bool FieldReader::may_have(const FieldTable::Field& field) const {
+  if (field.name_to_find.empty()) return true;
+  const std::string_view text = document_text(field.document);
+  return text.find(field.name_to_find) != std::string_view::npos || text.find('\\') != std::string_view::npos;
 }
 
 std::string_view FieldReader::lower(FieldValue& value) {

@@ -58,6 +58,7 @@ class FieldTable {
     Read read = nullptr;            // a field that the decoder has
     unsigned document = 0;          // else: which part of the record is parsed
     std::vector<std::string> path;  // and the steps in it
+    std::string name_to_find;       // the last of these that is the name of a member; may be empty
   };
   LogKind log_;
   std::vector<Field> fields_;
@@ -96,6 +97,7 @@ class FieldReader {
     std::optional<simdjson::dom::element> root;
   };
   std::string& next_text();  // to be kept until the next begin()
+  bool may_have(const FieldTable::Field& field) const;
   std::string_view document_text(unsigned document) const;
   const std::optional<simdjson::dom::element>& document(unsigned number);
   void walk(const simdjson::dom::element& element, const std::vector<std::string>& path, std::size_t step);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <map>
 #include <set>
@@ -142,6 +143,30 @@ constexpr std::string_view common_fields[] = {"eventSource",
                                               "transport",
                                               "flow-direction"};
 
+// Those of them that are worth remembering together: their combinations are as few as the kinds of call an
+// organisation makes.
+constexpr std::string_view few_valued_fields[] = {"eventSource",
+                                                  "eventName",
+                                                  "errorCode",
+                                                  "userIdentity.type",
+                                                  "eventType",
+                                                  "eventCategory",
+                                                  "readOnly",
+                                                  "managementEvent",
+                                                  "awsRegion",
+                                                  "objectRef.resource",
+                                                  "objectRef.subresource",
+                                                  "objectRef.apiGroup",
+                                                  "verb",
+                                                  "stage",
+                                                  "level",
+                                                  "responseStatus.code"};
+// What a thread remembers of them, in bytes; beyond that it begins anew.
+constexpr std::size_t settled_bytes_max = 16U << 20;
+// Texts that are remembered of a field, and how long they may be.
+constexpr std::size_t found_slots = 1024;  // a power of two
+constexpr std::size_t found_bytes_max = 512;
+
 // More texts than this narrow nothing, and fewer rules than this on one field of a group are quicker asked
 // than found.
 constexpr std::size_t cover_max = 4096;
@@ -201,13 +226,19 @@ struct CompiledPredicates::Test {
   const ValueFunction* function = nullptr;
   std::string argument;
   unsigned cost = 0;
+  bool few_valued = false;  // looks at few-valued fields only
 };
 
 CompiledPredicates::~CompiledPredicates() = default;
 CompiledPredicates::CompiledPredicates(CompiledPredicates&&) noexcept = default;
 
+static std::uint64_t next_number() {
+  static std::atomic<std::uint64_t> last = 0;
+  return ++last;
+}
+
 CompiledPredicates::CompiledPredicates(LogKind log, std::span<const Predicate* const> predicates)
-    : log_(log), fields_(log), leading_(fields_.number_of(leading_field(log))) {
+    : log_(log), number_(next_number()), fields_(log), leading_(fields_.number_of(leading_field(log))) {
   std::vector<std::vector<Cover>> covers;
   std::map<std::string, std::vector<std::uint32_t>> by_name;
   std::vector<std::uint32_t> of_any_name;
@@ -230,6 +261,22 @@ CompiledPredicates::CompiledPredicates(LogKind log, std::span<const Predicate* c
     members.erase(std::unique(members.begin(), members.end()), members.end());
     group_of_.emplace(name, static_cast<std::uint32_t>(groups_.size()));
     groups_.push_back(make_group(members, covers, true));
+  }
+  for (std::uint32_t i = 0; i < any_.indexes.size(); ++i) any_.indexes[i].remembered = i;
+  find_few_valued();
+}
+
+void CompiledPredicates::find_few_valued() {
+  const auto is_few_valued = [&](std::uint32_t field) {
+    return std::find(std::begin(few_valued_fields), std::end(few_valued_fields), fields_.name(field)) !=
+           std::end(few_valued_fields);
+  };
+  if (!is_few_valued(leading_)) return;
+  few_valued_.push_back(leading_);
+  for (Test& test : tests_) {
+    test.few_valued = test.function == nullptr && test.other_fields.empty() && is_few_valued(test.field);
+    if (test.few_valued && std::find(few_valued_.begin(), few_valued_.end(), test.field) == few_valued_.end())
+      few_valued_.push_back(test.field);
   }
 }
 
@@ -429,39 +476,156 @@ CompiledPredicates::Group CompiledPredicates::make_group(std::span<const std::ui
   return group;
 }
 
-void CompiledPredicates::match(const RecordView& record, Scratch& scratch,
-                               std::vector<std::uint32_t>& matched) const {
-  matched.clear();
-  if (roots_.empty()) return;
+void CompiledPredicates::begin(const RecordView& record, Scratch& scratch) const {
   scratch.fields.begin(fields_, record);
   ++scratch.record;
   if (scratch.results.size() < tests_.size()) scratch.results.resize(tests_.size());
   if (scratch.looked_at.size() < roots_.size()) scratch.looked_at.resize(roots_.size());
-  if (!groups_.empty()) {
-    for (FieldValue& value : scratch.fields.values(leading_)) {
-      const auto group = group_of_.find(scratch.fields.lower(value));
-      if (group != group_of_.end()) look_at(groups_[group->second], scratch, matched);
-    }
+}
+
+void CompiledPredicates::match(const RecordView& record, Scratch& scratch,
+                               std::vector<std::uint32_t>& matched) const {
+  matched.clear();
+  if (roots_.empty()) return;
+  begin(record, scratch);
+  if (scratch.of != number_) {
+    scratch.of = number_;
+    scratch.settled.clear();
+    scratch.settled_bytes = 0;
+    scratch.found.assign(any_.indexes.size(), std::vector<Found>(found_slots));
+  }
+  if (!few_valued_.empty()) {
+    const Settled& settled = settle(scratch);
+    matched = settled.matched;
+    const std::size_t known = matched.size();
+    for (const std::uint32_t predicate : settled.open) look_at(predicate, scratch, matched);
+    for (const FieldIndex* index : settled.indexes) look_at(*index, scratch, matched);
+    if (matched.size() == known) return;
+    std::sort(matched.begin(), matched.end());
+    matched.erase(std::unique(matched.begin(), matched.end()), matched.end());
+    return;
+  }
+  for (FieldValue& value : scratch.fields.values(leading_)) {
+    const auto group = group_of_.find(scratch.fields.lower(value));
+    if (group != group_of_.end()) look_at(groups_[group->second], scratch, matched);
   }
   look_at(any_, scratch, matched);
   std::sort(matched.begin(), matched.end());
 }
 
+const CompiledPredicates::Settled& CompiledPredicates::settle(Scratch& scratch) const {
+  std::string& few = scratch.few;
+  few.clear();
+  for (const std::uint32_t field : few_valued_) {
+    // Values with their lengths, so that no text can look like two.
+    const std::vector<FieldValue>& values = scratch.fields.values(field);
+    few += static_cast<char>(values.size());
+    for (const FieldValue& value : values) {
+      const auto size = static_cast<std::uint32_t>(value.text.size());
+      few.append(reinterpret_cast<const char*>(&size), sizeof size);
+      few += value.text;
+    }
+  }
+  if (const auto known = scratch.settled.find(few); known != scratch.settled.end()) return known->second;
+  Settled settled;
+  for (FieldValue& value : scratch.fields.values(leading_)) {
+    const auto group = group_of_.find(scratch.fields.lower(value));
+    if (group != group_of_.end()) settle(groups_[group->second], scratch, settled);
+  }
+  settle(any_, scratch, settled);
+  ++scratch.record;  // what was looked at here is looked at again
+  std::sort(settled.matched.begin(), settled.matched.end());
+  scratch.settled_bytes += sizeof(Settled) + 2 * few.size() +
+                           sizeof(std::uint32_t) * (settled.matched.size() + settled.open.size()) +
+                           sizeof(void*) * settled.indexes.size();
+  if (scratch.settled_bytes > settled_bytes_max) {
+    scratch.settled.clear();
+    scratch.settled_bytes = 0;
+  }
+  return scratch.settled.insert_or_assign(few, std::move(settled)).first->second;
+}
+
+void CompiledPredicates::settle(const Group& group, Scratch& scratch, Settled& settled) const {
+  const auto consider = [&](std::uint32_t predicate) {
+    std::uint64_t& looked = scratch.looked_at[predicate];
+    if (looked == scratch.record) return;
+    looked = scratch.record;
+    const Verdict verdict = judge(roots_[predicate], scratch);
+    if (verdict == Verdict::yes) settled.matched.push_back(predicate);
+    if (verdict == Verdict::open) settled.open.push_back(predicate);
+  };
+  for (const std::uint32_t predicate : group.always) consider(predicate);
+  for (const FieldIndex& index : group.indexes) {
+    if (std::find(few_valued_.begin(), few_valued_.end(), index.field) == few_valued_.end()) {
+      settled.indexes.push_back(&index);
+      continue;
+    }
+    for (FieldValue& value : scratch.fields.values(index.field)) find(index, value, scratch, consider);
+  }
+}
+
+// What few-valued fields say of it, whatever the others do.
+CompiledPredicates::Verdict CompiledPredicates::judge(std::uint32_t number, Scratch& scratch) const {
+  const Node& node = nodes_[number];
+  const auto decided = [](bool holds) { return holds ? Verdict::yes : Verdict::no; };
+  switch (node.op) {
+    case Predicate::Op::test:
+      return tests_[node.test].few_valued ? decided(holds(number, scratch)) : Verdict::open;
+    case Predicate::Op::negation: {
+      const Verdict part = judge(node.parts.front(), scratch);
+      return part == Verdict::open ? part : decided(part == Verdict::no);
+    }
+    case Predicate::Op::all:
+    case Predicate::Op::any:
+      break;
+  }
+  // One `no` decides an "all", one `yes` an "any".
+  const Verdict deciding = decided(node.op == Predicate::Op::any);
+  bool open = false;
+  for (const std::uint32_t part : node.parts) {
+    const Verdict verdict = judge(part, scratch);
+    if (verdict == deciding) return verdict;
+    open = open || verdict == Verdict::open;
+  }
+  return open ? Verdict::open : decided(node.op == Predicate::Op::all);
+}
+
 void CompiledPredicates::look_at(const Group& group, Scratch& scratch,
                                  std::vector<std::uint32_t>& matched) const {
   for (const std::uint32_t predicate : group.always) look_at(predicate, scratch, matched);
-  for (const FieldIndex& index : group.indexes) {
-    for (FieldValue& value : scratch.fields.values(index.field)) {
-      const std::string_view text = scratch.fields.lower(value);
-      if (const auto same = index.exact.find(text); same != index.exact.end()) {
-        for (const std::uint32_t predicate : same->second) look_at(predicate, scratch, matched);
-      }
-      if (index.automaton.empty()) continue;
-      index.automaton.scan(text, [&](std::uint32_t literal) {
-        for (const std::uint32_t predicate : index.by_literal[literal]) look_at(predicate, scratch, matched);
-      });
+  for (const FieldIndex& index : group.indexes) look_at(index, scratch, matched);
+}
+
+void CompiledPredicates::look_at(const FieldIndex& index, Scratch& scratch,
+                                 std::vector<std::uint32_t>& matched) const {
+  const auto look = [&](std::uint32_t predicate) { look_at(predicate, scratch, matched); };
+  for (FieldValue& value : scratch.fields.values(index.field)) {
+    if (index.remembered == UINT32_MAX || value.text.size() > found_bytes_max) {
+      find(index, value, scratch, look);
+      continue;
     }
+    Found& found = scratch.found[index.remembered][hash64(value.text) & (found_slots - 1)];
+    if (!found.filled || found.text != value.text) {
+      found.filled = true;
+      found.text = value.text;
+      found.predicates.clear();
+      find(index, value, scratch, [&](std::uint32_t predicate) { found.predicates.push_back(predicate); });
+    }
+    for (const std::uint32_t predicate : found.predicates) look(predicate);
   }
+}
+
+// Calls take(predicate) for those that have the value's text, some of them more than once.
+template <class Take>
+void CompiledPredicates::find(const FieldIndex& index, FieldValue& value, Scratch& scratch, Take take) const {
+  const std::string_view text = scratch.fields.lower(value);
+  if (const auto same = index.exact.find(text); same != index.exact.end()) {
+    for (const std::uint32_t predicate : same->second) take(predicate);
+  }
+  if (index.automaton.empty()) return;
+  index.automaton.scan(text, [&](std::uint32_t literal) {
+    for (const std::uint32_t predicate : index.by_literal[literal]) take(predicate);
+  });
 }
 
 void CompiledPredicates::look_at(std::uint32_t predicate, Scratch& scratch,

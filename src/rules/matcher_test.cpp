@@ -40,9 +40,9 @@ std::string record(std::string_view name, std::string_view source, std::string_v
          (rest.empty() ? "" : "," + std::string(rest)) + "}\n";
 }
 
-std::vector<std::uint32_t> matches(const CompiledPredicates& compiled, const std::string& text) {
+std::vector<std::uint32_t> matches(const CompiledPredicates& compiled, const std::string& text,
+                                   CompiledPredicates::Scratch&& scratch = {}) {
   std::vector<std::uint32_t> matched;
-  CompiledPredicates::Scratch scratch;
   Records records(
       [&](const CloudTrailEvent& event) { compiled.match({.cloudtrail = &event}, scratch, matched); });
   const auto bytes = memory_source(text);
@@ -258,6 +258,7 @@ TEST(MatcherTest, together_as_alone) {
   for (const Predicate& predicate : predicates) all.push_back(&predicate);
   const CompiledPredicates together(LogKind::cloudtrail, all);
   std::size_t matched = 0;
+  CompiledPredicates::Scratch kept;  // remembers from record to record
   for (const char* name : {"PutObject", "GetObject", "DeleteTrail", "RunInstances", "ListKeys"}) {
     for (const char* source : {"s3.amazonaws.com", "ec2.amazonaws.com"}) {
       for (const char* rest : {"", R"("errorCode":"AccessDenied")", R"("requestParameters":{"name":"ALPHA"})",
@@ -270,11 +271,28 @@ TEST(MatcherTest, together_as_alone) {
           if (!matches(CompiledPredicates(LogKind::cloudtrail, one), text).empty()) alone.push_back(i);
         }
         EXPECT_EQ(matches(together, text), alone) << text;
+        for (int again = 0; again < 2; ++again)
+          EXPECT_EQ(matches(together, text, std::move(kept)), alone) << text;
         matched += alone.size();
       }
     }
   }
   EXPECT_GT(matched, 1000u);
+
+  // What was remembered of these is not taken for what others say.
+  const Predicate other = test({"eventName", Kind::equals, {"ListKeys"}});
+  const Predicate* one[] = {&other};
+  const CompiledPredicates lone(LogKind::cloudtrail, one);
+  EXPECT_THAT(matches(lone, record("ListKeys", "kms.amazonaws.com"), std::move(kept)), ElementsAre(0));
+  EXPECT_THAT(matches(lone, record("PutObject", "s3.amazonaws.com"), std::move(kept)), IsEmpty());
+}
+
+TEST(MatcherTest, an_escaped_name_of_a_member_is_found) {
+  const Predicate named = test({"requestParameters.bucketName", Kind::equals, {"pay-slips"}});
+  EXPECT_TRUE(holds(named, record("GetObject", "s3.amazonaws.com",
+                                  R"("requestParameters":{"buck\u0065tName":"pay-slips"})")));
+  EXPECT_FALSE(holds(
+      named, record("GetObject", "s3.amazonaws.com", R"("requestParameters":{"basketName":"pay-slips"})")));
 }
 
 TEST(LiteralAutomatonTest, finds_every_occurrence) {

@@ -122,7 +122,7 @@ void RuleSet::compile(LogKind log) {
   for (std::uint32_t i = 0; i < rules_.size(); ++i) {
     if (rules_[i].log != log || rules_[i].correlation) continue;
     predicates.push_back(&rules_[i].when);
-    compiled.rules.push_back({i, detector_of_[i], {}, {}});
+    compiled.rules.push_back({i, detector_of_[i], rules_[i].origin == Origin::rule, {}, {}});
   }
   compiled.predicates = std::make_unique<CompiledPredicates>(log, predicates);
   for (Matched& matched : compiled.rules) {
@@ -178,7 +178,8 @@ void RuleSet::match(LogKind kind, const RecordView& record, std::string_view acc
   for (const std::uint32_t predicate : matched) {
     const Matched& rule = log.rules[predicate];
     matches_[rule.rule].fetch_add(1, std::memory_order_relaxed);
-    if (rule.detector != none) hits.push_back({static_cast<std::uint16_t>(rule.detector), predicate});
+    if (rule.detector != none)
+      hits.push_back({static_cast<std::uint16_t>(rule.detector), rule.plain, predicate});
     for (const Use& use : rule.uses) {
       Row row{use.correlation, std::string(account), std::to_string(use.number), use.value};
       const std::vector<std::string>& names = rules_[use.correlation].correlation->group_by;
@@ -204,7 +205,7 @@ void RuleSet::match(LogKind kind, const RecordView& record, std::string_view acc
     }
   }
   for (std::uint32_t i = 0; i < rows.size(); ++i)
-    hits.push_back({static_cast<std::uint16_t>(detector_of_[rows[i].correlation]), row_base + i});
+    hits.push_back({static_cast<std::uint16_t>(detector_of_[rows[i].correlation]), false, row_base + i});
 }
 
 void RuleSet::tell(LogKind kind, const RuleHit& hit, Evidence& evidence) const {
@@ -218,6 +219,11 @@ void RuleSet::tell(LogKind kind, const RuleHit& hit, Evidence& evidence) const {
   const std::vector<FieldValue>& values = last.scratch.fields.values(row.value);
   for (std::size_t i = 0; i < std::min(values.size(), values_max); ++i)
     evidence.add(row_evidence::value, clipped(values[i].text));
+}
+
+void RuleSet::recall(const CloudTrailEvent& event) const {
+  of_log(LogKind::cloudtrail)
+      .predicates->begin({.cloudtrail = &event}, last_of_thread(LogKind::cloudtrail).scratch);
 }
 
 void RuleSet::evidence_of(const Log& log, std::uint32_t predicate, CompiledPredicates::Scratch& scratch,

@@ -39,6 +39,7 @@ class RuleSet final : public RecordMatcher {
   void match(const FlowRecord& flow, std::vector<RuleHit>& hits) const override;
   void match(const DnsQuery& query, std::vector<RuleHit>& hits) const override;
   void tell(LogKind log, const RuleHit& hit, Evidence& evidence) const override;
+  void recall(const CloudTrailEvent& event) const override;
 
  private:
   static constexpr std::uint32_t none = UINT32_MAX;
@@ -52,6 +53,7 @@ class RuleSet final : public RecordMatcher {
   struct Matched {
     std::uint32_t rule = 0;
     std::uint32_t detector = none;  // none: only correlations use it
+    bool plain = false;             // as RuleHit has it
     std::vector<std::uint32_t> shown;
     std::vector<Use> uses;
   };
