@@ -145,7 +145,8 @@ void add_learn(CLI::App& program, Run& run) {
   command->add_option("--assume-region", flags->assume_region,
                       "Region of logs whose records and keys name none");
   command->footer(
-      "The last 64 days of an archive are kept. The file is for `picket scan --baseline`.\n"
+      "The last 64 days of an archive are kept. The file is for `picket scan --baseline` and\n"
+      "`picket serve --baseline`.\n"
       "Examples:\n"
       "  picket learn ./AWSLogs/2026/07 ./AWSLogs/2026/08 --out normal.picket\n"
       "  picket scan ./AWSLogs/2026/09 --baseline normal.picket");

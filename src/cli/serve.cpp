@@ -38,7 +38,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct ServeFlags {
-  std::string config, data_dir, listen = "127.0.0.1:7788";
+  std::string config, data_dir, listen = "127.0.0.1:7788", baseline;
   std::vector<std::string> watch;
   unsigned threads = 0;
   bool exit_when_done = false;
@@ -172,6 +172,7 @@ LiveSettings live_settings_of(const Config& config, const ServeFlags& flags) {
   LiveSettings settings;
   settings.data_dir = flags.data_dir;
   settings.retention = config.retention;
+  settings.baseline = flags.baseline;
   if (flags.exit_when_done) settings.quiet_before_release = 0;  // What is there is all.
   settings.snapshot_interval = config.snapshot_interval;
   settings.lateness.of = {config.lateness_cloudtrail, config.lateness_vpcflow, config.lateness_dns,
@@ -548,6 +549,8 @@ void add_serve(CLI::App& program, Run& run) {
   command->add_option("--listen", flags->listen, "HOST:PORT of the API; port 0 takes a free one");
   command->add_option("--watch", flags->watch, "File, folder or glob to watch; may be given again");
   command->add_option("--threads", flags->threads, "Threads of the engine; default one per core");
+  command->add_option("--baseline", flags->baseline,
+                      "What is normal, from `picket learn`: learned once, and kept");
   command->add_flag("--exit-when-done", flags->exit_when_done, "Stop when all that is there was read");
   command->footer("Example: picket serve --watch ./AWSLogs --data-dir ./picket-data");
   command->callback([flags, &run] {

@@ -13,6 +13,12 @@ namespace {
 constexpr PackedKind kind{"picketB1", "baseline"};
 constexpr std::uint64_t version = 1;  // of how norms are kept
 
+Result<std::string> read_bytes(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return fail(ErrorKind::not_found, "cannot read " + path);
+  return std::string{std::istreambuf_iterator<char>(file), {}};
+}
+
 }  // namespace
 
 void Baseline::merge(const Baseline& other) {
@@ -41,12 +47,19 @@ Result<Baseline> unpack_baseline(std::string_view bytes) {
 }
 
 Result<Baseline> read_baseline(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return fail(ErrorKind::not_found, "cannot read " + path);
-  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
-  auto baseline = unpack_baseline(bytes);
+  const auto bytes = read_bytes(path);
+  if (!bytes) return std::unexpected(bytes.error());
+  auto baseline = unpack_baseline(*bytes);
   if (!baseline) return fail(baseline.error().kind, path + ": " + baseline.error().message());
   return baseline;
+}
+
+Result<std::string> read_baseline_file(const std::string& path) {
+  auto bytes = read_bytes(path);
+  if (!bytes) return bytes;
+  if (const auto baseline = unpack_baseline(*bytes); !baseline)
+    return fail(baseline.error().kind, path + ": " + baseline.error().message());
+  return bytes;
 }
 
 Result<void> write_baseline(const std::string& path, const Baseline& baseline) {

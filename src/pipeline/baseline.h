@@ -20,6 +20,8 @@ std::string pack_baseline(const Baseline& baseline);
 Result<Baseline> unpack_baseline(std::string_view bytes);
 
 Result<Baseline> read_baseline(const std::string& path);
+// The file as it is, once it has been seen to hold a baseline.
+Result<std::string> read_baseline_file(const std::string& path);
 Result<void> write_baseline(const std::string& path, const Baseline& baseline);
 
 // What the engine has learned so far, and the engine to go on from there.

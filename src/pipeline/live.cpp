@@ -9,6 +9,7 @@
 #include <limits>
 #include <thread>
 
+#include "pipeline/baseline.h"
 #include "pipeline/rule_controls.h"
 #include "store/publishing.h"
 
@@ -113,8 +114,38 @@ Result<void> Live::use_lists(const std::string& body) {
   auto lists = read_lists(body, contents_, settings_.set_limits);
   if (!lists) return std::unexpected(lists.error());
   setup_.engine->use_intel(std::move(lists->index));
-  contents_.named(lists->contents);
+  list_contents_ = std::move(lists->contents);
+  tell_contents();
   control_warnings_["lists"] = std::move(lists->warnings);
+  return {};
+}
+
+void Live::tell_contents() {
+  std::set<std::string> contents = list_contents_;
+  if (!baseline_content_.empty()) contents.insert(baseline_content_);
+  contents_.named(contents);
+}
+
+Result<void> Live::bring_baseline() {
+  if (settings_.baseline.empty()) return {};
+  const auto bytes = read_baseline_file(settings_.baseline);
+  if (!bytes) return std::unexpected(bytes.error());
+  const auto sha256 = contents_.keep(*bytes);
+  if (!sha256) return std::unexpected(sha256.error());
+  const auto known = runner_->controls().find("baseline");
+  if (known != runner_->controls().end() && known->second == *sha256) return {};
+  return runner_->control({"baseline", *sha256});
+}
+
+Result<void> Live::use_baseline(const std::string& sha256) {
+  baseline_content_ = sha256;
+  tell_contents();
+  if (runner_->restored()) return {};  // the state of the snapshot has it
+  const auto bytes = contents_.read(sha256);
+  if (!bytes) return std::unexpected(bytes.error());
+  const auto baseline = unpack_baseline(*bytes);
+  if (!baseline) return std::unexpected(baseline.error());
+  start_from(*setup_.engine, *baseline);
   return {};
 }
 
@@ -146,6 +177,7 @@ Result<Runner::Recovery> Live::start() {
   kept_lists_ = std::move(*kept);
   auto recovered = runner_->recover();
   if (!recovered) return recovered;
+  if (auto brought = bring_baseline(); !brought) return std::unexpected(brought.error());
   auto warnings = start_sources();
   if (!warnings) return std::unexpected(warnings.error());
   recovered->warnings.insert(recovered->warnings.end(), warnings->begin(), warnings->end());
@@ -270,6 +302,7 @@ Result<void> Live::take_effect(const Control& control) {
     for (const DigestFault& fault : *faults) setup_.engine->tell_fault(gap_of(fault));
     return {};
   }
+  if (control.kind == "baseline") return use_baseline(control.body);
   return controls_.take_effect(control);
 }
 

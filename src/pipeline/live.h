@@ -50,6 +50,9 @@ struct LiveSettings {
   Lateness lateness;
   bool builtin_lists = true;
   IntelSetLimits set_limits;
+  // A file of `picket learn`: what is normal from the first record on. It enters the input log once, and
+  // stays learned when it is no longer named.
+  std::string baseline;
   // Whose lists, filters and destinations hold for every account; empty: nobody's.
   std::string administrator_of_all;
   std::shared_ptr<const respond::Rules> respond_by;  // absent: nobody
@@ -127,6 +130,9 @@ class Live {
   Result<void> note_settings();
   Result<void> use_filters(const std::string& body);
   Result<void> use_lists(const std::string& body);
+  Result<void> bring_baseline();
+  Result<void> use_baseline(const std::string& sha256);
+  void tell_contents();  // which of `contents_` are in effect
   Result<void> release_silent();
 
   const LiveSettings settings_;
@@ -138,6 +144,8 @@ class Live {
   FindingWriter writer_;
   ContentFolder& contents_;
   std::vector<KeptList> kept_lists_;
+  std::set<std::string> list_contents_;  // of the lists in effect
+  std::string baseline_content_;         // of the newest baseline; empty: none
   Controls controls_;
   std::optional<std::uint64_t> noted_destinations_;                   // version of the settings
   std::map<std::string, std::vector<std::string>> control_warnings_;  // by kind

@@ -271,7 +271,9 @@ Result<std::optional<std::string>> Runner::load(std::string_view bytes) {
   if (!in.at_end()) in(quarantine, redrives);
   if (in.failed() || !in.at_end()) return fail(ErrorKind::invalid, "the snapshot is damaged");
   std::optional<std::string> warning;
+  restored_ = true;
   if (auto loaded = engine_.load(engine); !loaded) {
+    restored_ = false;
     if (loaded.error().kind != ErrorKind::unsupported) return std::unexpected(loaded.error());
     engine_.start_at(epoch);
     warning =
@@ -287,6 +289,7 @@ Result<std::optional<std::string>> Runner::load(std::string_view bytes) {
       warning = fmt::format("{}{}{}", warning.value_or(""), warning ? "; " : "", done.error().message());
     }
   }
+  restored_ = false;
   return warning;
 }
 

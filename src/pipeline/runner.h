@@ -88,6 +88,9 @@ class Runner {
   Result<void> control(Control control);
   // The bodies of the control records in effect, by kind.
   const std::map<std::string, std::string>& controls() const { return controls_; }
+  // While the controls of a snapshot take effect: whether the engine has its state of then, and so what they
+  // did to it.
+  bool restored() const { return restored_; }
   // One epoch over the next objects; without any, only what was released takes effect.
   Result<EpochResult> run_epoch();
   Result<void> save_snapshot();
@@ -130,6 +133,7 @@ class Runner {
   std::map<std::string, KnownFile> files_;  // by path
   std::map<std::string, SourceTotals> sources_;
   std::map<std::string, std::string> controls_;
+  bool restored_ = false;
   Quarantine quarantine_;
   std::map<std::uint64_t, std::uint64_t> redrives_;  // of pending objects: number -> id in the quarantine
   std::uint64_t segment_ = 0;                        // of the log, that begins behind the last snapshot

@@ -41,8 +41,12 @@ def write(folder, days):
     return folder
 
 
+def anomalies_of(lines):
+    return [finding["type"] for finding in map(json.loads, lines.splitlines()) if ANOMALIES in finding["type"]]
+
+
 def anomalies(done):
-    return [finding["type"] for finding in map(json.loads, done.stdout.splitlines()) if ANOMALIES in finding["type"]]
+    return anomalies_of(done.stdout)
 
 
 def check(what, got, expected):
@@ -67,6 +71,24 @@ def main():
         check("what was learned tells the theft", scan(theft, "--baseline", files[0]), True)
         check("and is quiet about a day like any", scan(quiet, "--baseline", files[0]), False)
         check("the past and the day in one scan", scan(past, theft), True)
+
+        served = {}
+        for name, logs, options in (("nothing", theft, ()), ("theft", theft, ("--baseline", files[0])), ("quiet", quiet, ("--baseline", files[0]))):
+            data = place / f"data-{name}"
+            picket.serve_to_the_end(data, "--watch", logs, *options)
+            served[name] = anomalies_of(picket.findings(data))
+        check("a server without it has nothing to compare with", served["nothing"], False)
+        check("a server with it tells the theft", served["theft"], True)
+        check("and is quiet about a day like any, too", served["quiet"], False)
+        # What was taken in stays: through a snapshot, without the flag, and with it again.
+        data = place / "data-later"
+        picket.serve_to_the_end(data, "--watch", quiet, "--baseline", files[0])
+        for options in ((), ("--baseline", files[0])):
+            picket.serve_to_the_end(data, "--watch", quiet, *options)
+        picket.serve_to_the_end(data, "--watch", quiet, "--watch", theft)
+        check("what was taken in once is kept", anomalies_of(picket.findings(data)), True)
+        done = picket.run("serve", "--data-dir", place / "data-none", "--listen", "127.0.0.1:0", "--baseline", place / "none.picket")
+        check("a file that is not there stops the start", done.returncode != 0 and b"none.picket" in done.stderr, True)
 
         few = write(place / "few", {n: day(n) for n in range(14, 20)})
         check("six days are too few", scan(few, theft), False)
