@@ -235,4 +235,24 @@ Result<std::size_t> InflatingSource::read_zstd(std::span<char> into) {
   return within_budget(produced);
 }
 
+Result<std::string> inflated(std::string_view bytes, std::uint64_t bytes_max) {
+  thread_local InflateWorkspace workspace;
+  DecodeLimits limits;
+  limits.object_bytes_max = bytes_max;
+  const auto raw = memory_source(bytes);
+  InflatingSource source(*raw, limits, workspace);
+  std::string text;
+  std::size_t filled = 0;
+  while (true) {
+    text.resize(std::max<std::size_t>(filled + 4 * bytes.size(), filled + 4096));
+    const auto got = source.read(std::span(text).subspan(filled));
+    if (!got) return std::unexpected(got.error());
+    if (*got == 0) break;
+    filled += *got;
+  }
+  if (source.trailing_garbage()) return fail(ErrorKind::invalid, "bytes behind the compressed data");
+  text.resize(filled);
+  return text;
+}
+
 }  // namespace picket

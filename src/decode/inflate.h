@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -61,5 +62,8 @@ class InflatingSource final : public ByteSource {
   bool ended_ = false, between_ = false, trailing_garbage_ = false, member_open_ = false,
        first_frame_done_ = false;
 };
+
+// The whole of what is packed in `bytes`, at most `bytes_max`. Nothing may follow behind it.
+Result<std::string> inflated(std::string_view bytes, std::uint64_t bytes_max);
 
 }  // namespace picket

@@ -24,26 +24,6 @@ simdjson::dom::parser& parser() {
   return the_parser;
 }
 
-Result<std::string> inflate(std::string_view record) {
-  thread_local InflateWorkspace workspace;
-  DecodeLimits limits;
-  limits.object_bytes_max = Intake::record_inflated_max;
-  const auto raw = memory_source(record);
-  InflatingSource source(*raw, limits, workspace);
-  std::string text;
-  std::size_t filled = 0;
-  while (true) {
-    text.resize(std::max<std::size_t>(filled + 4 * record.size(), filled + 4096));
-    const auto got = source.read(std::span(text).subspan(filled));
-    if (!got) return std::unexpected(got.error());
-    if (*got == 0) break;
-    filled += *got;
-  }
-  if (source.trailing_garbage()) return fail(ErrorKind::invalid, "bytes behind the compressed data");
-  text.resize(filled);
-  return text;
-}
-
 }  // namespace
 
 void Intake::refuse(std::string_view reason, std::string_view record) {
@@ -63,7 +43,7 @@ void Intake::append(const RecordOrigin& origin, Container container, std::string
 
 void Intake::add(std::string_view record) {
   if (!packed(record)) return add_text(record, false);
-  const auto text = inflate(record);
+  const auto text = inflated(record, record_inflated_max);
   if (text) return add_text(*text, false);
   refuse(text.error().kind == ErrorKind::too_large ? "record_too_large" : "bad_compression", record);
 }
