@@ -46,6 +46,11 @@ void write_attacks(JsonWriter& json, const dom::element& finding) {
   json.end_array();
 }
 
+bool is_archived(const dom::element& finding) {
+  bool archived = false;
+  return finding.at_pointer("/service/archived").get(archived) == simdjson::SUCCESS && archived;
+}
+
 void write_evidence(JsonWriter& json, const dom::element& finding) {
   const RemoteEnd remote = remote_end_of(finding);
   const std::string_view principal = principal_of(finding);
@@ -123,8 +128,9 @@ std::string ocsf(const FindingEvent& event, const dom::element& finding) {
   json.member("count", number_at(finding, "/service/count", 1));
   json.member("severity_id", id);
   json.member("severity", caption);
-  json.member("status_id", 1);
-  json.member("status", "New");
+  const bool archived = is_archived(finding);
+  json.member("status_id", archived ? 3 : 1);
+  json.member("status", archived ? "Suppressed" : "New");
   json.member("message", text_at(finding, "/title"));
   json.key("metadata");
   json.begin_object();
