@@ -8,6 +8,7 @@
 
 #include "api/handlers.h"
 #include "api/paging.h"
+#include "api/tagged.h"
 #include "base/json_writer.h"
 #include "store/criteria.h"
 
@@ -84,6 +85,11 @@ std::expected<FilterSettings, ApiError> require_filter(const Call& call) {
 
 }  // namespace
 
+std::unexpected<ApiError> no_expiry() {
+  return bad_request(fmt::format(
+      "The request is rejected because the tag {} is no time such as 2026-12-31T00:00:00Z.", expiry_tag));
+}
+
 Answer create_filter(Call& call) {
   if (const auto detector = require_detector(call); !detector) return std::unexpected(detector.error());
   auto others = filters_here(call);
@@ -99,6 +105,7 @@ Answer create_filter(Call& call) {
   if (auto ok = apply_settings(call, filter); !ok) return std::unexpected(ok.error());
   filter.created_at = call.now;
   filter.tags = string_map(call.member("tags"));
+  if (!has_valid_expiry(filter.tags)) return no_expiry();
   return save(call, filter, std::move(*others));
 }
 

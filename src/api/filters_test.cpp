@@ -99,6 +99,24 @@ TEST_F(FiltersTest, ComeInPagesByRank) {
             400U);
 }
 
+TEST_F(FiltersTest, EndWhenTheirTagSaysSo) {
+  EXPECT_THAT(create("until", R"("tags":{"picket:expires":"soon"})").body, HasSubstr("picket:expires"));
+  harness.ok(create("until", R"("tags":{"picket:expires":"2026-12-31T00:00:00Z"})"), "CreateFilter");
+  EXPECT_EQ(expiry_of(*load_filter(*harness.store, account, test::Harness::region, "until").value()),
+            parse_time("2026-12-31T00:00:00Z"));
+  const std::string arn = aws::uri_encode("arn:aws:guardduty:eu-central-1:111122223333:detector/" +
+                                          harness.detector("admin") + "/filter/until");
+  const auto tag = [&](const std::string& value) {
+    return harness.send("admin", "POST", "/tags/" + arn, R"({"tags":{"picket:expires":")" + value + R"("}})");
+  };
+  EXPECT_EQ(tag("tomorrow").status, 400U);
+  EXPECT_EQ(tag("2027-01-31T00:00:00Z").status, 204U);
+  EXPECT_EQ(expiry_of(*load_filter(*harness.store, account, test::Harness::region, "until").value()),
+            parse_time("2027-01-31T00:00:00Z"));
+  EXPECT_EQ(harness.send("admin", "DELETE", "/tags/" + arn, "", "tagKeys=picket%3Aexpires").status, 204U);
+  EXPECT_FALSE(expiry_of(*load_filter(*harness.store, account, test::Harness::region, "until").value()));
+}
+
 TEST_F(FiltersTest, RefuseWhatCannotBe) {
   harness.ok(create("taken"), "CreateFilter");
   EXPECT_THAT(create("taken").body, HasSubstr("a filter with the given name already exists"));

@@ -35,10 +35,12 @@ Found filter_tags(const Call& call, std::string_view name) {
   const auto filter = load_filter(call.store(), call.caller.account, call.region, name);
   if (!filter) return not_here(filter.error());
   if (!*filter) return no_such_resource();
-  return Tagged{(*filter)->tags, [settings = **filter](const Tags& tags) mutable {
+  return Tagged{(*filter)->tags,
+                [settings = **filter](const Tags& tags) mutable {
                   settings.tags = tags;
                   return save_change(settings);
-                }};
+                },
+                has_valid_expiry};
 }
 
 Found list_set_tags(const Call& call, ListSetKind kind, std::string_view id) {
@@ -98,6 +100,7 @@ Answer tag_resource(Call& call) {
   if (!resource) return std::unexpected(resource.error());
   for (auto& [key, value] : string_map(call.member("tags"))) resource->tags[key] = value;
   if (resource->tags.size() > tags_max) return invalid_parameter("tags");
+  if (resource->valid && !resource->valid(resource->tags)) return no_expiry();
   return saved(call, *resource);
 }
 

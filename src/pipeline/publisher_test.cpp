@@ -181,5 +181,28 @@ TEST_F(PublisherTest, FiltersSuppressWhereTheyHold) {
   EXPECT_EQ(suppressions->cover(row), false);
 }
 
+TEST_F(PublisherTest, FiltersEndByTheTimeOfTheRecord) {
+  const SettingChange change =
+      save_change(FilterSettings{.account = account,
+                                 .region = "eu-west-1",
+                                 .name = "pentest",
+                                 .action = "ARCHIVE",
+                                 .finding_criteria = R"({"criterion":{}})",
+                                 .tags = {{"picket:expires", "2026-09-16T00:00:00Z"}}});
+  ASSERT_TRUE(scratch.store->change_settings({&change, 1}));
+  const auto body = filters_body(*scratch.store, [](std::string_view owner, std::string_view) {
+    return Accounts({std::string(owner)});
+  });
+  ASSERT_TRUE(body);
+  std::vector<std::string> warnings;
+  const auto suppressions = Suppressions::read(*body, warnings);
+  ASSERT_TRUE(suppressions) << suppressions.error().message();
+  FindingRow row = finding(1);
+  row.created_at = *parse_time("2026-09-16T00:00:00Z") - 1;
+  EXPECT_EQ(suppressions->cover(row), true);
+  ++row.created_at;
+  EXPECT_EQ(suppressions->cover(row), false);
+}
+
 }  // namespace
 }  // namespace picket

@@ -24,6 +24,7 @@ Result<std::string> filters_body(FindingStore& store, const GovernedAccounts& go
     write_accounts(json, governed(filter.account, filter.region));
     json.member("name", filter.name);
     json.member("criteria", filter.finding_criteria);
+    if (const auto expires = expiry_of(filter)) json.member("expires", *expires);
     json.end_object();
   }
   json.end_array();
@@ -40,8 +41,11 @@ Result<Suppressions> Suppressions::read(std::string_view body, std::vector<std::
                          "\" left out: " + criteria.error().message());
       continue;
     }
-    out.filters_.push_back(
-        {std::string(std::string_view(row["region"])), read_accounts(row["accounts"]), std::move(*criteria)});
+    std::optional<TimeMs> expires;
+    if (const auto member = row["expires"]; member.error() != simdjson::NO_SUCH_FIELD)
+      expires = std::int64_t(member);
+    out.filters_.push_back({std::string(std::string_view(row["region"])), read_accounts(row["accounts"]),
+                            std::move(*criteria), expires});
   }
   return out;
 } catch (const simdjson::simdjson_error& error) {
@@ -51,6 +55,7 @@ Result<Suppressions> Suppressions::read(std::string_view body, std::vector<std::
 
 Result<bool> Suppressions::cover(const FindingRow& row) const {
   for (const Filter& filter : filters_) {
+    if (filter.expires && row.created_at >= *filter.expires) continue;
     if (filter.region != row.region || !holds(filter.accounts, row.account)) continue;
     const auto matched = matches(filter.criteria, row);
     if (!matched || *matched) return matched;

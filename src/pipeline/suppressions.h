@@ -1,7 +1,9 @@
 // Control record "filters": the filters that archive what they match when it is raised, in the order of their
-// ranks: [{"account", "region", "accounts", "name", "criteria"}].
+// ranks: [{"account", "region", "accounts", "name", "criteria", "expires"}]. One that expires covers what was
+// raised by records of before: event time, so that a replay archives the same.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +29,7 @@ class Suppressions {
     std::string region;
     Accounts accounts;
     Criteria criteria;
+    std::optional<TimeMs> expires;
   };
   std::vector<Filter> filters_;
 };

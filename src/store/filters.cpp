@@ -59,6 +59,16 @@ Result<std::vector<FilterSettings>> load_filters(FindingStore& store, std::optio
   return filters;
 }
 
+bool has_valid_expiry(const std::map<std::string, std::string>& tags) {
+  const auto found = tags.find(std::string(expiry_tag));
+  return found == tags.end() || parse_time(found->second);
+}
+
+std::optional<TimeMs> expiry_of(const FilterSettings& filter) {
+  const auto found = filter.tags.find(std::string(expiry_tag));
+  return found == filter.tags.end() ? std::nullopt : parse_time(found->second);
+}
+
 SettingChange save_change(const FilterSettings& filter) {
   return {filter.account, filter.region, std::string(setting_kind), filter.name, write(filter)};
 }

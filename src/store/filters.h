@@ -15,6 +15,10 @@
 
 namespace picket {
 
+// The tag that says until when a filter archives: "2026-12-31T00:00:00Z". GuardDuty's filters know no end, so
+// it is kept where every client of the API can read and set it.
+constexpr std::string_view expiry_tag = "picket:expires";
+
 struct FilterSettings {
   std::string account, region, name;
   std::string description;
@@ -32,6 +36,10 @@ Result<std::optional<FilterSettings>> load_filter(FindingStore& store, std::stri
 Result<std::vector<FilterSettings>> load_filters(FindingStore& store,
                                                  std::optional<std::string_view> account = {},
                                                  std::optional<std::string_view> region = {});
+// Whether the tag, where there is one, is a time.
+bool has_valid_expiry(const std::map<std::string, std::string>& tags);
+// Absent: it archives for ever.
+std::optional<TimeMs> expiry_of(const FilterSettings& filter);
 SettingChange save_change(const FilterSettings& filter);
 SettingChange remove_change(const FilterSettings& filter);
 
