@@ -7,8 +7,10 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "aws/credentials.h"
 #include "base/result.h"
@@ -40,8 +42,33 @@ struct AuditSettings {
   TimeMs retention = 90 * day_ms;  // of the files
 };
 
+// Where a search goes on: at what is older than this record, by time and then by id.
+struct AuditMark {
+  TimeMs time = 0;
+  std::string event_id;
+  auto operator<=>(const AuditMark&) const = default;
+};
+
+struct AuditQuery {
+  std::optional<std::string> account;  // the records' own; absent: every account
+  std::optional<TimeMs> from, to;      // from <= time < to
+  // Parts of the caller's ARN or key id, and of the operation's name; ASCII case does not count.
+  std::string caller, operation;
+  bool errors_only = false, changes_only = false;
+  std::optional<AuditMark> before;
+  std::size_t records_max = 50;
+};
+
+struct AuditPage {
+  std::vector<std::string> records;  // newest first
+  std::optional<AuditMark> next;     // absent: there are no older ones
+};
+
 class AuditLog {
  public:
+  // A search looks through so much unpacked text and then tells how far it came.
+  static constexpr std::size_t searched_bytes_max = 64U << 20;
+
   // What an earlier process left in the spool goes into its files.
   static Result<std::unique_ptr<AuditLog>> open(AuditSettings settings, TimeMs now);
   ~AuditLog();
@@ -51,6 +78,7 @@ class AuditLog {
   Result<void> append(const AuditedCall& call);
   // Puts the spool into files, if it is due or `force` says so, and removes files past their retention.
   Result<void> rotate(TimeMs now, bool force = false);
+  Result<AuditPage> find(const AuditQuery& query);
 
  private:
   explicit AuditLog(AuditSettings settings) : settings_(std::move(settings)) {}
@@ -62,6 +90,7 @@ class AuditLog {
   int spool_ = -1;
   std::uint64_t spooled_ = 0;  // bytes
   TimeMs spooled_since_ = 0;
+  TimeMs spooled_from_ = 0, spooled_until_ = 0;  // the oldest and the newest record
 };
 
 }  // namespace picket::api

@@ -68,9 +68,10 @@ struct Backend {
   std::string version = {};
   bool auto_detectors = true;  // an enabled detector exists for every account and Region seen
   ListSetLimits list_set_limits;
-  const respond::Rules* rules = nullptr;         // where findings are sent; null: nowhere. Outlives the API
-  playbook::Playbooks* playbooks = nullptr;      // outlives the API; null: there are none
-  std::function<std::string()> responders = {};  // targets and how sending goes, a JSON list; may be empty
+  const respond::Rules* rules = nullptr;     // where findings are sent; null: nowhere. Outlives the API
+  playbook::Playbooks* playbooks = nullptr;  // outlives the API; null: there are none
+  std::function<Result<std::string>()> feeds = {};  // what is known of the feeds, a JSON list; may be empty
+  std::function<std::string()> responders = {};     // targets and how sending goes, a JSON list; may be empty
 };
 
 }  // namespace picket::api

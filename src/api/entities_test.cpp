@@ -283,5 +283,26 @@ TEST_F(EntitiesApi, RecordsOfAFindingAreTheCallers) {
   EXPECT_EQ(get("them", path).status, 404U);
 }
 
+TEST_F(EntitiesApi, FindingsAreToldInOcsfToWhoSeesThem) {
+  const std::string unseen(32, '0');
+  const auto ocsf = [&](const std::string& who, const std::string& ids) {
+    return harness.send(who, "GET", "/picket/v1/findings/ocsf", "", "findingIds=" + ids);
+  };
+  const Response ours_told = ocsf("us", unseen + "," + stolen_id);
+  ASSERT_EQ(ours_told.status, 200U) << ours_told.body;
+  simdjson::dom::parser parser;
+  const auto root = parser.parse(ours_told.body).value();
+  const simdjson::dom::array findings = root["findings"];
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(std::int64_t(findings.at(0)["class_uid"]), 2004);
+  EXPECT_EQ(std::string_view(findings.at(0)["cloud"]["account"]["uid"]), ours);
+  EXPECT_EQ(ocsf("them", stolen_id).body, R"({"findings":[]})");
+  for (const std::string& ids : {std::string(), std::string("x"), std::string(stolen_id) + ","})
+    EXPECT_EQ(ocsf("us", ids).status, 400U) << ids;
+  std::string many = stolen_id;
+  for (int i = 0; i < 50; ++i) many += "," + unseen;
+  EXPECT_EQ(ocsf("us", many).status, 400U);
+}
+
 }  // namespace
 }  // namespace picket::api

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "api/access_calls.h"
+#include "api/respond_calls.h"
 #include "api/tables.h"
 
 namespace picket::api {
@@ -28,6 +30,9 @@ bool is_allowed(aws::Role role, std::string_view operation) {
       "ArchiveFindings", "UnarchiveFindings", "UpdateFindingsFeedback",
       "PreviewPlaybook", "RunPlaybook",       "UndoPlaybookRun"};
   const auto names = [&](std::string_view part) { return operation.find(part) != std::string_view::npos; };
+  // Who has keys and who called what is for administrators, to read too.
+  if (names("AccessKey") || names("AuditEvents"))
+    return role == aws::Role::administrator || role == aws::Role::delegated_administrator;
   if (!is_changing(operation)) return true;
   switch (role) {
     case aws::Role::administrator:
@@ -60,10 +65,18 @@ bool is_permitted(const aws::Credential& caller, std::string_view action) {
 }
 
 bool no_wider(aws::Role role, const aws::Credential& caller) {
-  return std::ranges::all_of(operations(), [&](const Operation& operation) {
-    return !is_allowed(role, operation.name) ||
-           is_permitted(caller, fmt::format("guardduty:{}", operation.name));
-  });
+  const auto may = [&](std::string_view service, std::string_view operation) {
+    return !is_allowed(role, operation) || is_permitted(caller, fmt::format("{}:{}", service, operation));
+  };
+  return std::ranges::all_of(operations(),
+                             [&](const Operation& one) { return may("guardduty", one.name); }) &&
+         std::ranges::all_of(own_operations(), [&](std::string_view one) { return may("picket", one); });
+}
+
+std::vector<std::string_view> own_operations() {
+  std::vector<std::string_view> names = changing_respond_operations();
+  for (const std::string_view name : access_operations()) names.push_back(name);
+  return names;
 }
 
 }  // namespace picket::api

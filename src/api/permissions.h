@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include "aws/credentials.h"
 
@@ -22,5 +23,9 @@ bool is_permitted(const aws::Credential& caller, std::string_view action);
 
 // Whether the role allows nothing that the caller may not do itself.
 bool no_wider(aws::Role role, const aws::Credential& caller);
+
+// Operations of picket's own, "picket:NAME", that are not everybody's who reads: changing ones, and those of
+// administrators.
+std::vector<std::string_view> own_operations();
 
 }  // namespace picket::api

@@ -2,11 +2,14 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <ranges>
 
 #include "api/entity_page.h"
 #include "api/investigation_report.h"
+#include "respond/formats.h"
 
 namespace picket::api {
 
@@ -166,6 +169,43 @@ Answer get_finding_records(const PicketCall& call) {
   return out;
 }
 
+// In the order of the ids; what the caller does not see is left out.
+Answer get_findings_as_ocsf(const PicketCall& call) {
+  constexpr std::size_t ids_max = 50;  // as GetFindings
+  std::vector<std::string> ids;
+  for (const auto part : std::views::split(call.parameter("findingIds"), ',')) {
+    const std::string_view id(part.begin(), part.end());
+    if (!hex_id(id) || ids.size() == ids_max) return invalid_parameter("findingIds");
+    ids.emplace_back(id);
+  }
+  if (ids.empty()) return invalid_parameter("findingIds");
+  const auto found = call.backend.store->get(call.scope(), ids);
+  if (!found) return store_error(found.error(), "findingIds");
+  simdjson::dom::parser parser;
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object();
+  json.key("findings");
+  json.begin_array();
+  for (const std::string& id : ids) {
+    const auto one = std::ranges::find(*found, id, &Finding::id);
+    if (one == found->end()) continue;
+    const respond::FindingEvent event =
+        respond::event_of(one->document, id, one->epoch, one->created_at == one->updated_at);
+    simdjson::dom::element detail;
+    if (parser.parse(event.detail).get(detail) == simdjson::SUCCESS) json.raw(respond::ocsf(event, detail));
+  }
+  json.end_array();
+  json.end_object();
+  return out;
+}
+
+Answer list_feeds(const PicketCall& call) {
+  const auto feeds = call.backend.feeds ? call.backend.feeds() : Result<std::string>("[]");
+  if (!feeds) return store_error(feeds.error(), "feeds");
+  return R"({"feeds":)" + *feeds + "}";
+}
+
 Answer get_investigation_report(const PicketCall& call) {
   const std::string_view id = call.path.substr(investigations_root.size());
   return stored_report(*call.backend.store, call.caller.account, call.region, id);
@@ -182,6 +222,8 @@ std::string_view PicketCall::parameter(std::string_view name) const {
 std::string_view picket_operation(std::string_view path) {
   if (path == "/picket/v1/entities") return "ListEntities";
   if (path == "/picket/v1/entity") return "GetEntity";
+  if (path == "/picket/v1/feeds") return "ListFeeds";
+  if (path == "/picket/v1/findings/ocsf") return "GetFindingsAsOcsf";
   if (path.starts_with(findings_root) && path.ends_with(records_end) &&
       path.size() == findings_root.size() + 32 + records_end.size() &&
       hex_id(path.substr(findings_root.size(), 32)))
@@ -196,6 +238,8 @@ Answer answer_picket(const PicketCall& call) {
   if (operation == "ListEntities") return list_entities(call);
   if (operation == "GetEntity") return get_entity(call);
   if (operation == "GetFindingRecords") return get_finding_records(call);
+  if (operation == "ListFeeds") return list_feeds(call);
+  if (operation == "GetFindingsAsOcsf") return get_findings_as_ocsf(call);
   return get_investigation_report(call);
 }
 

@@ -7,10 +7,9 @@
 #include <string_view>
 
 #include "api/call.h"
+#include "api/picket_paths.h"
 
 namespace picket::api {
-
-constexpr std::string_view picket_root = "/picket/v1/";
 
 struct PicketCall {
   const aws::Credential& caller;

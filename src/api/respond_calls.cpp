@@ -11,14 +11,9 @@ namespace picket::api {
 
 namespace {
 
-constexpr std::string_view root = "/picket/v1/";
 constexpr std::size_t runs_max = 1000, body_bytes_max = 16'384;
 
-struct RespondOperation {
-  std::string_view method, before, after;  // the path, around what it names
-  std::string_view name;
-};
-constexpr RespondOperation respond_operations[] = {
+constexpr PicketOperation respond_operations[] = {
     {"GET", "responders", "", "ListResponders"},
     {"GET", "playbooks", "", "ListPlaybooks"},
     {"POST", "playbooks/", "/preview", "PreviewPlaybook"},
@@ -146,30 +141,22 @@ Answer undo(RespondCall& call) {
 }  // namespace
 
 bool is_respond_path(std::string_view path) {
-  if (!path.starts_with(root)) return false;
-  path.remove_prefix(root.size());
+  if (!path.starts_with(picket_root)) return false;
+  path.remove_prefix(picket_root.size());
   return path.starts_with("playbook") || path.starts_with("responders");
 }
 
 bool find_respond_operation(const aws::HttpRequest& request, RespondCall& call) {
-  const std::string_view path = request.path.substr(root.size());
-  for (const RespondOperation& one : respond_operations) {
-    if (request.method != one.method || !path.starts_with(one.before) || !path.ends_with(one.after)) continue;
-    const bool names = !one.after.empty();
-    if (path.size() < one.before.size() + one.after.size()) continue;
-    const std::string_view subject =
-        path.substr(one.before.size(), path.size() - one.before.size() - one.after.size());
-    if (subject.empty() == names || subject.contains('/')) continue;
-    call.operation = one.name;
-    call.subject = aws::uri_decode(subject);
-    return true;
-  }
-  return false;
+  auto found = find_picket_operation(respond_operations, request);
+  if (!found) return false;
+  call.operation = found->name;
+  call.subject = std::move(found->subject);
+  return true;
 }
 
 std::vector<std::string_view> changing_respond_operations() {
   std::vector<std::string_view> names;
-  for (const RespondOperation& one : respond_operations)
+  for (const PicketOperation& one : respond_operations)
     if (one.method != "GET") names.push_back(one.name);
   return names;
 }

@@ -20,12 +20,11 @@
 
 #include "api/backend.h"
 #include "api/errors.h"
+#include "api/picket_paths.h"
 #include "aws/credentials.h"
 #include "aws/sigv4.h"
 
 namespace picket::api {
-
-constexpr std::string_view picket_event_source = "picket";  // of the audit log
 
 bool is_respond_path(std::string_view path);  // of these calls, or of none
 

@@ -350,7 +350,13 @@ asio::awaitable<void> Server::Impl::write(Connection& connection, Stream& stream
                                           unsigned version, bool keep_alive) {
   http::response<http::string_body> message(http::int_to_status(response.status), version);
   message.result(response.status);
-  for (const auto& [name, value] : response.headers) message.set(name, value);
+  for (const auto& [name, value] : response.headers) {
+    if (name == "Set-Cookie") {
+      message.insert(name, value);  // there may be several
+    } else {
+      message.set(name, value);
+    }
+  }
   message.set(http::field::date, http_date());
   message.keep_alive(keep_alive);
   message.body() = std::move(response.body);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "api/access_calls.h"
 #include "api/audit_log.h"
 #include "api/audit_parameters.h"
 #include "api/ids.h"
@@ -21,6 +22,13 @@ constexpr std::string_view guardduty = "guardduty";
 constexpr std::size_t json_depth_max = 64;
 
 bool blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
+
+ApiError unknown_operation(std::string_view method) {
+  return {.status = 404,
+          .type = "UnknownOperationException",
+          .code = "UnknownOperationException",
+          .message = fmt::format("No operation has the method {} and this path.", method)};
+}
 
 }  // namespace
 
@@ -47,6 +55,8 @@ Response Service::handle(const aws::HttpRequest& request) {
   Handled handled;
   if ((service.empty() || service == guardduty) && is_respond_path(request.path)) {
     handled = handle_respond(request, now);
+  } else if ((service.empty() || service == guardduty) && is_access_path(request.path)) {
+    handled = handle_access(request, now);
   } else if ((service.empty() || service == guardduty) && request.path.starts_with(picket_root)) {
     handled = handle_picket(request, now);
   } else if (service.empty() || service == guardduty) {
@@ -70,11 +80,7 @@ Service::Handled Service::handle_guardduty(const aws::HttpRequest& request, Time
     return std::move(handled);
   };
   const auto route = router_.find(request.method, request.path);
-  if (!route)
-    return refuse({.status = 404,
-                   .type = "UnknownOperationException",
-                   .code = "UnknownOperationException",
-                   .message = fmt::format("No operation has the method {} and this path.", request.method)});
+  if (!route) return refuse(unknown_operation(request.method));
   handled.operation = handled.event_name = route->operation->name;
   handled.event_source = "guardduty.amazonaws.com";
   const auto verified =
@@ -99,14 +105,9 @@ Service::Handled Service::handle_picket(const aws::HttpRequest& request, TimeMs 
   };
   const std::string_view operation =
       request.method == "GET" ? picket_operation(request.path) : std::string_view();
-  if (operation.empty())
-    return answered(std::unexpected(
-        ApiError{.status = 404,
-                 .type = "UnknownOperationException",
-                 .code = "UnknownOperationException",
-                 .message = fmt::format("No operation has the method {} and this path.", request.method)}));
+  if (operation.empty()) return answered(std::unexpected(unknown_operation(request.method)));
   handled.operation = fmt::format("picket:{}", operation);
-  handled.event_source = "picket";
+  handled.event_source = picket_event_source;
   handled.event_name = operation;
   // Who may not see findings learns nothing of whom they are about either.
   const auto verified = authorize(request, guardduty, "guardduty:GetFindings", handled.caller, now);
@@ -156,11 +157,7 @@ Service::Handled Service::handle_respond(const aws::HttpRequest& request, TimeMs
                    .scope = {},
                    .backend = backend_,
                    .finding = {}};
-  if (!find_respond_operation(request, call))
-    return refuse({.status = 404,
-                   .type = "UnknownOperationException",
-                   .code = "UnknownOperationException",
-                   .message = fmt::format("No operation has the method {} and this path.", request.method)});
+  if (!find_respond_operation(request, call)) return refuse(unknown_operation(request.method));
   handled.operation = fmt::format("picket:{}", call.operation);
   handled.event_name = call.operation;
   handled.event_source = picket_event_source;
@@ -179,6 +176,37 @@ Service::Handled Service::handle_respond(const aws::HttpRequest& request, TimeMs
   call.finding = [&](const std::string& id) { return finding(call.caller, call.region, id); };
   auto answer = answer_respond(call);
   if (is_changing(call.operation)) handled.request_parameters = call.audited;
+  if (!answer) return refuse(answer.error());
+  handled.response.body = std::move(*answer);
+  handled.response.headers.emplace_back("Content-Type", "application/json");
+  return handled;
+}
+
+Service::Handled Service::handle_access(const aws::HttpRequest& request, TimeMs now) {
+  Handled handled;
+  const auto refuse = [&](ApiError error) {
+    handled.response = error_response(error);
+    handled.error = std::move(error);
+    return std::move(handled);
+  };
+  AccessCall call{.operation = {},
+                  .subject = {},
+                  .caller = {},
+                  .region = {},
+                  .request = request,
+                  .backend = backend_,
+                  .files = keys_.files()};
+  if (!find_access_operation(request, call)) return refuse(unknown_operation(request.method));
+  handled.operation = fmt::format("picket:{}", call.operation);
+  handled.event_name = call.operation;
+  handled.event_source = picket_event_source;
+  const auto verified = authorize(request, guardduty, handled.operation, handled.caller, now);
+  if (!verified) return refuse(verified.error());
+  call.caller = *handled.caller;
+  call.region = handled.region = verified->region;
+  auto answer = answer_access(call);
+  handled.request_parameters = std::move(call.audited);
+  handled.response_elements = std::move(call.audited_answer);
   if (!answer) return refuse(answer.error());
   handled.response.body = std::move(*answer);
   handled.response.headers.emplace_back("Content-Type", "application/json");

@@ -279,15 +279,15 @@ Result<Credential> create_credential(const KeyFiles& files, const NewCredential&
                   clients_file(files).string());
     made.administers_all = keys.empty() && wanted.role == Role::administrator;
     if (!keys.empty()) made.created_at = std::max(made.created_at, keys.back().created_at + 1);
+    keys.push_back(made);
+    if (!wanted.for_clients) return {};
     clients = std::move(*text);
     if (!clients.empty() && !clients.ends_with('\n')) clients += '\n';
     clients += fmt::format("{}[{}]\naws_access_key_id = {}\naws_secret_access_key = {}\nregion = {}\n",
                            clients.empty() ? "" : "\n", made.profile, made.access_key_id,
                            made.secret_access_key, made.region);
     // Clients first: a key without an entry in the table is refused, one without a home would be lost.
-    if (auto ok = write_whole_file(clients_file(files), clients); !ok) return ok;
-    keys.push_back(made);
-    return {};
+    return write_whole_file(clients_file(files), clients);
   });
   OPENSSL_cleanse(clients.data(), clients.size());
   if (!added) return std::unexpected(added.error());
@@ -346,12 +346,23 @@ std::optional<Credential> KeyStore::find(std::string_view access_key_id, std::st
   return session_token.empty() ? find_long_term(access_key_id) : find_session(access_key_id, session_token);
 }
 
+void KeyStore::refresh() {
+  if (FileStamp::of(keys_file(files_)) == stamp_) return;
+  const auto ok = reload();
+  last_error_ = ok ? "" : ok.error().message();
+}
+
+std::optional<Credential> KeyStore::find_profile(std::string_view profile) {
+  const std::scoped_lock lock(mutex_);
+  refresh();
+  for (const auto& [id, key] : keys_)
+    if (key.profile == profile && key.active) return key;
+  return std::nullopt;
+}
+
 std::optional<Credential> KeyStore::find_long_term(std::string_view access_key_id) {
   const std::scoped_lock lock(mutex_);
-  if (FileStamp::of(keys_file(files_)) != stamp_) {
-    const auto ok = reload();
-    last_error_ = ok ? "" : ok.error().message();
-  }
+  refresh();
   const auto found = keys_.find(access_key_id);
   if (found == keys_.end() || !found->second.active) return std::nullopt;
   return found->second;

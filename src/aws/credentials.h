@@ -68,10 +68,11 @@ struct NewCredential {
   Role role = Role::administrator;
   std::string region;
   std::optional<Policy> policy;
+  bool for_clients = true;  // into the clients' file besides; else its maker alone has the secret
 };
 
 // Each of these is safe against other processes doing the same, and a running server follows.
-// Adds a profile with a fresh random key, for clients too. Fails with `conflict` when the profile exists.
+// Adds a profile with a fresh random key. Fails with `conflict` when the profile exists.
 Result<Credential> create_credential(const KeyFiles& files, const NewCredential& wanted);
 // In the order they were made; empty when there are no files yet. Refuses files that others may read.
 Result<std::vector<Credential>> load_credentials(const KeyFiles& files);
@@ -102,7 +103,10 @@ class KeyStore {
   // The active key with this id. Temporary ones are known by their token; they end with the key they came
   // from.
   std::optional<Credential> find(std::string_view access_key_id, std::string_view session_token = "");
+  // The active key of the profile.
+  std::optional<Credential> find_profile(std::string_view profile);
   Result<Credential> issue(const Credential& caller, const NewSession& wanted);
+  const KeyFiles& files() const { return files_; }
   // Why the file could not be read again; the keys read before stay valid meanwhile. Empty when all is well.
   std::string last_error();
 
@@ -110,6 +114,7 @@ class KeyStore {
   using Table = std::map<std::string, Credential, std::less<>>;
   KeyStore(KeyFiles files, SecretBox box) : files_(std::move(files)), box_(std::move(box)) {}
   Result<void> reload();
+  void refresh();  // with mutex_
   std::optional<Credential> find_long_term(std::string_view access_key_id);
   std::optional<Credential> find_session(std::string_view access_key_id, std::string_view token);
 

@@ -462,6 +462,7 @@ int run_serve(ServeFlags flags) {
   };
   backend.rules = live_settings.respond_by.get();
   backend.playbooks = &(*outbound)->playbooks();
+  backend.feeds = [&outbound] { return (*outbound)->feeds().told(); };
   backend.responders = [&outbound] { return (*outbound)->responders(); };
   std::unique_ptr<api::AuditLog> audit;
   if (config.audit_log) {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <thread>
 
+#include "base/json_writer.h"
 #include "pipeline/lists.h"
 
 namespace picket {
@@ -65,6 +66,34 @@ Result<void> FeedKeeper::turn() {
     }
   }
   return publish();
+}
+
+Result<std::string> FeedKeeper::told() const {
+  const auto cache = FeedCache::open(folder_);
+  if (!cache) return std::unexpected(cache.error());
+  const TimeMs now = wall_clock_();
+  std::string out;
+  JsonWriter json(out);
+  json.begin_array();
+  for (const Feed& feed : feeds_) {
+    const FeedCopy* copy = cache->find(feed.name);
+    json.begin_object();
+    json.member("name", feed.name);
+    json.member("category", to_string(feed.category));
+    json.member("home", feed.home);
+    json.member("licence", feed.licence);
+    json.member("enabled", feed.enabled);
+    if (copy != nullptr) {
+      json.member("entries", copy->entries);
+      if (copy->fetched > 0) json.member("fetchedAt", format_time(copy->fetched));
+      if (copy->tried > 0) json.member("triedAt", format_time(copy->tried));
+      if (!copy->error.empty()) json.member("error", copy->error);
+      json.member("old", is_old(feed, *copy, now));
+    }
+    json.end_object();
+  }
+  json.end_array();
+  return out;
 }
 
 void FeedKeeper::run(const std::stop_token& stop) {

@@ -26,6 +26,9 @@ class FeedKeeper {
   // Fetches what is due, and publishes.
   Result<void> turn();
   void run(const std::stop_token& stop);
+  // What is known of every feed, a JSON list: name, category, home, licence, enabled, entries, fetchedAt,
+  // triedAt, error, old.
+  Result<std::string> told() const;
 
  private:
   const std::vector<Feed> feeds_;
