@@ -336,12 +336,13 @@ Result<std::string> read_record(const std::vector<WatchSource>& sources, const s
   return fail(ErrorKind::not_found, "the object is not among what is watched any more", object);
 }
 
-console::ConsoleSettings console_settings(const Live& live, api::AuditLog* audit, api::Service& service,
-                                          const std::vector<WatchSource>& sources) {
+console::ConsoleSettings console_settings(const Live& live, api::AuditLog* audit, console::OidcClient* oidc,
+                                          api::Service& service, const std::vector<WatchSource>& sources) {
   return {
       .version = PICKET_VERSION,
       .files = console_files(),
       .audit = audit,
+      .oidc = oidc,
       .now = wall_clock,
       .places = [&live] { return live.places(); },
       .finding =
@@ -353,6 +354,44 @@ console::ConsoleSettings console_settings(const Live& live, api::AuditLog* audit
                          std::string_view query) { return service.picket(caller, region, path, query); },
       .read_record = [&sources](const std::string& object,
                                 std::uint64_t position) { return read_record(sources, object, position); }};
+}
+
+// How people sign in through a provider; null: the configuration names none.
+Result<std::unique_ptr<console::OidcClient>> make_oidc(const Config& config, aws::KeyStore& credentials) {
+  const OidcKeys& keys = config.oidc;
+  if (keys.issuer.empty()) return nullptr;
+  console::OidcSettings settings{.name = keys.name,
+                                 .issuer = keys.issuer,
+                                 .client_id = keys.client_id,
+                                 .client_secret = {},
+                                 .redirect_url = keys.redirect_url,
+                                 .scopes = keys.scopes,
+                                 .name_claim = keys.name_claim,
+                                 .grants = {},
+                                 .skew = config.clock_skew};
+  if (!keys.client_secret_file.empty()) {
+    auto secret = read_text_file(keys.client_secret_file);
+    if (!secret) return std::unexpected(secret.error());
+    while (secret->ends_with('\n') || secret->ends_with('\r')) secret->pop_back();
+    settings.client_secret = std::move(*secret);
+  }
+  for (const OidcGrantKeys& grant : keys.grants) {
+    if (!credentials.find_profile(grant.profile))
+      fmt::print(stderr,
+                 "warning: {}: there is no active profile '{}' yet: make it with picket credentials\n",
+                 grant.where, grant.profile);
+    settings.grants.push_back({grant.claim, grant.value, grant.profile,
+                               aws::parse_role(grant.role).value_or(aws::Role::read_only)});
+  }
+  auto guard = net::AddressGuard::make(config.network.allow_hosts);
+  if (!guard) return std::unexpected(guard.error());
+  auto http = std::make_shared<net::HttpClient>(std::move(*guard), config.network.ca_file);
+  // Somebody waits for it.
+  static constexpr net::HttpLimits limits{
+      .bytes_max = 1U << 20, .connect_ms_max = 5 * second_ms, .total_ms_max = 10 * second_ms};
+  return std::make_unique<console::OidcClient>(
+      std::move(settings), [http](const net::Request& request) { return http->send(request, limits); },
+      wall_clock);
 }
 
 // The key that the console's first user acts through: of the administrator of all, else of any administrator.
@@ -475,9 +514,11 @@ int run_serve(ServeFlags flags) {
   api::ServiceSettings service_settings;
   service_settings.verifier.skew_ms_max = config.clock_skew;
   api::Service service(std::move(backend), **keys, service_settings);
+  const auto oidc = make_oidc(config, **keys);
+  if (!oidc) return failed(oidc.error());
   console::UserStore users(flags.data_dir);
-  console::Console console(console_settings(live, audit.get(), service, live_settings.sources), **keys, users,
-                           first_user_key(*known));
+  console::Console console(console_settings(live, audit.get(), oidc->get(), service, live_settings.sources),
+                           **keys, users, first_user_key(*known));
   api::SiteSettings site_settings;
   std::atomic<const api::Server*> metered = nullptr;
   site_settings.metrics = [&live, &console, &outbound, &metered] {

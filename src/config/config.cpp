@@ -292,6 +292,34 @@ void read_respond(Table& table, RespondKeys& keys) {
   read_playbooks(table, keys);
 }
 
+void read_oidc(Table& table, OidcKeys& keys) {
+  constexpr std::string_view callback = "/console/api/oidc/callback";
+  table.text("issuer", keys.issuer, true);
+  table.text("client_id", keys.client_id, true);
+  table.text("client_secret_file", keys.client_secret_file);
+  table.text("redirect_url", keys.redirect_url, true);
+  if (!keys.redirect_url.ends_with(callback))
+    table.refuse(fmt::format("console.oidc.redirect_url must end with {}", callback));
+  keys.name = keys.issuer;
+  table.text("name", keys.name);
+  table.text("name_claim", keys.name_claim);
+  std::vector<std::string> scopes;
+  table.texts("scopes", scopes);
+  if (!scopes.empty()) keys.scopes = std::move(scopes);
+  if (std::ranges::find(keys.scopes, "openid") == keys.scopes.end())
+    table.refuse("console.oidc.scopes must have openid among them");
+  table.tables("grant", [&](Table& grant) {
+    OidcGrantKeys& one = keys.grants.emplace_back();
+    one.where = grant.place();
+    grant.text("claim", one.claim);
+    grant.text("value", one.value, true);
+    grant.text("profile", one.profile);
+    grant.one_of("role", one.role,
+                 {"administrator", "delegated-administrator", "member", "read-only", "responder"});
+  });
+  if (keys.grants.empty()) table.refuse("console.oidc needs a [[console.oidc.grant]]: nobody could sign in");
+}
+
 // Which keys a source has besides those of every one depends on its URL.
 void read_source_url(Table& table, const toml::node* url, SourceKeys& source) {
   struct Key {
@@ -440,6 +468,8 @@ Result<Config> parse_config(std::string_view text, const std::string& origin) {
       if (config.integrity.every < second_ms) table.refuse("integrity.every must be a second at least");
     });
     top.table("respond", [&](Table& table) { read_respond(table, config.respond); });
+    top.table("console",
+              [&](Table& table) { table.table("oidc", [&](Table& oidc) { read_oidc(oidc, config.oidc); }); });
     top.table("geoip", [&](Table& table) { table.texts("databases", config.geoip_databases); });
     top.table("aws", [&](Table& table) { table.text("ip_ranges", config.aws_ranges); });
     top.table("inventory", [&](Table& table) { table.texts("files", config.inventory); });
@@ -514,6 +544,7 @@ Result<Config> load_config(const std::string& path) {
   anchor(config->tls_certificate);
   anchor(config->tls_key);
   for (std::string& keys : config->integrity.keys) anchor(keys);
+  anchor(config->oidc.client_secret_file);
   anchor(config->respond.credentials);
   anchor(config->respond.dead_letters);
   for (RespondTargetKeys& target : config->respond.targets) {

@@ -73,6 +73,23 @@ struct IntegrityKeys {            // [integrity]: CloudTrail's digest chains, wh
   TimeMs every = 10 * minute_ms;
 };
 
+struct OidcGrantKeys {  // [[console.oidc.grant]]: the first that fits a person's claims holds
+  std::string where;
+  std::string claim = "groups", value;  // "*": any value
+  std::string profile = "default";      // of picket credentials
+  std::string role = "read-only";
+};
+
+struct OidcKeys {  // [console.oidc]: signing in to the console through an OpenID Connect provider
+  std::string issuer, client_id;   // an empty issuer: local users only
+  std::string client_secret_file;  // empty: a public client
+  std::string redirect_url;        // "https://picket.example.com/console/api/oidc/callback"
+  std::string name;                // on the button; default: the issuer
+  std::string name_claim = "preferred_username";
+  std::vector<std::string> scopes = {"openid", "profile", "email"};
+  std::vector<OidcGrantKeys> grants;
+};
+
 struct S3Keys {             // [s3]: where lists are fetched from and findings are published to
   std::string endpoint;     // empty: AWS
   std::string credentials;  // file in the AWS shared-credentials format; empty: the environment
@@ -93,6 +110,7 @@ struct Config {
   S3Keys s3;
   RespondKeys respond;
   IntegrityKeys integrity;
+  OidcKeys oidc;
   std::vector<std::string> geoip_databases;  // [geoip] databases = ["….mmdb"]
   std::string aws_ranges;                    // [aws] ip_ranges = "ip-ranges.json"
   std::vector<std::string> inventory;        // [inventory] files: describe-* output

@@ -119,6 +119,32 @@ id = "$.detail.id"
             "c.toml:3: no such key: respond.rule.target, did you mean targets?");
 }
 
+TEST(Config, ReadsWhoSignsInThroughAProvider) {
+  const std::string provider =
+      "[console.oidc]\nissuer = \"https://idp.example.com\"\nclient_id = \"picket\"\n"
+      "redirect_url = \"https://picket.example.com/console/api/oidc/callback\"\n";
+  const auto config =
+      parse_config(provider + "[[console.oidc.grant]]\nvalue = \"soc\"\nrole = \"responder\"\n", "c.toml");
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_EQ(config->oidc.name, "https://idp.example.com");
+  EXPECT_EQ(config->oidc.scopes.front(), "openid");
+  ASSERT_EQ(config->oidc.grants.size(), 1U);
+  EXPECT_EQ(config->oidc.grants.front().claim, "groups");
+  EXPECT_EQ(config->oidc.grants.front().profile, "default");
+  EXPECT_EQ(config->oidc.grants.front().role, "responder");
+  const auto what = [&](const std::string& text) { return parse_config(text, "c.toml").error().what; };
+  EXPECT_EQ(what(provider), "console.oidc needs a [[console.oidc.grant]]: nobody could sign in");
+  EXPECT_EQ(what("[console.oidc]\nissuer = \"https://idp.example.com\""),
+            "console.oidc.client_id is missing");
+  EXPECT_EQ(what(provider + "scopes = [\"email\"]\n"), "console.oidc.scopes must have openid among them");
+  EXPECT_EQ(
+      what(provider + "[[console.oidc.grant]]\nvalue = \"soc\"\nrole = \"king\""),
+      "console.oidc.grant.role must be one of administrator, delegated-administrator, member, read-only, "
+      "responder");
+  EXPECT_EQ(what("[console.oidc]\nissuer = \"i\"\nclient_id = \"c\"\nredirect_url = \"https://x/\""),
+            "console.oidc.redirect_url must end with /console/api/oidc/callback");
+}
+
 TEST(Config, NamesWhatIsWrong) {
   const auto what = [](std::string_view text) { return parse_config(text, "c.toml").error().message(); };
   EXPECT_EQ(what("[retention]\nfinding = \"3 d\""),

@@ -12,7 +12,7 @@
 
 #include "api/ids.h"
 #include "api/permissions.h"
-#include "api/respond_calls.h"
+#include "api/router.h"
 #include "api/tables.h"
 #include "base/json_writer.h"
 #include "console/password.h"
@@ -22,7 +22,8 @@ namespace picket::console {
 namespace {
 
 constexpr std::string_view root = "/console/", calls = "api/";
-constexpr std::string_view cookie_name = "picket_session";
+constexpr std::string_view cookie_name = "picket_session", oidc_cookie_name = "picket_oidc";
+constexpr std::string_view oidc_calls = "api/oidc/";
 constexpr std::size_t body_bytes_max = 16'384, fields_max = 16;
 constexpr TimeMs credentials_last = 15 * minute_ms;
 constexpr std::chrono::seconds reading_wait{5};
@@ -69,15 +70,14 @@ bool same(std::string_view a, std::string_view b) {
   return a.size() == b.size() && !a.empty() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-std::string_view cookie_of(const aws::HttpRequest& request) {
+std::string_view cookie_of(const aws::HttpRequest& request, std::string_view name = cookie_name) {
   std::string_view rest = aws::header_of(request, "cookie");
   while (!rest.empty()) {
     const std::size_t end = rest.find(';');
     std::string_view one = rest.substr(0, end);
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
     one.remove_prefix(std::min(one.find_first_not_of(' '), one.size()));
-    if (one.starts_with(cookie_name) && one.substr(cookie_name.size()).starts_with('='))
-      return one.substr(cookie_name.size() + 1);
+    if (one.starts_with(name) && one.substr(name.size()).starts_with('=')) return one.substr(name.size() + 1);
   }
   return {};
 }
@@ -87,6 +87,14 @@ std::string set_cookie(const aws::HttpRequest& request, std::string_view value, 
   return fmt::format("{}={}; Path={}; Max-Age={}; HttpOnly; SameSite=Strict{}", cookie_name, value, root,
                      lasts / second_ms,
                      aws::header_of(request, "x-forwarded-proto") == "https" ? "; Secure" : "");
+}
+
+// Binds a sign-in to the browser that began it. The provider, another site, leads back to where it is asked
+// for.
+std::string set_oidc_cookie(const OidcClient& oidc, std::string_view state, TimeMs lasts) {
+  return fmt::format("{}={}; Path={}{}; Max-Age={}; HttpOnly; SameSite=Lax{}", oidc_cookie_name, state, root,
+                     oidc_calls, lasts / second_ms,
+                     oidc.settings().redirect_url.starts_with("https:") ? "; Secure" : "");
 }
 
 // A page of another site may send forms here, but neither JSON nor under our origin.
@@ -211,6 +219,10 @@ api::Response Console::file(std::string_view path, const aws::HttpRequest& reque
 
 api::Response Console::answer(std::string_view call, const aws::HttpRequest& request) {
   if (call == "session" && request.method == "GET") return session(request);
+  if (settings_.oidc != nullptr && request.method == "GET") {
+    if (call == "oidc/begin") return begin_oidc(request);
+    if (call == "oidc/callback") return end_oidc(request);
+  }
   if (request.method != "POST") return refused(404, "There is no such call.");
   if (!from_own_page(request)) return refused(403, "The call does not come from a page of this console.");
   const auto body = Body::read(request.body);
@@ -248,7 +260,7 @@ std::optional<Console::SignedIn> Console::signed_in(const aws::HttpRequest& requ
   const std::string_view cookie = cookie_of(request);
   auto session = sessions_.find(cookie, settings_.now());
   if (!session) return std::nullopt;
-  auto user = users_.find(session->user);
+  auto user = session->guest ? session->guest : users_.find(session->user);
   if (!user || !user->active || user->password_at != session->password_at) {
     sessions_.end(cookie);
     return std::nullopt;
@@ -272,7 +284,7 @@ std::string Console::described(const SignedIn& who) const {
         api::is_permitted(who.key, fmt::format("guardduty:{}", operation.name)))
       may.emplace_back(operation.name);
   }
-  for (const std::string_view operation : api::changing_respond_operations()) {
+  for (const std::string_view operation : api::own_operations()) {
     if (api::is_allowed(acting.role, operation) &&
         api::is_permitted(who.key, fmt::format("picket:{}", operation)))
       may.emplace_back(operation);
@@ -282,6 +294,7 @@ std::string Console::described(const SignedIn& who) const {
   json.begin_object();
   json.member("version", settings_.version);
   json.member("user", who.user.name);
+  json.member("guest", who.session.guest.has_value());
   json.member("role", aws::name_of(who.user.role));
   json.member("account", who.key.account);
   json.member("administersAll", who.key.administers_all);
@@ -297,15 +310,21 @@ std::string Console::described(const SignedIn& who) const {
 api::Response Console::session(const aws::HttpRequest& request) {
   if (const auto who = signed_in(request)) return told(200, described(*who));
   // Not an error: the page asks whether somebody is there.
-  return told(200, users_.empty() ? R"({"setup":true})" : R"({"setup":false})");
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object();
+  json.member("setup", users_.empty());
+  if (settings_.oidc != nullptr) json.member("provider", settings_.oidc->settings().name);
+  json.end_object();
+  return told(200, std::move(out));
 }
 
-api::Response Console::begin_session(const aws::HttpRequest& request, const User& user) {
+api::Response Console::begin_session(const aws::HttpRequest& request, const User& user, bool guest) {
   auto key = key_of(user);
   if (!key)
     return refused(403, "The key that this user acts through is gone or allows less than the user's role.");
   const TimeMs now = settings_.now();
-  const auto cookie = sessions_.begin(user, now);
+  const auto cookie = sessions_.begin(user, guest, now);
   if (!cookie) return refused(500, "No session could be made.");
   const auto session = sessions_.find(*cookie, now);
   api::Response response = told(200, described({*session, user, *key}));
@@ -383,8 +402,68 @@ api::Response Console::sign_in(const aws::HttpRequest& request, const Body& body
   return response;
 }
 
+api::Response Console::begin_oidc(const aws::HttpRequest& request) {
+  // A page of another site, or a frame, has no business to begin it.
+  const std::string_view site = aws::header_of(request, "sec-fetch-site");
+  if (site == "cross-site" || site == "same-site") return redirect(root);
+  const auto begun = settings_.oidc->begin();
+  if (!begun) {
+    spdlog::error("console: the provider of identities cannot be used: {}", begun.error().message());
+    count("oidc_failed");
+    return redirect(fmt::format("{}#/refused/provider", root));
+  }
+  api::Response response = redirect(begun->url);
+  response.headers.emplace_back("Set-Cookie",
+                                set_oidc_cookie(*settings_.oidc, begun->state, OidcClient::sign_in_lasts));
+  return response;
+}
+
+api::Response Console::end_oidc(const aws::HttpRequest& request) {
+  std::map<std::string, std::string, std::less<>> given;
+  for (auto& [name, value] : api::parse_query(request.query)) given.try_emplace(name, std::move(value));
+  const auto refuse = [&](std::string_view why, std::string_view outcome) {
+    count(outcome);
+    api::Response response = redirect(fmt::format("{}#/refused/{}", root, why));
+    response.headers.emplace_back("Set-Cookie", set_oidc_cookie(*settings_.oidc, "", 0));
+    return response;
+  };
+  if (!same(given["state"], cookie_of(request, oidc_cookie_name))) return refuse("other", "oidc_failed");
+  if (!given["error"].empty()) {
+    spdlog::warn("console: the provider of identities let somebody not in");
+    return refuse("denied", "oidc_refused");
+  }
+  const auto person = settings_.oidc->finish(given["state"], given["code"], given["iss"]);
+  if (!person) {
+    const ErrorKind kind = person.error().kind;
+    spdlog::warn("console: sign-in through the provider of identities: {}", person.error().message());
+    if (kind == ErrorKind::not_found) return refuse("other", "oidc_failed");
+    if (kind == ErrorKind::unsupported) return refuse("unknown", "oidc_refused");
+    return refuse("provider", "oidc_failed");
+  }
+  const auto key = keys_.find_profile(person->grant.profile);
+  if (!key) {
+    spdlog::error("console: [[console.oidc.grant]] names profile {}, which is not there or disabled",
+                  person->grant.profile);
+    return refuse("key", "oidc_refused");
+  }
+  // No local user's name has a slash.
+  const User guest{.name = fmt::format("sso/{}", person->name),
+                   .access_key_id = key->access_key_id,
+                   .role = person->grant.role};
+  api::Response session = begin_session(request, guest, true);
+  if (session.status != 200) return refuse("key", "oidc_refused");
+  count("oidc_succeeded");
+  audit(request, *key, guest, "ConsoleLogin", "", person->subject);
+  api::Response response = redirect(root);
+  for (auto& header : session.headers)
+    if (header.first == "Set-Cookie") response.headers.push_back(std::move(header));
+  response.headers.emplace_back("Set-Cookie", set_oidc_cookie(*settings_.oidc, "", 0));
+  return response;
+}
+
 api::Response Console::change_password(const aws::HttpRequest& request, const SignedIn& who,
                                        const Body& body) {
+  if (who.session.guest) return refused(400, "Your password is the provider's.");
   const TimeMs now = settings_.now();
   if (attempts_.wait(who.user.name, client_address(request), now) > 0)
     return refused(429, "Too many attempts: try again later.");
@@ -515,10 +594,15 @@ void Console::audit(const aws::HttpRequest& request, const aws::Credential& key,
   caller.role = user.role;
   const std::string id = api::new_request_id();
   std::string parameters;
-  if (!login) {
+  if (!login || !to_whom.empty()) {
     JsonWriter json(parameters);
     json.begin_object();
-    json.member("userName", to_whom.empty() ? user.name : to_whom);
+    if (login) {
+      json.member("provider", settings_.oidc->settings().issuer);
+      json.member("subject", to_whom);
+    } else {
+      json.member("userName", to_whom.empty() ? user.name : to_whom);
+    }
     json.end_object();
   }
   const auto done =

@@ -4,6 +4,7 @@
 //   GET  /console/api/session      who is signed in; whether the first user is still to be made
 //   POST /console/api/setup        makes the first user, with the token of the link the server prints
 //   POST /console/api/sign-in, sign-out, password
+//   GET  /console/api/oidc/begin   leads the browser to the provider, which leads it back to oidc/callback
 //   POST /console/api/credentials  of the session: signed calls of the API with the user's role
 //   POST /console/api/record       one log record of a finding's proof, as it lies in its object
 //   POST /console/api/read         what lies below /picket/v1/, of the path, query and Region in the body
@@ -28,6 +29,7 @@
 #include "aws/credentials.h"
 #include "aws/sigv4.h"
 #include "console/files.h"
+#include "console/oidc.h"
 #include "console/sessions.h"
 #include "console/users.h"
 
@@ -37,6 +39,7 @@ struct ConsoleSettings {
   std::string version;
   std::span<const File> files;     // none: picket was built without the console
   api::AuditLog* audit = nullptr;  // outlives the console; null: not logged
+  OidcClient* oidc = nullptr;      // outlives the console; null: local users only
   std::function<TimeMs()> now;
   // Accounts and Regions that logs were seen of.
   std::function<std::vector<std::pair<std::string, std::string>>()> places;
@@ -71,6 +74,8 @@ class Console {
   api::Response session(const aws::HttpRequest& request);
   api::Response setup(const aws::HttpRequest& request, const Body& body);
   api::Response sign_in(const aws::HttpRequest& request, const Body& body);
+  api::Response begin_oidc(const aws::HttpRequest& request);
+  api::Response end_oidc(const aws::HttpRequest& request);
   api::Response change_password(const aws::HttpRequest& request, const SignedIn& who, const Body& body);
   api::Response credentials(const SignedIn& who);
   api::Response record(const SignedIn& who, const Body& body);
@@ -79,11 +84,12 @@ class Console {
   api::Response list_users(const SignedIn& who) const;
   std::optional<SignedIn> signed_in(const aws::HttpRequest& request);
   // A session for the user, told like `session`.
-  api::Response begin_session(const aws::HttpRequest& request, const User& user);
+  api::Response begin_session(const aws::HttpRequest& request, const User& user, bool guest = false);
   std::string described(const SignedIn& who) const;
   // The user's key, if it is there and still allows the user's role.
   std::optional<aws::Credential> key_of(const User& user);
-  // What `user` did, of sign-ins how they ended, of the rest to whom.
+  // What `user` did, of sign-ins how they ended, of the rest to whom. Of a guest `to_whom` is the provider's
+  // subject.
   void audit(const aws::HttpRequest& request, const aws::Credential& key, const User& user,
              std::string_view event, std::string_view error, std::string_view to_whom = {});
   void count(std::string_view outcome);

@@ -37,7 +37,7 @@ Result<std::string> new_token() {
   return out;
 }
 
-Result<std::string> Sessions::begin(const User& user, TimeMs now) {
+Result<std::string> Sessions::begin(const User& user, bool guest, TimeMs now) {
   auto cookie = new_token();
   if (!cookie) return cookie;
   auto csrf = new_token();
@@ -50,6 +50,7 @@ Result<std::string> Sessions::begin(const User& user, TimeMs now) {
     sessions_.erase(
         std::ranges::min_element(sessions_, {}, [](const auto& entry) { return entry.second.used; }));
   sessions_[aws::sha256_hex(*cookie)] = {.user = user.name,
+                                         .guest = guest ? std::optional(user) : std::nullopt,
                                          .csrf = std::move(*csrf),
                                          .password_at = user.password_at,
                                          .began = now,

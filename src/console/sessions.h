@@ -18,8 +18,9 @@ Result<std::string> new_token();
 
 struct Session {
   std::string user;
-  std::string csrf;        // what a changing request must carry besides the cookie
-  TimeMs password_at = 0;  // of the user when it signed in: another password ends the session
+  std::optional<User> guest;  // whom a provider vouched for: no local user, and as it was then
+  std::string csrf;           // what a changing request must carry besides the cookie
+  TimeMs password_at = 0;     // of the user when it signed in: another password ends the session
   TimeMs began = 0, used = 0;
 };
 
@@ -28,8 +29,8 @@ class Sessions {
   static constexpr TimeMs longest = 12 * hour_ms, idle_max = 2 * hour_ms;
   static constexpr std::size_t sessions_max = 1'000;  // beyond, the one unused for longest ends
 
-  // The cookie's value.
-  Result<std::string> begin(const User& user, TimeMs now);
+  // The cookie's value. A guest is no local user.
+  Result<std::string> begin(const User& user, bool guest, TimeMs now);
   // Absent: there is no such session, or it is over.
   std::optional<Session> find(std::string_view cookie, TimeMs now);
   void end(std::string_view cookie);
