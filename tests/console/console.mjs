@@ -5,9 +5,9 @@ import { execFileSync } from "node:child_process";
 import { after, before, describe, test } from "node:test";
 import {
   GetDetectorCommand, GetFilterCommand, GetFindingsCommand, GetInvestigationCommand, ListCustomDetectionRuleAssociationsCommand,
-  ListFiltersCommand, ListFindingsCommand, ListIPSetsCommand, ListMembersCommand, ListPublishingDestinationsCommand,
+  ListFiltersCommand, ListFindingsCommand, ListIPSetsCommand, ListMembersCommand, ListPublishingDestinationsCommand, TagResourceCommand,
 } from "@aws-sdk/client-guardduty";
-import { binary, client, Console, dataDir, detectorOf, openBrowser, payloads, setupLink, sizes, url } from "./support.mjs";
+import { binary, client, Console, dataDir, detectorOf, openBrowser, payloads, setupLink, sizes, url, works } from "./support.mjs";
 
 const region = "eu-west-1";
 const name = "ada";
@@ -117,6 +117,66 @@ describe("signing in", () => {
   });
 });
 
+describe("single sign-on", () => {
+  const arrive = async (login) => {
+    const person = await Console.open(browser);
+    const { page } = person;
+    await page.goto(`${url}/console/`);
+    await person.check("the door");
+    await page.getByRole("link", { name: "Sign in with Example SSO" }).click();
+    await page.locator("input[name=login]").fill(login);
+    await page.locator("input[name=password]").fill("any");
+    await page.locator("button[type=submit]").click();
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.waitForURL(`${url}/console/**`);
+    person.requests.length = person.troubles.length = 0; // the provider's
+    return person;
+  };
+
+  test("who is of a group gets its role", async () => {
+    const sam = await arrive("sam.soc");
+    await sam.page.getByRole("button", { name: /^sso\/sam\.soc/ }).first().click();
+    await sam.says("responder, account");
+    assert.equal(await sam.page.getByRole("menuitem", { name: "Change password" }).count(), 0);
+    await sam.page.keyboard.press("Escape");
+    const cookies = await sam.context.cookies(`${url}/console/`);
+    assert.deepEqual(cookies.map(({ name, sameSite, httpOnly }) => [name, sameSite, httpOnly]), [["picket_session", "Strict", true]]);
+    await sam.goto(`#/findings/${region}/${(await findings())[0].Id}`);
+    await sam.page.getByRole("button", { name: "Archive", exact: true }).waitFor();
+    assert.equal(await sam.page.getByRole("button", { name: "Suppress" }).count(), 0);
+    assert.equal(await sam.page.getByRole("link", { name: "Audit log" }).count(), 0);
+    await sam.check("a guest's finding");
+    await sam.page.getByRole("button", { name: /^sso/ }).first().click();
+    await sam.page.getByRole("menuitem", { name: "Sign out" }).click();
+    await sam.page.getByRole("link", { name: "Sign in with Example SSO" }).waitFor();
+    await sam.context.close();
+  });
+
+  test("who is of none is told so, and gets nothing", async () => {
+    for (const [login, told] of [["mallory.none", "lets nobody in with your groups"], ["gina.gone", "The key that your group acts through is gone"]]) {
+      const person = await arrive(login);
+      await person.says(told);
+      assert.deepEqual((await person.context.cookies(`${url}/console/`)).filter(({ name }) => name === "picket_session"), []);
+      await person.check(`refused ${login}`);
+      if (login.startsWith("mallory")) await person.shoot("sign-in-refused");
+      await person.context.close();
+    }
+  });
+
+  test("an answer that another browser asked for is not taken", async () => {
+    const begun = await fetch(`${url}/console/api/oidc/begin`, { redirect: "manual" });
+    const state = new URL(begun.headers.get("location")).searchParams.get("state");
+    for (const headers of [{}, { Cookie: "picket_oidc=" + "0".repeat(64) }]) {
+      const answer = await fetch(`${url}/console/api/oidc/callback?code=x&state=${state}`, { redirect: "manual", headers });
+      assert.equal(answer.headers.get("location"), "/console/#/refused/other");
+    }
+    const forged = await fetch(`${url}/console/api/oidc/callback?code=x&state=${state}`, { redirect: "manual", headers: { Cookie: `picket_oidc=${state}` } });
+    assert.equal(forged.headers.get("location"), "/console/#/refused/provider");
+    const elsewhere = await fetch(`${url}/console/api/oidc/begin`, { redirect: "manual", headers: { "Sec-Fetch-Site": "cross-site" } });
+    assert.equal(elsewhere.headers.get("location"), "/console/");
+  });
+});
+
 describe("findings", () => {
   test("need less than a megabyte of the console to be shown", async () => {
     const visitor = await Console.open(browser);
@@ -202,6 +262,42 @@ describe("findings", () => {
     const csv = await exported("CSV");
     assert.match(csv, /"'=cmd\|/);
     assert.doesNotMatch(csv, /(^|,)"[=+@-]/m);
+    const ocsf = (await exported("OCSF")).trimEnd().split("\n").map((line) => JSON.parse(line));
+    assert.deepEqual(ocsf.map((one) => one.finding_info.uid), json.map((finding) => finding.arn));
+    assert.ok(ocsf.every((one) => one.class_uid === 2004 && one.severity_id >= 2));
+  });
+
+  test("are counted by group, and a group leads to its findings", async () => {
+    const { page } = console_;
+    await console_.goto("#/findings?group=type");
+    const table = page.getByRole("table", { name: "Findings by group" });
+    const counted = (await table.locator("tbody tr").evaluateAll((rows) => rows.map((row) => Number(row.cells[1].textContent)))).reduce((sum, one) => sum + one, 0);
+    const total = Number((await page.getByRole("heading", { level: 1 }).innerText()).match(/\((\d+)\)/)[1]);
+    assert.equal(counted, total);
+    await console_.check("findings by type");
+    await console_.shoot("findings-groups");
+    for (const group of ["account", "resource", "severity", "day"]) {
+      await console_.goto(`#/findings?group=${group}`);
+      await table.locator("tbody tr").first().waitFor();
+      await console_.check(`findings by ${group}`, { axeToo: false });
+    }
+    await console_.goto("#/findings?group=type");
+    const type = await table.locator("tbody tr").first().getByRole("button").innerText();
+    await table.locator("tbody tr").first().getByRole("button").click();
+    await page.waitForURL(/filter=/);
+    await console_.settled();
+    assert.ok((await page.locator("tbody tr").allInnerTexts()).every((text) => text.includes(type)));
+  });
+
+  test("are those of one account where one is chosen", async () => {
+    const { page } = console_;
+    await console_.goto("#/findings");
+    await page.getByRole("button", { name: /^Account All accounts/ }).click();
+    await page.getByRole("option", { name: "777788889999" }).click();
+    await page.waitForURL(/account=777788889999/);
+    await console_.settled();
+    const accounts = await page.locator("tbody tr").evaluateAll((rows) => rows.map((row) => row.textContent.includes("777788889999")));
+    assert.ok(accounts.length > 0 && accounts.every(Boolean));
   });
 });
 
@@ -309,6 +405,30 @@ describe("the summary", () => {
     await page.getByRole("link", { name: /^High/ }).click();
     await page.waitForURL(/findings.*severity/);
   });
+
+  test("tells what is new since the last visit", async () => {
+    const { page } = console_;
+    const newest = Math.max(...(await findings({ "service.archived": { Equals: ["false"] } })).map(({ UpdatedAt }) => Date.parse(UpdatedAt)));
+    const visit = async (seen) => {
+      await page.evaluate((time) => {
+        sessionStorage.clear();
+        localStorage.setItem("picket.seen.ada", String(time));
+      }, seen);
+      await console_.goto("#/suppression");
+      await page.goto("about:blank");
+      await console_.goto("#/summary");
+    };
+    await visit(newest - 1);
+    await page.getByRole("link", { name: /new or seen again/ }).waitFor();
+    await console_.check("the summary with news");
+    await page.getByRole("link", { name: /new or seen again/ }).click();
+    await page.waitForURL(/findings.*updatedAt/);
+    await console_.settled();
+    assert.ok(await page.locator("tbody tr").count() >= 1);
+    await visit(newest);
+    await console_.says("Nothing new");
+    assert.equal(await page.evaluate(() => localStorage.getItem("picket.seen.ada")), String(newest));
+  });
 });
 
 describe("suppression", () => {
@@ -327,17 +447,41 @@ describe("suppression", () => {
     await console_.shoot("suppression-backtest");
     await page.getByLabel("Name").fill(rule);
     await page.getByLabel("Reason").fill("Our own scanner, ticket 4711");
+    await page.getByLabel("Archives until the end of").fill("2001/01/01");
+    await console_.says("This day is over");
+    const until = new Date(Date.now() + 30 * 86_400_000).toISOString().slice(0, 10);
+    await page.getByLabel("Archives until the end of").fill(until.replaceAll("-", "/"));
     await page.getByRole("checkbox", { name: /current now, too/ }).check({ force: true });
     await page.getByRole("button", { name: "Save" }).click();
     await console_.says(`Rule ${rule} is saved`);
     const saved = await api.send(new GetFilterCommand({ DetectorId, FilterName: rule }));
     assert.equal(saved.Action, "ARCHIVE");
     assert.equal(saved.Description, "Our own scanner, ticket 4711");
+    const end = `${new Date(Date.parse(until) + 86_400_000).toISOString().slice(0, 10)}T00:00:00Z`;
+    assert.equal(saved.Tags["picket:expires"], end);
     assert.deepEqual(saved.FindingCriteria.Criterion.type.Equals, ["Recon:EC2/Portscan"]);
     assert.ok((await findings({ type: { Equals: ["Recon:EC2/Portscan"] }, accountId: { Equals: [finding.AccountId] } })).every((one) => one.Service.Archived));
     await console_.settled();
     await console_.check("suppression");
     await console_.shoot("suppression");
+  });
+
+  test("shows how long a rule holds, which can be changed", async () => {
+    const { page } = console_;
+    const tags = async () => (await api.send(new GetFilterCommand({ DetectorId, FilterName: rule }))).Tags ?? {};
+    const row = page.getByRole("row", { name: new RegExp(rule) });
+    await row.getByText("in 3").waitFor();
+    const { account } = await page.evaluate(async () => (await fetch("api/session")).json());
+    await api.send(new TagResourceCommand({
+      ResourceArn: `arn:aws:guardduty:${region}:${account}:detector/${DetectorId}/filter/${rule}`, Tags: { "picket:expires": "2026-01-01T00:00:00Z" } }));
+    await page.getByRole("button", { name: "Refresh" }).click();
+    await row.getByText("archives no more").waitFor();
+    await console_.goto(`#/suppression/${region}/${rule}`);
+    assert.equal(await page.getByLabel("Archives until the end of").inputValue(), "2025/12/31");
+    await page.getByLabel("Archives until the end of").fill("");
+    await page.getByRole("button", { name: "Save" }).click();
+    await console_.says(`Rule ${rule} is saved`);
+    assert.deepEqual(await tags(), {});
   });
 
   test("tries wildcards, and warns of grave ones", async () => {
@@ -522,6 +666,8 @@ describe("settings", () => {
     await page.getByRole("button", { name: "Delete" }).click();
     await dialog.getByRole("button", { name: "Delete" }).click();
     await console_.says("offices is gone");
+    await page.getByRole("table", { name: "Feeds" }).getByText("never fetched").first().waitFor();
+    await console_.shoot("settings-lists");
     assert.deepEqual((await api.send(new ListIPSetsCommand({ DetectorId }))).IpSetIds, []);
   });
 
@@ -596,6 +742,7 @@ describe("settings", () => {
     await console_.says("SESAccountSendingEnabled: counts only");
     const held = async () => (await api.send(new ListCustomDetectionRuleAssociationsCommand({}))).RuleAssociations;
     assert.deepEqual((await held()).map(({ Mode }) => Mode), ["DRY_RUN"]);
+    await console_.says("0 records would have raised it");
     await console_.settled();
     await console_.check("custom detection rules");
     await console_.shoot("settings-rules");
@@ -627,6 +774,72 @@ describe("settings", () => {
     await dialog.getByRole("button", { name: "Delete" }).click();
     await console_.says("grace is gone");
     assert.doesNotMatch(execFileSync(binary, ["users", "list", "--data-dir", dataDir], { encoding: "utf8" }), /grace/);
+  });
+
+  test("API keys", async () => {
+    const { page } = console_;
+    await console_.goto("#/settings/keys");
+    await page.getByText("you act through it").waitFor();
+    await page.getByRole("button", { name: "Make a key" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("Profile").fill("ci");
+    await dialog.getByRole("button", { name: /Account/ }).click();
+    await page.getByRole("option", { name: "777788889999" }).click();
+    await console_.check("making a key");
+    await dialog.getByRole("button", { name: "Make", exact: true }).click();
+    await dialog.getByText("The secret is shown this once").waitFor();
+    await console_.check("a key's secret");
+    const [accessKeyId] = (await dialog.innerText()).match(/AKIA[A-Z2-7]{16}/);
+    const secretAccessKey = await dialog.locator(".secret bdi").innerText();
+    const key = { accessKeyId, secretAccessKey };
+    assert.equal(await works(key), true);
+    await dialog.getByRole("button", { name: "I have kept it" }).click();
+    await console_.settled();
+    assert.ok(!(await page.content()).includes(secretAccessKey));
+    await console_.check("API keys");
+    await console_.shoot("settings-keys");
+    await page.getByRole("radio", { name: "Select ci" }).check({ force: true });
+    await page.getByRole("button", { name: "Disable" }).click();
+    await console_.says("ci is disabled");
+    assert.equal(await works(key), false);
+    await console_.settled();
+    await page.getByRole("radio", { name: "Select ci" }).check({ force: true });
+    await page.getByRole("button", { name: "Enable" }).click();
+    await console_.says("ci is enabled");
+    assert.equal(await works(key), true);
+    await console_.settled();
+    await page.getByRole("radio", { name: "Select ci" }).check({ force: true });
+    await page.getByRole("button", { name: "Delete" }).click();
+    await dialog.getByRole("button", { name: "Delete" }).click();
+    await console_.says("ci is gone");
+    assert.equal(await works(key), false);
+    await page.getByRole("radio", { name: "Select default" }).check({ force: true });
+    assert.ok(await page.getByRole("button", { name: "Delete" }).isDisabled());
+  });
+
+  test("the audit log", async () => {
+    const { page } = console_;
+    await console_.goto("#/settings/audit");
+    const table = page.getByRole("table", { name: "Audit log" });
+    await table.getByRole("button", { name: /DeleteAccessKey/ }).waitFor();
+    await console_.check("the audit log");
+    await console_.shoot("settings-audit");
+    await page.getByLabel("Caller").fill("sso/sam");
+    await page.getByRole("button", { name: "Search", exact: true }).click();
+    await page.waitForURL(/caller=sso/);
+    await console_.settled();
+    await table.getByRole("button", { name: /ConsoleLogin/ }).click();
+    const record = JSON.parse(await page.getByLabel("The record", { exact: true }).innerText());
+    assert.equal(record.requestParameters.subject, "subject-sam.soc");
+    await page.keyboard.press("Escape");
+    await console_.goto("#/settings/audit?errors=true&operation=consolelogin");
+    await table.getByText("Failed authentication").first().waitFor();
+    await console_.check("refused sign-ins");
+    await console_.goto("#/settings/audit?reads=true");
+    const before_ = await table.locator("tbody tr").count();
+    await page.getByRole("button", { name: "Older ones" }).click();
+    await console_.settled();
+    assert.ok(await table.locator("tbody tr").count() > before_);
   });
 
   test("coverage and usage", async () => {
@@ -686,7 +899,8 @@ describe("at every width and in the dark", () => {
       await console_.goto("#/entities?kind=principal");
       const entity = await console_.page.getByRole("table", { name: "Entities" }).getByRole("link").first().getAttribute("href");
       for (const [page, hash] of [["summary", "#/summary"], ["findings", "#/findings"], ["finding", `#/findings/${region}/${finding.Id}`],
-        ["entity", entity], ["investigations", "#/investigations"], ["suppression", "#/suppression"], ["rule", "#/suppression/new"], ["settings", `#/settings/rules?region=${region}`]]) {
+        ["entity", entity], ["investigations", "#/investigations"], ["suppression", "#/suppression"], ["rule", "#/suppression/new"], ["settings", `#/settings/rules?region=${region}`],
+        ["groups", "#/findings?group=type"], ["lists", `#/settings/lists?region=${region}`], ["keys", "#/settings/keys"], ["audit", "#/settings/audit"]]) {
         await console_.goto(hash);
         await console_.check(`${page}, ${size}`, { axeToo: size !== "tablet" });
         await console_.shoot(`${page}-${size}`);

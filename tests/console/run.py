@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -21,6 +22,7 @@ import harness  # noqa: E402
 import mmdb  # noqa: E402
 
 SKIPPED = 77
+SECRET = "of picket & its provider: 100 %"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 # What an attacker may write into a log; each must be shown as the text it is.
@@ -93,7 +95,19 @@ def start_aws():
     return process, process.stdout.readline().strip()
 
 
-def configuration(root, hostile, aws):
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start_provider(redirect):
+    process = subprocess.Popen(["node", HERE / "provider.mjs", redirect, SECRET], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL, text=True)
+    return process, process.stdout.readline().strip()
+
+
+def configuration(root, hostile, aws, issuer, redirect):
     text = (root / "samples/picket.toml").read_text(encoding="utf-8").replace('path = "archive', f'path = "{root}/samples/archive')
     mmdb.write(hostile / "places.mmdb", {
         "198.51.100.0/25": mmdb.place("NL", 52.37, 4.9, 64500, "Example Hosting"),
@@ -117,7 +131,23 @@ region = "eu-west-1"
 cluster = "parcel-prod"
 
 [network]
-allow_hosts = ["127.0.0.1"]
+allow_hosts = ["127.0.0.1", "localhost"]
+
+[console.oidc]
+name = "Example SSO"
+issuer = "{issuer}"
+client_id = "picket"
+client_secret_file = "{hostile}/secret"
+redirect_url = "{redirect}"
+scopes = ["openid", "profile", "groups"]
+
+[[console.oidc.grant]]
+value = "soc"
+role = "responder"
+
+[[console.oidc.grant]]
+value = "gone"
+profile = "no-such-profile"
 
 [respond.playbooks]
 endpoint = "{aws}"
@@ -170,13 +200,17 @@ def main():
     root = arguments.root.resolve()
     os.environ |= {"AWS_ACCESS_KEY_ID": "AKIARESPONDEREXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
     aws, endpoint = start_aws()
+    port = free_port()
+    redirect = f"http://127.0.0.1:{port}/console/api/oidc/callback"
+    provider, issuer = start_provider(redirect)
     with harness.Workspace() as space:
         write_hostile(space / "hostile")
-        (space / "picket.toml").write_text(configuration(root, space / "hostile", endpoint), encoding="utf-8")
+        (space / "hostile/secret").write_text(SECRET + "\n", encoding="utf-8")
+        (space / "picket.toml").write_text(configuration(root, space / "hostile", endpoint, issuer, redirect), encoding="utf-8")
         shots = (arguments.shots or space / "shots").resolve()
         shots.mkdir(parents=True, exist_ok=True)
         picket = harness.Picket(arguments.picket)
-        server = harness.Server(picket, space / "data", "--config", space / "picket.toml")
+        server = harness.Server(picket, space / "data", "--config", space / "picket.toml", listen=f"127.0.0.1:{port}")
         try:
             server.wait_ready()
             told = server.process.stdout.readline()
@@ -193,6 +227,7 @@ def main():
         finally:
             server.kill() if sys.exc_info()[0] else server.stop()
             aws.communicate()
+            provider.communicate()
         sys.exit(code)
 
 

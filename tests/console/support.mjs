@@ -129,12 +129,20 @@ export class Console {
   }
 }
 
-// The API as the server's first key sees it.
-export function client(region) {
+// The API as a key sees it, the server's first one unless another is given.
+export function client(region, key) {
   const text = readFileSync(`${dataDir}/credentials`, "utf8");
   const field = (name) => text.match(new RegExp(`^${name} = (.+)$`, "m"))[1];
   return new GuardDutyClient({
-    region, endpoint: url, credentials: { accessKeyId: field("aws_access_key_id"), secretAccessKey: field("aws_secret_access_key") } });
+    region, endpoint: url, credentials: key ?? { accessKeyId: field("aws_access_key_id"), secretAccessKey: field("aws_secret_access_key") } });
+}
+
+// Whether the server takes calls that the key signs.
+export async function works(key) {
+  return client("eu-west-1", key).send(new ListDetectorsCommand({})).then(() => true, (error) => {
+    if (error.$metadata?.httpStatusCode === 403) return false;
+    throw error;
+  });
 }
 
 export async function detectorOf(api) {

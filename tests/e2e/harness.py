@@ -52,12 +52,12 @@ class Picket:
 
 
 class Server:
-    """`picket serve` in the background, on a free port."""
+    """`picket serve` in the background, on a free port unless `listen` says otherwise."""
 
-    def __init__(self, picket, data_dir, *arguments, prefix=()):
+    def __init__(self, picket, data_dir, *arguments, prefix=(), listen="127.0.0.1:0"):
         self.log = open(pathlib.Path(data_dir).with_suffix(".log"), "ab")
         self.process = subprocess.Popen(
-            [*prefix, picket.binary, "serve", "--data-dir", str(data_dir), "--listen", "127.0.0.1:0", *map(str, arguments)],
+            [*prefix, picket.binary, "serve", "--data-dir", str(data_dir), "--listen", listen, *map(str, arguments)],
             stdout=subprocess.PIPE, stderr=self.log, text=True)
         self.url = None
 

@@ -12,7 +12,7 @@ import { Setup, SignIn } from "./door";
 import { Api, ApiProvider, messageOf } from "./guardduty";
 import { NoticesProvider, useNoticeBar, useNotices } from "./notices";
 import { go, href, useRoute, type Route } from "./router";
-import { currentSession, post, type Session } from "./session";
+import { currentSession, post, type Doorway, type Session } from "./session";
 import { plain } from "./text";
 import { useTheme, type Theme } from "./theme";
 
@@ -36,7 +36,7 @@ const pages: Record<string, Page> = {
 
 const PasswordDialog = lazy(() => import("./password"));
 
-const navigation = (administrator: boolean): SideNavigationProps.Item[] => [
+const navigation = (session: Session): SideNavigationProps.Item[] => [
   { type: "link", text: "Summary", href: href(["summary"]) },
   { type: "link", text: "Findings", href: href(["findings"]) },
   { type: "link", text: "Entities", href: href(["entities"]) },
@@ -48,13 +48,15 @@ const navigation = (administrator: boolean): SideNavigationProps.Item[] => [
     text: "Settings",
     items: [
       { type: "link", text: "Protection plans", href: href(["settings", "protection"]) },
-      { type: "link", text: "Lists", href: href(["settings", "lists"]) },
+      { type: "link", text: "Lists and feeds", href: href(["settings", "lists"]) },
       { type: "link", text: "Custom detection rules", href: href(["settings", "rules"]) },
       { type: "link", text: "Publishing", href: href(["settings", "publishing"]) },
       { type: "link", text: "Responders", href: href(["settings", "responders"]) },
       { type: "link", text: "Accounts", href: href(["settings", "accounts"]) },
       { type: "link", text: "Coverage and usage", href: href(["settings", "coverage"]) },
-      ...(administrator ? [{ type: "link" as const, text: "Users", href: href(["settings", "users"]) }] : []),
+      ...(session.role === "administrator" ? [{ type: "link" as const, text: "Users", href: href(["settings", "users"]) }] : []),
+      ...(session.may.includes("ListAccessKeys") ? [{ type: "link" as const, text: "API keys", href: href(["settings", "keys"]) }] : []),
+      ...(session.may.includes("ListAuditEvents") ? [{ type: "link" as const, text: "Audit log", href: href(["settings", "audit"]) }] : []),
     ],
   },
 ];
@@ -102,7 +104,7 @@ function Frame({ session, theme, setTheme, onOver, onSession }: FrameProps) {
   const bar = useNoticeBar();
   const [changing, setChanging] = useState(false);
   const [navigating, setNavigating] = useState(window.innerWidth > 1024);
-  const items = useMemo(() => navigation(session.role === "administrator"), [session.role]);
+  const items = useMemo(() => navigation(session), [session]);
   const page = pageOf(route);
   const Shown = page?.component;
   const here = href(route.path[0] === "settings" ? ["settings", route.path[1] ?? "protection"] : [route.path[0] ?? start]);
@@ -136,7 +138,7 @@ function Frame({ session, theme, setTheme, onOver, onSession }: FrameProps) {
               description: `${session.role}, account ${session.account}`,
               iconName: "user-profile",
               items: [
-                { id: "password", text: "Change password" },
+                ...(session.guest ? [] : [{ id: "password", text: "Change password" }]),
                 { id: "sign-out", text: "Sign out" },
               ],
               onItemClick: ({ detail }) => {
@@ -196,24 +198,36 @@ function Frame({ session, theme, setTheme, onOver, onSession }: FrameProps) {
   );
 }
 
-type State = { at: "start" } | { at: "failed"; error: string } | { at: "door"; setup: boolean; over: boolean } | { at: "in"; session: Session };
+type State = { at: "start" } | { at: "failed"; error: string } | { at: "door"; door: Doorway; over: boolean } | { at: "in"; session: Session };
 
 function Guarded() {
   const route = useRoute();
   const [theme, setTheme] = useTheme();
   const [state, setState] = useState<State>({ at: "start" });
+  const [door, setDoor] = useState<Doorway>({ setup: false });
   useEffect(() => {
     currentSession().then(
-      (found) => setState("csrf" in found ? { at: "in", session: found } : { at: "door", setup: found.setup, over: false }),
+      (found) => {
+        if (!("csrf" in found)) setDoor(found);
+        setState("csrf" in found ? { at: "in", session: found } : { at: "door", door: found, over: false });
+      },
       (error: unknown) => setState({ at: "failed", error: messageOf(error) }),
     );
   }, []);
   const session = state.at === "in" ? state.session : undefined;
-  const over = () => setState({ at: "door", setup: false, over: true });
+  // How one signs in is asked again: who is in was not told.
+  const leave = (over: boolean) => {
+    setState({ at: "door", door, over });
+    currentSession().then(
+      (found) => !("csrf" in found) && setState({ at: "door", door: found, over }),
+      () => undefined,
+    );
+  };
+  const over = () => leave(true);
   const api = useMemo(() => session && new Api(session, over), [session]);
 
   const enter = (found: Session) => {
-    if (route.path[0] === "setup") go("#/", true);
+    if (route.path[0] === "setup" || route.path[0] === "refused") go("#/", true);
     setState({ at: "in", session: found });
   };
   if (state.at === "start") return null;
@@ -226,7 +240,7 @@ function Guarded() {
   if (state.at === "door") {
     const [first, token] = route.path;
     if (first === "setup" && token) return <Setup token={token} onSession={enter} />;
-    return <SignIn setup={state.setup} over={state.over} onSession={enter} />;
+    return <SignIn door={state.door} over={state.over} refused={first === "refused" ? token : undefined} onSession={enter} />;
   }
   return (
     <ApiProvider value={api}>
@@ -236,7 +250,7 @@ function Guarded() {
           theme={theme}
           setTheme={setTheme}
           onSession={(session) => setState({ at: "in", session })}
-          onOver={() => setState({ at: "door", setup: false, over: false })}
+          onOver={() => leave(false)}
         />
       </NoticesProvider>
     </ApiProvider>

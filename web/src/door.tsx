@@ -9,7 +9,7 @@ import Input from "@cloudscape-design/components/input";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import { useState, type ReactNode } from "react";
 import { messageOf } from "./guardduty";
-import { post, type Session } from "./session";
+import { post, type Doorway, type Session } from "./session";
 import { plain } from "./text";
 
 function Door({ children }: { children: ReactNode }) {
@@ -18,7 +18,7 @@ function Door({ children }: { children: ReactNode }) {
       <div className="door-name">
         <img src="icon.svg" alt="" /> picket
       </div>
-      {children}
+      <SpaceBetween size="l">{children}</SpaceBetween>
     </main>
   );
 }
@@ -91,17 +91,40 @@ function CredentialsForm({ title, description, action, fresh, notice, submit }: 
   );
 }
 
-export function SignIn({ setup, over, onSession }: { setup: boolean; over: boolean; onSession: (session: Session) => void }) {
-  const notice = setup
+const refusals: Record<string, string> = {
+  other: "The sign-in was not finished in the window that began it, or took too long. Try again.",
+  denied: "The provider did not let you in.",
+  unknown: "The provider knows you, but the configuration of picket lets nobody in with your groups.",
+  key: "The key that your group acts through is gone or allows less than your role.",
+  provider: "The provider cannot be reached or cannot be believed. The server's log says why.",
+};
+
+interface SignInProps {
+  door: Doorway;
+  over: boolean;
+  refused?: string; // why the provider's answer was not taken
+  onSession: (session: Session) => void;
+}
+
+export function SignIn({ door, over, refused, onSession }: SignInProps) {
+  const notice = door.setup
     ? "There are no users yet: open the link that picket serve printed, or run picket users create."
     : over
       ? "Your session is over."
       : undefined;
   return (
     <Door>
+      {refused && <Alert type="error">{refusals[refused] ?? refusals["provider"]}</Alert>}
+      {door.provider && (
+        <Container header={<Header>With your organisation's account</Header>}>
+          <Button variant="primary" fullWidth href="api/oidc/begin" iconName="user-profile">
+            Sign in with {plain(door.provider)}
+          </Button>
+        </Container>
+      )}
       <CredentialsForm
-        title="Sign in"
-        description="As a user of this server"
+        title={door.provider ? "As a user of this server" : "Sign in"}
+        description={door.provider ? "With a name and a password that picket keeps" : "As a user of this server"}
         action="Sign in"
         fresh={false}
         notice={notice}

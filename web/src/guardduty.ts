@@ -66,7 +66,7 @@ export class Api {
   }
 
   // picket's own calls, /picket/v1/PATH, signed like those of the API.
-  async own<T>(region: string, method: "GET" | "POST", path: string, query: Record<string, string> = {}, body?: object): Promise<T> {
+  async own<T>(region: string, method: "GET" | "POST" | "DELETE", path: string, query: Record<string, string> = {}, body?: object): Promise<T> {
     const signer = new SignatureV4({ service: "guardduty", region, credentials: this.credentials, sha256: Sha256Js });
     const { headers } = await signer.sign({
       method,

@@ -20,7 +20,7 @@ export interface Ledger {
   skipped: number;
 }
 
-export async function loadLedger(): Promise<Ledger> {
+async function loadMetrics(): Promise<Map<string, number>> {
   const response = await fetch("/metrics");
   if (!response.ok) throw new Error(`/metrics answered ${response.status}`);
   const values = new Map<string, number>();
@@ -28,6 +28,21 @@ export async function loadLedger(): Promise<Ledger> {
     const blank = line.lastIndexOf(" ");
     if (blank > 0 && !line.startsWith("#")) values.set(line.slice(0, blank), Number(line.slice(blank + 1)));
   }
+  return values;
+}
+
+// Of custom rules on dry run, how many records each would have raised something for, over all accounts.
+export async function loadDryRuns(region: string): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  for (const [name, value] of await loadMetrics()) {
+    const [, rule, where] = /^picket_custom_rule_dry_run_matches_total\{rule="([^"]*)",account="[^"]*",region="([^"]*)"\}$/.exec(name) ?? [];
+    if (rule && where === region) counts.set(rule, (counts.get(rule) ?? 0) + value);
+  }
+  return counts;
+}
+
+export async function loadLedger(): Promise<Ledger> {
+  const values = await loadMetrics();
   const of = (name: string, kind?: string) => values.get(`picket_${name}${kind ? `{kind="${kind}"}` : ""}`) ?? 0;
   return {
     kinds: (Object.keys(kinds) as Kind[]).map((kind) => ({

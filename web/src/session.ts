@@ -3,6 +3,7 @@
 export interface Session {
   version: string;
   user: string;
+  guest: boolean; // signed in through the provider of identities
   role: string;
   account: string;
   administersAll: boolean;
@@ -34,8 +35,13 @@ export async function post<T>(call: string, body: object = {}, csrf?: string): P
   return answer<T>(await fetch(`api/${call}`, { method: "POST", headers, body: JSON.stringify(body) }));
 }
 
-// The session, or whether the first user is still to be made.
-export async function currentSession(): Promise<Session | { setup: boolean }> {
+// For who is not signed in: whether the first user is still to be made, and the provider of identities, if there is one.
+export interface Doorway {
+  setup: boolean;
+  provider?: string;
+}
+
+export async function currentSession(): Promise<Session | Doorway> {
   return answer(await fetch("api/session"));
 }
 

@@ -3,7 +3,7 @@ import { GetFindingsStatisticsCommand, type FindingStatistics, type GroupByType 
 import { levelOf, levels, severitiesOf, type Level } from "./finding";
 import type { Criterion, Place } from "./guardduty";
 
-const groupsMax = 100; // the API's most
+export const groupsMax = 100; // the API's most
 
 async function grouped(places: Place[], criterion: Criterion, by: GroupByType): Promise<FindingStatistics[]> {
   return Promise.all(
@@ -76,6 +76,23 @@ export async function countByResource(places: Place[], criterion: Criterion, mos
       })),
     most,
   );
+}
+
+// Where the API holds the name of a resource of each type.
+const resourcePaths: Record<string, string> = {
+  Instance: "resource.instanceDetails.instanceId",
+  S3Bucket: "resource.s3BucketDetails.name",
+  EKSCluster: "resource.eksClusterDetails.name",
+  Lambda: "resource.lambdaDetails.functionName",
+  ECSCluster: "resource.ecsClusterDetails.name",
+  RDSDBInstance: "resource.rdsDbInstanceDetails.dbInstanceIdentifier",
+};
+
+export function criterionOfResource({ name, note = "" }: Count): Criterion {
+  // Under the type of an access key stands the bucket that it was used on, where there is one.
+  const key = /^A[KS]IA[A-Z0-9]{16}$/.test(name) ? "resource.accessKeyDetails.accessKeyId" : "resource.s3BucketDetails.name";
+  const path = note === "AccessKey" ? key : resourcePaths[note];
+  return path ? { [path]: { Equals: [name] } } : { "resource.resourceType": { Equals: [note] } };
 }
 
 export interface Day {

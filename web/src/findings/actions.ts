@@ -65,6 +65,22 @@ export function asJson(findings: Finding[]): string {
   return JSON.stringify(findings.map(apiForm), null, 1) + "\n";
 }
 
+const ocsfIdsMax = 50; // of one call
+
+// As OCSF Detection Findings, one a line.
+export async function asOcsf(api: Api, findings: Finding[]): Promise<string> {
+  const lines = new Map<string, string>();
+  for (const [region, group] of Map.groupBy(findings, (finding) => finding.Region ?? "")) {
+    for (let at = 0; at < group.length; at += ocsfIdsMax) {
+      const ids = group.slice(at, at + ocsfIdsMax).map((finding) => finding.Id ?? "");
+      const told = await api.own<{ findings: unknown[] }>(region, "GET", "findings/ocsf", { findingIds: ids.join(",") });
+      if (told.findings.length !== ids.length) throw new Error("some of the findings are gone meanwhile: list them again");
+      ids.forEach((id, index) => lines.set(id, JSON.stringify(told.findings[index])));
+    }
+  }
+  return findings.map(({ Id = "" }) => `${lines.get(Id)}\n`).join("");
+}
+
 export function download(name: string, type: string, text: string): void {
   const url = URL.createObjectURL(new Blob([text], { type }));
   const link = document.createElement("a");

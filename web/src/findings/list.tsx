@@ -18,7 +18,7 @@ import PropertyFilter from "@cloudscape-design/components/property-filter";
 import Select from "@cloudscape-design/components/select";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import Table, { type TableProps } from "@cloudscape-design/components/table";
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { Dialog } from "../dialog";
 import {
   levels,
@@ -36,15 +36,16 @@ import { useLoaded } from "../loading";
 import { useNotices } from "../notices";
 import { Failed, Severity, Time, To, Value } from "../parts";
 import { go, href, type Route } from "../router";
-import { countByLevel, type LevelCounts } from "../statistics";
+import { countByAccount, countByDay, countByLevel, countByResource, countByType, criterionOfResource, groupsMax, type Count, type LevelCounts } from "../statistics";
 import { useRemembered } from "../stored";
 import { plain, Text } from "../text";
 import { useNarrow } from "../viewport";
-import { asCsv, asJson, download, setArchived } from "./actions";
+import { asCsv, asJson, asOcsf, download, setArchived } from "./actions";
 import { FilterError, optionsFrom, parseCriterion, properties, toCriterion, toTokens } from "./filter";
 import { archivedPath } from "./paths";
 
 const pollMs = 15_000;
+const dayMs = 86_400_000;
 const exportedMax = 20_000;
 const shownCharsMax = 80; // of a value in a row
 const defaultSort: Sorting = { attribute: "severity", descending: true };
@@ -56,6 +57,16 @@ const shownOptions: { value: Shown; label: string }[] = [
   { value: "archived", label: "Archived" },
   { value: "all", label: "Current and archived" },
 ];
+
+const groups = [
+  { value: "", label: "Not grouped" },
+  { value: "type", label: "By type" },
+  { value: "account", label: "By account" },
+  { value: "resource", label: "By resource" },
+  { value: "severity", label: "By severity" },
+  { value: "day", label: "By day" },
+] as const;
+type Group = (typeof groups)[number]["value"];
 
 // What tells that something changed.
 const stateOf = ({ total, latest }: LevelCounts) => `${total} ${latest}`;
@@ -88,11 +99,17 @@ function useView(route: Route) {
     },
     [query],
   );
+  const account = query.get("account") ?? "";
   const wanted = useMemo<Criterion>(
-    () => (shown === "all" ? criterion : { ...criterion, [archivedPath]: { Equals: [String(shown === "archived")] } }),
-    [criterion, shown],
+    () => ({
+      ...criterion,
+      ...(account && { accountId: { Equals: [account] } }),
+      ...(shown !== "all" && { [archivedPath]: { Equals: [String(shown === "archived")] } }),
+    }),
+    [criterion, account, shown],
   );
-  return { criterion, shown, sorting, region, page: Math.max(1, Number(query.get("page")) || 1), change, wanted };
+  const group = groups.find(({ value }) => value === query.get("group"))?.value ?? "";
+  return { criterion, shown, sorting, region, account, group, page: Math.max(1, Number(query.get("page")) || 1), change, wanted };
 }
 
 // The findings read so far and the way to more. A new view begins anew.
@@ -257,7 +274,7 @@ export default function FindingsPage({ route }: { route: Route }) {
   const [saving, setSaving] = useState(false);
   const [saved, setSaved] = useState(0);
   const [stale, setStale] = useState(false);
-  const { region, wanted, criterion, page, change } = view;
+  const { region, account, group, wanted, criterion, page, change } = view;
 
   const stats = useLoaded(async () => countByLevel(await api.places(region), wanted), [api, region, wanted]);
   const state = stats.value && stateOf(stats.value);
@@ -306,6 +323,7 @@ export default function FindingsPage({ route }: { route: Route }) {
         : await take(merged(await api.places(region), wanted, view.sorting), exportedMax);
       const name = `findings-${new Date().toISOString().slice(0, 10)}`;
       if (kind === "csv") download(`${name}.csv`, "text/csv", asCsv(chosen));
+      else if (kind === "ocsf") download(`${name}.ocsf.jsonl`, "application/x-ndjson", await asOcsf(api, chosen));
       else download(`${name}.json`, "application/json", asJson(chosen));
       const cut = !selected.length && chosen.length === exportedMax ? ` (the first ${exportedMax.toLocaleString("en")})` : "";
       notices.tell("success", `${chosen.length.toLocaleString("en")} findings exported${cut}`);
@@ -340,6 +358,7 @@ export default function FindingsPage({ route }: { route: Route }) {
             items={[
               { id: "csv", text: "CSV" },
               { id: "json", text: "JSON (GuardDuty's form)" },
+              { id: "ocsf", text: "OCSF (Detection Finding, a line each)" },
             ]}
             onItemClick={({ detail }) => void exportAs(detail.id)}
           >
@@ -383,6 +402,21 @@ export default function FindingsPage({ route }: { route: Route }) {
           selectedOption={shownOptions.find(({ value }) => value === view.shown)!}
           options={shownOptions}
           onChange={({ detail }) => change({ shown: detail.selectedOption.value === "current" ? undefined : detail.selectedOption.value })}
+        />
+        {api.session.accounts.length > 1 && (
+          <Select
+            ariaLabel="Account"
+            filteringType={api.session.accounts.length > 10 ? "auto" : "none"}
+            selectedOption={{ value: account, label: account || "All accounts" }}
+            options={[{ value: "", label: "All accounts" }, ...api.session.accounts.map((value) => ({ value, label: value }))]}
+            onChange={({ detail }) => change({ account: detail.selectedOption.value })}
+          />
+        )}
+        <Select
+          ariaLabel="Group"
+          selectedOption={groups.find(({ value }) => value === group)!}
+          options={[...groups]}
+          onChange={({ detail }) => change({ group: detail.selectedOption.value })}
         />
         <SavedFilters key={saved} region={region} onChosen={(chosen) => change({ filter: JSON.stringify(chosen) })} />
       </div>
@@ -479,7 +513,9 @@ export default function FindingsPage({ route }: { route: Route }) {
 
   return (
     <>
-      {narrow ? (
+      {group ? (
+        <Groups group={group} region={region} wanted={wanted} header={header} filter={filter} change={change} criterion={criterion} />
+      ) : narrow ? (
         <Cards<Finding>
           {...shared}
           stickyHeader={false}
@@ -541,6 +577,76 @@ export default function FindingsPage({ route }: { route: Route }) {
       )}
       {saving && <SaveFilter region={region} criterion={criterion} onEnd={() => (setSaving(false), setSaved((before) => before + 1))} />}
     </>
+  );
+}
+
+interface GroupsProps {
+  group: Group;
+  region: string;
+  wanted: Criterion; // what is counted
+  criterion: Criterion; // what the address holds, to which a chosen group adds
+  header: ReactNode;
+  filter: ReactNode;
+  change: (changes: Record<string, string | undefined>) => void;
+}
+
+// How many findings each type, account, resource, severity or day has; one leads to its findings.
+function Groups({ group, region, wanted, criterion, header, filter, change }: GroupsProps) {
+  const api = useApi();
+  const counts = useLoaded(async (): Promise<(Count & { criterion: Criterion })[]> => {
+    const places = await api.places(region);
+    if (group === "type") return (await countByType(places, wanted, groupsMax)).map((one) => ({ ...one, criterion: { type: { Equals: [one.name] } } }));
+    if (group === "account") return (await countByAccount(places, wanted, groupsMax)).map((one) => ({ ...one, criterion: { accountId: { Equals: [one.name] } } }));
+    if (group === "resource") return (await countByResource(places, wanted, groupsMax)).map((one) => ({ ...one, criterion: criterionOfResource(one) }));
+    if (group === "severity") {
+      const { byLevel } = await countByLevel(places, wanted);
+      return levels
+        .filter((level) => byLevel[level])
+        .map((level) => ({ name: level[0]!.toUpperCase() + level.slice(1), total: byLevel[level], criterion: { severity: { Equals: severitiesOf[level] } } }));
+    }
+    return (await countByDay(places, wanted)).reverse().map(({ date, byLevel }) => ({
+      name: new Date(date).toISOString().slice(0, 10),
+      total: levels.reduce((sum, level) => sum + byLevel[level], 0),
+      criterion: { updatedAt: { GreaterThanOrEqual: date, LessThan: date + dayMs } },
+    }));
+  }, [api, region, wanted, group]);
+  const most = Math.max(1, ...(counts.value ?? []).map(({ total }) => total));
+  return (
+    <Table
+      variant="full-page"
+      stickyHeader
+      wrapLines
+      header={header}
+      filter={filter}
+      items={counts.value ?? []}
+      loading={!counts.value && !counts.error}
+      loadingText="Counting findings"
+      empty={counts.error ? <Failed what="The findings cannot be counted" error={counts.error} /> : "No findings"}
+      ariaLabels={{ tableLabel: "Findings by group" }}
+      footer={counts.value && counts.value.length >= groupsMax ? `The ${groupsMax} largest groups of each Region` : undefined}
+      columnDefinitions={[
+        {
+          id: "name",
+          header: groups.find(({ value }) => value === group)!.label.slice(3).replace(/^./, (letter) => letter.toUpperCase()),
+          isRowHeader: true,
+          minWidth: 260,
+          cell: (one) => (
+            <>
+              <Button variant="inline-link" onClick={() => change({ group: undefined, filter: JSON.stringify({ ...criterion, ...one.criterion }) })}>
+                {plain(one.name)}
+              </Button>
+              {one.note && (
+                <Box variant="small" display="block" color="text-body-secondary">
+                  <Text>{one.note}</Text>
+                </Box>
+              )}
+            </>
+          ),
+        },
+        { id: "total", header: "Findings", width: 120, cell: (one) => one.total.toLocaleString("en") },
+        { id: "bar", header: "", minWidth: 160, cell: (one) => <meter className="bar" min={0} max={most} value={one.total} aria-hidden="true" /> },
+      ]}
+    />
   );
 }
 

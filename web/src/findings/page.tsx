@@ -200,6 +200,8 @@ function FindingHeader({ finding, info, again }: { finding: Finding; info: Addit
   );
 }
 
+const WorldMap = lazy(() => import("../entities/map"));
+
 type Pairs = KeyValuePairsProps.Item[];
 const pair = (label: string, value: string | number | boolean | undefined | null): Pairs =>
   value === undefined || value === null || value === "" ? [] : [{ label, value: <Text>{value}</Text> }];
@@ -251,6 +253,8 @@ function Facts({ finding }: { finding: Finding }) {
     { label: "First seen (UTC)", value: <Time at={service?.EventFirstSeen} /> },
     { label: "Last seen (UTC)", value: <Time at={service?.EventLastSeen} /> },
   ];
+  const { Lat: latitude, Lon: longitude } = remote?.GeoLocation ?? {};
+  const at = latitude !== undefined && longitude !== undefined ? { latitude, longitude, label: place || "the remote address", count: 1, new: false } : undefined;
   const group = (title: string, items: Pairs) => (
     <div>
       <Box variant="h3" padding={{ bottom: "xs" }}>
@@ -264,7 +268,14 @@ function Facts({ finding }: { finding: Finding }) {
       <ColumnLayout columns={3} variant="text-grid" minColumnWidth={200}>
         {group("Who", who)}
         {group("What", what)}
-        {group("Where and when", where)}
+        <div>
+          {group("Where and when", where)}
+          {at && (
+            <Suspense>
+              <WorldMap spots={[at]} label={`A map of the world: ${plain(at.label)}`} />
+            </Suspense>
+          )}
+        </div>
       </ColumnLayout>
     </Container>
   );

@@ -38,6 +38,7 @@ import { useNotices } from "../notices";
 import { Failed, Value } from "../parts";
 import { Rows } from "../rows";
 import { plain, Text } from "../text";
+import { Feeds } from "./feeds";
 import { RegionPage } from "./frame";
 
 interface Listed {
@@ -133,8 +134,13 @@ const looks: Record<string, StatusIndicatorProps.Type> = { ACTIVE: "success", AC
 
 export default function Lists({ region }: { region: string }) {
   return (
-    <RegionPage section="lists" title="Lists" description="Your own threat and trusted lists, for this account and its members" region={region}>
-      {({ place }) => <ListTable place={place} />}
+    <RegionPage section="lists" title="Lists and feeds" description="Your own threat and trusted lists, for this account and its members, and the feeds of the server" region={region}>
+      {({ place }) => (
+        <SpaceBetween size="l">
+          <ListTable place={place} />
+          <Feeds region={region} />
+        </SpaceBetween>
+      )}
     </RegionPage>
   );
 }

@@ -3,7 +3,9 @@ import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import { useApi } from "../guardduty";
 import type { Route } from "../router";
 import Accounts from "./accounts";
+import Audit from "./audit";
 import CoverageAndUsage from "./coverage";
+import Keys from "./keys";
 import Lists from "./lists";
 import Protection from "./protection";
 import Publishing from "./publishing";
@@ -11,7 +13,7 @@ import Responders from "./responders";
 import Rules from "./rules";
 import Users from "./users";
 
-const sections = { protection: Protection, lists: Lists, publishing: Publishing, responders: Responders, accounts: Accounts, rules: Rules, coverage: CoverageAndUsage, users: Users };
+const sections = { protection: Protection, lists: Lists, publishing: Publishing, responders: Responders, accounts: Accounts, rules: Rules, coverage: CoverageAndUsage, users: Users, keys: Keys, audit: Audit };
 
 export default function SettingsPage({ route }: { route: Route }) {
   const { session } = useApi();

@@ -21,6 +21,7 @@ import Spinner from "@cloudscape-design/components/spinner";
 import TextFilter from "@cloudscape-design/components/text-filter";
 import { useMemo, useState } from "react";
 import { useApi, type Place } from "../guardduty";
+import { loadDryRuns } from "../ledger";
 import { useLoaded } from "../loading";
 import { useNotices } from "../notices";
 import { Failed, Time, Value } from "../parts";
@@ -69,6 +70,7 @@ function Catalogue({ place }: { place: Place }) {
   const [busy, setBusy] = useState("");
   const rules = useLoaded(() => everyRule(place), [place]);
   const associations = useLoaded(() => everyAssociation(place), [place]);
+  const counts = useLoaded(() => loadDryRuns(place.region), [place, associations.value]);
   const byRule = useMemo(() => new Map((associations.value ?? []).map((one) => [one.RuleId, one])), [associations.value]);
   const may = api.may("CreateCustomDetectionRuleAssociation");
 
@@ -149,6 +151,11 @@ function Catalogue({ place }: { place: Place }) {
                     options={Object.entries(modes).map(([value, label]) => ({ value, label }))}
                     onChange={({ detail }) => void choose(rule, detail.selectedOption.value as Chosen)}
                   />
+                  {mode === "DRY_RUN" && (
+                    <Box variant="small" display="block">
+                      {`${(counts.value?.get(rule.Name ?? "") ?? 0).toLocaleString("en")} records would have raised it`}
+                    </Box>
+                  )}
                   {held?.ExpiresAt && (
                     <Box variant="small">
                       until <Time at={held.ExpiresAt} />

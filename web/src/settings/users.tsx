@@ -17,6 +17,7 @@ import { Failed, Time, Value } from "../parts";
 import { Rows } from "../rows";
 import { post } from "../session";
 import { plain } from "../text";
+import { roles } from "./roles";
 
 interface User {
   name: string;
@@ -25,14 +26,6 @@ interface User {
   createdAt: number;
   passwordAt: number;
 }
-
-const roles: Record<string, string> = {
-  administrator: "everything",
-  "delegated-administrator": "the same, but for naming the delegated administrator",
-  responder: "reads, archives and judges",
-  "read-only": "reads",
-  member: "of a member account: what its administrator does not do for it",
-};
 
 export default function Users() {
   const { session } = useApi();

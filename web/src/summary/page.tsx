@@ -11,7 +11,7 @@ import Select from "@cloudscape-design/components/select";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import Spinner from "@cloudscape-design/components/spinner";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
-import type { ReactNode } from "react";
+import { useMemo, type ReactNode } from "react";
 import { levels, principalOf, severitiesOf, type Level } from "../finding";
 import { archivedPath } from "../findings/paths";
 import findingTypes from "../generated/finding_types.json";
@@ -21,21 +21,36 @@ import { useLoaded, type Loaded } from "../loading";
 import { Failed, Severity, Time, To, Value } from "../parts";
 import { Rows } from "../rows";
 import { go, href, type Route } from "../router";
-import { countByAccount, countByDay, countByLevel, countByResource, countByType, type Count } from "../statistics";
+import { countByAccount, countByDay, countByLevel, countByResource, countByType, criterionOfResource, type Count } from "../statistics";
+import { remember, remembered } from "../stored";
 import { Text } from "../text";
 
 const shownMax = 5;
 const gravestMax = 200; // findings that identities are counted over
 const dayMs = 86_400_000;
-const current: Criterion = { [archivedPath]: { Equals: ["false"] } };
+// What the page tells of.
+interface View {
+  region: string; // empty: all
+  account: string; // likewise
+  current: Criterion;
+}
 const sequenceTypes = Object.keys(findingTypes).filter((type) => type.startsWith("AttackSequence:"));
 
-const findingsHref = (region: string, criterion: Criterion, more: Record<string, string> = {}) =>
-  href(["findings"], { region: region || undefined, filter: JSON.stringify(criterion), ...more });
+const findingsHref = ({ region, account }: View, criterion: Criterion, more: Record<string, string> = {}) =>
+  href(["findings"], { region: region || undefined, account: account || undefined, filter: JSON.stringify(criterion), ...more });
 
 export default function SummaryPage({ route }: { route: Route }) {
   const api = useApi();
   const region = route.query.get("region") ?? "";
+  const account = route.query.get("account") ?? "";
+  const view = useMemo(
+    (): View => ({ region, account, current: { [archivedPath]: { Equals: ["false"] }, ...(account && { accountId: { Equals: [account] } }) } }),
+    [region, account],
+  );
+  const show = (changes: Record<string, string | undefined>) => {
+    const next = Object.entries({ region, account, ...changes }).filter(([, value]) => value);
+    go(href(["summary"], Object.fromEntries(next)));
+  };
   return (
     <ContentLayout
       header={
@@ -43,12 +58,23 @@ export default function SummaryPage({ route }: { route: Route }) {
           variant="h1"
           description="Current findings of every account that you see"
           actions={
-            <Select
-              ariaLabel="Region"
-              selectedOption={{ value: region, label: region || "All Regions" }}
-              options={[{ value: "", label: "All Regions" }, ...api.session.regions.map((value) => ({ value, label: value }))]}
-              onChange={({ detail }) => go(href(["summary"], { region: detail.selectedOption.value || undefined }))}
-            />
+            <SpaceBetween direction="horizontal" size="xs">
+              {api.session.accounts.length > 1 && (
+                <Select
+                  ariaLabel="Account"
+                  filteringType={api.session.accounts.length > 10 ? "auto" : "none"}
+                  selectedOption={{ value: account, label: account || "All accounts" }}
+                  options={[{ value: "", label: "All accounts" }, ...api.session.accounts.map((value) => ({ value, label: value }))]}
+                  onChange={({ detail }) => show({ account: detail.selectedOption.value })}
+                />
+              )}
+              <Select
+                ariaLabel="Region"
+                selectedOption={{ value: region, label: region || "All Regions" }}
+                options={[{ value: "", label: "All Regions" }, ...api.session.regions.map((value) => ({ value, label: value }))]}
+                onChange={({ detail }) => show({ region: detail.selectedOption.value })}
+              />
+            </SpaceBetween>
           }
         >
           Summary
@@ -56,13 +82,14 @@ export default function SummaryPage({ route }: { route: Route }) {
       }
     >
       <SpaceBetween size="l">
-        <Levels region={region} />
-        <Sequences region={region} />
+        <Levels view={view} />
+        <News view={view} />
+        <Sequences view={view} />
         <Grid gridDefinition={[{ colspan: { default: 12, m: 8 } }, { colspan: { default: 12, m: 4 } }]}>
-          <Trend region={region} />
-          <Types region={region} />
+          <Trend view={view} />
+          <Types view={view} />
         </Grid>
-        <Affected region={region} />
+        <Affected view={view} />
         <Coverage region={region} />
       </SpaceBetween>
     </ContentLayout>
@@ -75,16 +102,17 @@ function Shown<T>({ loaded, what, children }: { loaded: Loaded<T>; what: string;
   return children(loaded.value);
 }
 
-function Levels({ region }: { region: string }) {
+function Levels({ view }: { view: View }) {
   const api = useApi();
-  const counts = useLoaded(async () => countByLevel(await api.places(region), current), [api, region]);
+  const { region, current } = view;
+  const counts = useLoaded(async () => countByLevel(await api.places(region), current), [api, region, current]);
   return (
     <Container>
       <Shown loaded={counts} what="The counts">
         {({ byLevel, latest }) => (
           <ColumnLayout columns={4} variant="text-grid" minColumnWidth={130}>
             {levels.map((level) => (
-              <a key={level} className={`tile severity-${level}`} href={findingsHref(region, { severity: { Equals: severitiesOf[level] } })}>
+              <a key={level} className={`tile severity-${level}`} href={findingsHref(view, { severity: { Equals: severitiesOf[level] } })}>
                 <span className="tile-name">
                   <span aria-hidden="true" className="severity-mark" /> {level[0]!.toUpperCase() + level.slice(1)}
                 </span>
@@ -103,15 +131,72 @@ function Levels({ region }: { region: string }) {
   );
 }
 
-function Sequences({ region }: { region: string }) {
+// Since when this window tells of news: what was newest when the summary was last looked at in another one.
+function lastVisit(user: string): number {
+  const here = `picket.since.${user}`;
+  try {
+    const known = sessionStorage.getItem(here);
+    if (known !== null) return Number(known);
+    const since = remembered<number>(`seen.${user}`, 0);
+    sessionStorage.setItem(here, String(since));
+    return since;
+  } catch {
+    return 0;
+  }
+}
+
+function News({ view }: { view: View }) {
   const api = useApi();
+  const { region, current } = view;
+  const { user } = api.session;
+  const since = useMemo(() => lastVisit(user), [user]);
+  const criterion = useMemo<Criterion>(() => ({ updatedAt: { GreaterThan: since } }), [since]);
+  const news = useLoaded(async () => {
+    const places = await api.places(region);
+    const { latest } = await countByLevel(places, current);
+    if (latest > remembered<number>(`seen.${user}`, 0)) remember(`seen.${user}`, latest);
+    return since ? countByLevel(places, { ...current, ...criterion }) : undefined;
+  }, [api, region, current, since, user]);
+  if (!since || !news.value) return null;
+  const { total, byLevel } = news.value;
+  return (
+    <Container>
+      <SpaceBetween size="xs">
+        <Box variant="h2" fontSize="heading-s">
+          Since your last visit
+        </Box>
+        {total ? (
+          <div className="levels">
+            <To to={findingsHref(view, criterion, { sort: "updatedAt" })}>{`${total.toLocaleString("en")} new or seen again`}</To>
+            {levels
+              .filter((level) => byLevel[level])
+              .map((level) => (
+                <span key={level} className={`severity severity-${level}`}>
+                  <span aria-hidden="true" className="severity-mark" />
+                  {`${byLevel[level].toLocaleString("en")} ${level}`}
+                </span>
+              ))}
+          </div>
+        ) : (
+          <Box color="text-body-secondary">
+            Nothing new: the newest finding is still of <Time at={since} /> UTC.
+          </Box>
+        )}
+      </SpaceBetween>
+    </Container>
+  );
+}
+
+function Sequences({ view }: { view: View }) {
+  const api = useApi();
+  const { region, current } = view;
   const found = useLoaded(
     async () =>
       take(
         merged(await api.places(region), { ...current, type: { Equals: sequenceTypes } }, { attribute: "severity", descending: true }),
         shownMax + 1,
       ),
-    [api, region],
+    [api, region, current],
   );
   if (found.value && !found.value.length) return null;
   return (
@@ -122,7 +207,7 @@ function Sequences({ region }: { region: string }) {
           variant="h2"
           description="Several things that one actor did, which are an attack together: look at these first"
           actions={
-            found.value && found.value.length > shownMax ? <To to={findingsHref(region, { type: { Equals: sequenceTypes } })}>All of them</To> : undefined
+            found.value && found.value.length > shownMax ? <To to={findingsHref(view, { type: { Equals: sequenceTypes } })}>All of them</To> : undefined
           }
         >
           Attack sequences
@@ -161,9 +246,10 @@ const chartColors: Record<Level, string> = {
   low: "#4c9bcb",
 };
 
-function Trend({ region }: { region: string }) {
+function Trend({ view }: { view: View }) {
   const api = useApi();
-  const days = useLoaded(async () => countByDay(await api.places(region), current), [api, region]);
+  const { region, current } = view;
+  const days = useLoaded(async () => countByDay(await api.places(region), current), [api, region, current]);
   return (
     <Container fitHeight header={<Header variant="h2" description="By the day they were last seen, UTC">When</Header>}>
       <Shown loaded={days} what="The trend">
@@ -229,32 +315,24 @@ function Bars({ counts, to, none }: { counts: Count[]; to: (count: Count) => str
   );
 }
 
-function Types({ region }: { region: string }) {
+function Types({ view }: { view: View }) {
   const api = useApi();
-  const types = useLoaded(async () => countByType(await api.places(region), current, 2 * shownMax), [api, region]);
+  const { region, current } = view;
+  const types = useLoaded(async () => countByType(await api.places(region), current, 2 * shownMax), [api, region, current]);
   return (
     <Container fitHeight header={<Header variant="h2">What</Header>}>
       <Shown loaded={types} what="The types">
-        {(counts) => <Bars counts={counts} none="No findings" to={({ name }) => findingsHref(region, { type: { Equals: [name] } })} />}
+        {(counts) => <Bars counts={counts} none="No findings" to={({ name }) => findingsHref(view, { type: { Equals: [name] } })} />}
       </Shown>
     </Container>
   );
 }
 
-// Where the API holds the name of a resource of each type.
-const resourcePaths: Record<string, string> = {
-  Instance: "resource.instanceDetails.instanceId",
-  S3Bucket: "resource.s3BucketDetails.name",
-  EKSCluster: "resource.eksClusterDetails.name",
-  Lambda: "resource.lambdaDetails.functionName",
-  ECSCluster: "resource.ecsClusterDetails.name",
-  RDSDBInstance: "resource.rdsDbInstanceDetails.dbInstanceIdentifier",
-};
-
-function Affected({ region }: { region: string }) {
+function Affected({ view }: { view: View }) {
   const api = useApi();
-  const accounts = useLoaded(async () => countByAccount(await api.places(region), current, shownMax), [api, region]);
-  const resources = useLoaded(async () => countByResource(await api.places(region), current, shownMax), [api, region]);
+  const { region, current } = view;
+  const accounts = useLoaded(async () => countByAccount(await api.places(region), current, shownMax), [api, region, current]);
+  const resources = useLoaded(async () => countByResource(await api.places(region), current, shownMax), [api, region, current]);
   const principals = useLoaded(async () => {
     const gravest = await take(merged(await api.places(region), current, { attribute: "severity", descending: true }), gravestMax);
     const counts = new Map<string, number>();
@@ -263,12 +341,12 @@ function Affected({ region }: { region: string }) {
       if (name && principalOf(finding)) counts.set(name, (counts.get(name) ?? 0) + 1);
     }
     return [...counts].map(([name, total]) => ({ name, total })).sort((a, b) => b.total - a.total).slice(0, shownMax);
-  }, [api, region]);
+  }, [api, region, current]);
   return (
     <ColumnLayout columns={3} minColumnWidth={260}>
       <Container fitHeight header={<Header variant="h2">Accounts</Header>}>
         <Shown loaded={accounts} what="The accounts">
-          {(counts) => <Bars counts={counts} none="None" to={({ name }) => findingsHref(region, { accountId: { Equals: [name] } })} />}
+          {(counts) => <Bars counts={counts} none="None" to={({ name }) => findingsHref(view, { accountId: { Equals: [name] } })} />}
         </Shown>
       </Container>
       <Container fitHeight header={<Header variant="h2">Resources</Header>}>
@@ -277,12 +355,7 @@ function Affected({ region }: { region: string }) {
             <Bars
               counts={counts}
               none="None"
-              to={({ name, note }) => {
-                // Under the type of an access key stands the bucket that it was used on, where there is one.
-                const key = /^A[KS]IA[A-Z0-9]{16}$/.test(name) ? "resource.accessKeyDetails.accessKeyId" : "resource.s3BucketDetails.name";
-                const path = note === "AccessKey" ? key : resourcePaths[note ?? ""];
-                return findingsHref(region, path ? { [path]: { Equals: [name] } } : { "resource.resourceType": { Equals: [note ?? ""] } });
-              }}
+              to={(one) => findingsHref(view, criterionOfResource(one))}
             />
           )}
         </Shown>
@@ -290,7 +363,7 @@ function Affected({ region }: { region: string }) {
       <Container fitHeight header={<Header variant="h2" description={`Of the ${gravestMax} gravest findings`}>Identities</Header>}>
         <Shown loaded={principals} what="The identities">
           {(counts) => (
-            <Bars counts={counts} none="None" to={({ name }) => findingsHref(region, { "resource.accessKeyDetails.userName": { Equals: [name] } })} />
+            <Bars counts={counts} none="None" to={({ name }) => findingsHref(view, { "resource.accessKeyDetails.userName": { Equals: [name] } })} />
           )}
         </Shown>
       </Container>

@@ -5,6 +5,7 @@ import Box from "@cloudscape-design/components/box";
 import BreadcrumbGroup from "@cloudscape-design/components/breadcrumb-group";
 import Button from "@cloudscape-design/components/button";
 import Checkbox from "@cloudscape-design/components/checkbox";
+import DatePicker from "@cloudscape-design/components/date-picker";
 import Container from "@cloudscape-design/components/container";
 import ContentLayout from "@cloudscape-design/components/content-layout";
 import Form from "@cloudscape-design/components/form";
@@ -30,6 +31,7 @@ import { Rows } from "../rows";
 import { go, href, type Route } from "../router";
 import { plain, Text } from "../text";
 import { backtest, readMax, type Backtest } from "./backtest";
+import { expiryOf, expiryTags, setExpiry } from "./expiry";
 
 const back = href(["suppression"]);
 const spans = [7, 30, 90, 0].map((days) => ({ id: String(days), text: days ? `${days} days` : "All" }));
@@ -39,8 +41,17 @@ interface Draft {
   name: string;
   reason: string;
   archives: boolean;
+  until: string; // the day after which it archives no more, "2026-12-31"; empty: for ever
   criterion: Criterion;
 }
+
+const dayMs = 86_400_000;
+// A rule that holds until the end of a day ends with the next one, and the other way round.
+function endOf(day: string): string | undefined {
+  const at = /^\d{4}-\d{2}-\d{2}$/.test(day) ? Date.parse(`${day}T00:00:00Z`) : NaN;
+  return Number.isNaN(at) ? undefined : `${new Date(at + dayMs).toISOString().slice(0, 19)}Z`;
+}
+const dayBefore = (end: string | undefined) => (end ? new Date(Date.parse(end) - 1).toISOString().slice(0, 10) : "");
 
 export default function RulePage({ route }: { route: Route }) {
   const [, region = "", name = ""] = route.path;
@@ -49,7 +60,7 @@ export default function RulePage({ route }: { route: Route }) {
   const filter = route.query.get("filter");
   const key = `${region} ${name} ${fresh ? filter : ""}`;
   const loaded = useLoaded(async (): Promise<Draft> => {
-    if (fresh) return { key, name: "", reason: "", archives: true, criterion: parseCriterion(filter) };
+    if (fresh) return { key, name: "", reason: "", archives: true, until: "", criterion: parseCriterion(filter) };
     const place = await api.place(region);
     if (!place) throw new Error(`there is no detector in ${region}`);
     const rule = await place.client.send(new GetFilterCommand({ DetectorId: place.detectorId, FilterName: name }));
@@ -58,6 +69,7 @@ export default function RulePage({ route }: { route: Route }) {
       name,
       reason: rule.Description ?? "",
       archives: rule.Action === "ARCHIVE",
+      until: dayBefore(expiryOf(rule.Tags)),
       criterion: rule.FindingCriteria?.Criterion ?? {},
     };
   }, [api, key]);
@@ -74,11 +86,13 @@ function RuleForm({ draft, fresh, region: firstRegion }: { draft: Draft; fresh: 
   const [reason, setReason] = useState(draft.reason);
   const [archives, setArchives] = useState(draft.archives);
   const [criterion, setCriterion] = useState(draft.criterion);
+  const [until, setUntil] = useState(draft.until);
   const [alsoNow, setAlsoNow] = useState(false);
   const [busy, setBusy] = useState(false);
   const [days, setDays] = useState("90");
   const may = api.may(fresh ? "CreateFilter" : "UpdateFilter");
   const empty = !Object.keys(criterion).length;
+  const past = until !== "" && until !== draft.until && Date.parse(endOf(until) ?? "") <= Date.now();
   const wrong = name !== "" && !/^[A-Za-z0-9._-]{3,64}$/.test(name);
 
   const turn = useRef(0);
@@ -99,10 +113,16 @@ function RuleForm({ draft, fresh, region: firstRegion }: { draft: Draft; fresh: 
           Description: reason,
           FindingCriteria: { Criterion: criterion },
         };
-        for (const { client, detectorId } of await api.places(region))
-          await (fresh
-            ? client.send(new CreateFilterCommand({ DetectorId: detectorId, Name: name, ...given }))
-            : client.send(new UpdateFilterCommand({ DetectorId: detectorId, FilterName: name, ...given })));
+        const expires = endOf(until);
+        for (const place of await api.places(region)) {
+          const { client, detectorId } = place;
+          if (fresh) {
+            await client.send(new CreateFilterCommand({ DetectorId: detectorId, Name: name, Tags: expiryTags(expires), ...given }));
+          } else {
+            await client.send(new UpdateFilterCommand({ DetectorId: detectorId, FilterName: name, ...given }));
+            if (until !== draft.until) await setExpiry(place, api.session.account, name, expires);
+          }
+        }
         await setArchived(api, archived, true);
       },
     );
@@ -139,7 +159,7 @@ function RuleForm({ draft, fresh, region: firstRegion }: { draft: Draft; fresh: 
                 Cancel
               </Button>
               {may && (
-                <Button variant="primary" loading={busy} disabled={!name || wrong || empty}>
+                <Button variant="primary" loading={busy} disabled={!name || wrong || empty || past || (until !== "" && !endOf(until))}>
                   Save
                 </Button>
               )}
@@ -172,6 +192,23 @@ function RuleForm({ draft, fresh, region: firstRegion }: { draft: Draft; fresh: 
                 <Checkbox checked={archives} onChange={({ detail }) => setArchives(detail.checked)}>
                   Archive what it matches when it is found
                 </Checkbox>
+                {archives && (
+                  <FormField
+                    label="Archives until the end of"
+                    description="Findings of later records are current again, by the time in the record. Empty: for ever"
+                    constraintText="A day, UTC: YYYY/MM/DD"
+                    errorText={past ? "This day is over: the rule would archive nothing" : ""}
+                  >
+                    <DatePicker
+                      value={until}
+                      onChange={({ detail }) => setUntil(detail.value)}
+                      isDateEnabled={(date) => date.getTime() > Date.now() - 86_400_000}
+                      openCalendarAriaLabel={(day) => (day ? `Choose a day, ${day} is chosen` : "Choose a day")}
+                      placeholder="YYYY/MM/DD"
+                      expandToViewport
+                    />
+                  </FormField>
+                )}
               </SpaceBetween>
             </Container>
             <Container

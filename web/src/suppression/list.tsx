@@ -6,15 +6,18 @@ import Button from "@cloudscape-design/components/button";
 import Header from "@cloudscape-design/components/header";
 import Modal from "@cloudscape-design/components/modal";
 import SpaceBetween from "@cloudscape-design/components/space-between";
+import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import { useState } from "react";
+import { ageText } from "../finding";
 import { labelOf, toTokens } from "../findings/filter";
 import { useApi, type Criterion, type Place } from "../guardduty";
 import { useLoaded } from "../loading";
 import { useNotices } from "../notices";
-import { Failed, To, Value } from "../parts";
+import { Failed, Time, To, Value } from "../parts";
 import { Rows } from "../rows";
 import { go, href } from "../router";
 import { plain, Text } from "../text";
+import { expiryOf } from "./expiry";
 
 interface Rule {
   place: Place;
@@ -50,6 +53,18 @@ export function CriterionText({ criterion }: { criterion: Criterion }) {
           {labelOf(propertyKey)} {operator} <Text>{Array.isArray(value) ? value.join(", ") : String(value)}</Text>
         </div>
       ))}
+    </>
+  );
+}
+
+function Until({ tags, archives }: { tags?: Record<string, string>; archives: boolean }) {
+  const until = expiryOf(tags);
+  if (!until) return archives ? <>for ever</> : <>-</>;
+  const over = new Date(until).getTime() <= Date.now();
+  return (
+    <>
+      <Time at={until} />
+      <div>{over ? <StatusIndicator type="stopped">over: archives no more</StatusIndicator> : ageText(until)}</div>
     </>
   );
 }
@@ -136,6 +151,7 @@ export default function SuppressionPage() {
             cell: ({ filter }) => (filter.Action === "ARCHIVE" ? <Badge color="blue">Archives</Badge> : <Badge>Saved filter</Badge>),
           },
           { id: "criteria", header: "Matches", minWidth: 260, cell: ({ filter }) => <CriterionText criterion={filter.FindingCriteria?.Criterion ?? {}} /> },
+          { id: "until", header: "Until (UTC)", width: 180, cell: ({ filter }) => <Until tags={filter.Tags} archives={filter.Action === "ARCHIVE"} /> },
           { id: "reason", header: "Reason", minWidth: 180, cell: ({ filter }) => <Value>{filter.Description}</Value> },
           { id: "region", header: "Region", width: 130, cell: ({ place }) => place.region },
         ]}
