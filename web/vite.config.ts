@@ -9,9 +9,17 @@ const fontsAreFiles: Plugin = {
     id.includes("@cloudscape-design/global-styles") && id.endsWith(".css") ? code.replaceAll(/@font-face\s*\{[^}]*\}/g, "") : undefined,
 };
 
-// Relative addresses, and nothing inlined: the server's content policy allows files of its own only.
+// Relative addresses, and nothing inlined: the server's content policy allows files of its own only. Few files: a browser
+// asks for six at a time.
 export default defineConfig({
   base: "./",
   plugins: [fontsAreFiles, react()],
-  build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false }, chunkSizeWarningLimit: 2000 },
+  build: {
+    target: "es2022",
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 2000,
+    cssCodeSplit: false,
+    rollupOptions: { output: { experimentalMinChunkSize: 40_000 } },
+  },
 });

@@ -316,6 +316,7 @@ describe("a finding", () => {
     await console_.page.getByRole("heading", { name: /Related findings/ }).waitFor();
     await console_.settled();
     await console_.check("a finding");
+    await console_.page.evaluate(() => scrollTo(0, 0));
     await console_.shoot("finding");
   });
 
@@ -742,7 +743,7 @@ describe("settings", () => {
     await console_.says("SESAccountSendingEnabled: counts only");
     const held = async () => (await api.send(new ListCustomDetectionRuleAssociationsCommand({}))).RuleAssociations;
     assert.deepEqual((await held()).map(({ Mode }) => Mode), ["DRY_RUN"]);
-    await console_.says("0 records would have raised it");
+    await console_.says("0 records hit so far");
     await console_.settled();
     await console_.check("custom detection rules");
     await console_.shoot("settings-rules");

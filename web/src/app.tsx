@@ -224,7 +224,12 @@ function Guarded() {
     );
   };
   const over = () => leave(true);
-  const api = useMemo(() => session && new Api(session, over), [session]);
+  const api = useMemo(() => {
+    const made = session && new Api(session, over);
+    // Asked while the page's code is on its way; whoever needs it is told what failed.
+    made?.places("").catch(() => undefined);
+    return made;
+  }, [session]);
 
   const enter = (found: Session) => {
     if (route.path[0] === "setup" || route.path[0] === "refused") go("#/", true);

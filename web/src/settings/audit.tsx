@@ -136,13 +136,19 @@ export default function Audit() {
               options={spans}
               onChange={({ detail }) => change({ hours: detail.selectedOption.value })}
             />
-            <Checkbox checked={errors} onChange={({ detail }) => change({ errors: detail.checked ? "true" : "" })}>
-              Refused ones only
-            </Checkbox>
-            <Checkbox checked={reads} onChange={({ detail }) => change({ reads: detail.checked ? "true" : "" })}>
-              Reads too
-            </Checkbox>
-            <Button formAction="submit">Search</Button>
+            <div className="as-wide-as-it-is">
+              <Button formAction="submit">Search</Button>
+            </div>
+            <div className="as-wide-as-it-is">
+              <Checkbox checked={errors} onChange={({ detail }) => change({ errors: detail.checked ? "true" : "" })}>
+                Refused ones only
+              </Checkbox>
+            </div>
+            <div className="as-wide-as-it-is">
+              <Checkbox checked={reads} onChange={({ detail }) => change({ reads: detail.checked ? "true" : "" })}>
+                Reads too
+              </Checkbox>
+            </div>
           </form>
         }
         footer={
@@ -158,13 +164,25 @@ export default function Audit() {
           )
         }
         columnDefinitions={[
-          { id: "time", header: "Time (UTC)", width: 180, cell: (one) => <Time at={one.eventTime} /> },
-          { id: "caller", header: "Caller", minWidth: 180, cell: (one) => <Value most={120}>{callerOf(one)}</Value> },
+          { id: "time", header: "Time (UTC)", minWidth: 170, cell: (one) => <Time at={one.eventTime} /> },
+          {
+            id: "caller",
+            header: "Caller",
+            minWidth: 180,
+            cell: (one) => (
+              <>
+                <Value most={120}>{callerOf(one)}</Value>
+                <Box variant="small" display="block" color="text-body-secondary">
+                  from <Text>{one.sourceIPAddress || "the server itself"}</Text>
+                </Box>
+              </>
+            ),
+          },
           {
             id: "operation",
             header: "Operation",
             isRowHeader: true,
-            minWidth: 200,
+            minWidth: 190,
             cell: (one) => (
               <>
                 <Button variant="inline-link" ariaLabel={`The record of ${plain(one.eventName)}, ${timeText(one.eventTime)}`} onClick={() => setShown(one)}>
@@ -179,7 +197,7 @@ export default function Audit() {
           {
             id: "outcome",
             header: "Outcome",
-            minWidth: 200,
+            minWidth: 180,
             cell: (one) =>
               one.errorCode || one.errorMessage ? (
                 <>
@@ -192,10 +210,10 @@ export default function Audit() {
                 <StatusIndicator type="success">done</StatusIndicator>
               ),
           },
-          { id: "from", header: "From", cell: (one) => <Value>{one.sourceIPAddress}</Value> },
           {
             id: "account",
             header: "Account",
+            minWidth: 145,
             cell: (one) => (
               <>
                 <Value>{one.recipientAccountId}</Value>

@@ -52,11 +52,11 @@ export function Feeds({ region }: { region: string }) {
       columnDefinitions={[
         { id: "name", header: "Name", isRowHeader: true, cell: (one) => <Value>{one.name}</Value> },
         { id: "category", header: "Tells of", cell: (one) => <Value>{one.category}</Value> },
-        { id: "entries", header: "Entries", cell: (one) => (one.entries === undefined ? "-" : one.entries.toLocaleString("en")) },
+        { id: "entries", header: "Entries", minWidth: 100, cell: (one) => (one.entries === undefined ? "-" : one.entries.toLocaleString("en")) },
         {
           id: "age",
           header: "Fetched (UTC)",
-          minWidth: 180,
+          minWidth: 170,
           cell: (one) => (
             <>
               <Time at={one.fetchedAt} />
@@ -67,6 +67,7 @@ export function Feeds({ region }: { region: string }) {
         {
           id: "status",
           header: "Status",
+          minWidth: 155,
           cell: (one) => (
             <>
               <Status feed={one} />

@@ -95,6 +95,7 @@ export default function Keys() {
             id: "profile",
             header: "Profile",
             isRowHeader: true,
+            minWidth: 170,
             cell: (one) => (
               <SpaceBetween direction="horizontal" size="xs">
                 <Value>{one.profile}</Value>
@@ -102,8 +103,20 @@ export default function Keys() {
               </SpaceBetween>
             ),
           },
-          { id: "key", header: "Access key ID", minWidth: 200, cell: (one) => <Value>{one.accessKeyId}</Value> },
-          { id: "account", header: "Account", cell: (one) => <Value>{one.accountId}</Value> },
+          {
+            id: "key",
+            header: "Access key ID",
+            minWidth: 230,
+            cell: (one) => (
+              <>
+                <Value>{one.accessKeyId}</Value>
+                <Box variant="small" display="block" color="text-body-secondary">
+                  made <Time at={one.createdAt} /> UTC
+                </Box>
+              </>
+            ),
+          },
+          { id: "account", header: "Account", minWidth: 145, cell: (one) => <Value>{one.accountId}</Value> },
           {
             id: "role",
             header: "Role",
@@ -121,7 +134,6 @@ export default function Keys() {
             header: "Status",
             cell: (one) => <StatusIndicator type={one.active ? "success" : "stopped"}>{one.active ? "active" : "disabled"}</StatusIndicator>,
           },
-          { id: "created", header: "Made (UTC)", cell: (one) => <Time at={one.createdAt} />, minWidth: 170 },
         ]}
       />
       {adding && (

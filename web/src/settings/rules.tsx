@@ -153,7 +153,7 @@ function Catalogue({ place }: { place: Place }) {
                   />
                   {mode === "DRY_RUN" && (
                     <Box variant="small" display="block">
-                      {`${(counts.value?.get(rule.Name ?? "") ?? 0).toLocaleString("en")} records would have raised it`}
+                      {`${(counts.value?.get(rule.Name ?? "") ?? 0).toLocaleString("en")} records hit so far`}
                     </Box>
                   )}
                   {held?.ExpiresAt && (

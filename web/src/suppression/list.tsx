@@ -141,19 +141,20 @@ export default function SuppressionPage() {
             id: "name",
             header: "Name",
             isRowHeader: true,
-            width: 220,
+            width: 150,
             cell: ({ place, filter }) => <To to={href(["suppression", place.region, filter.Name ?? ""])}>{plain(filter.Name)}</To>,
           },
           {
             id: "action",
             header: "Does",
-            width: 150,
+            width: 115,
+            minWidth: 115,
             cell: ({ filter }) => (filter.Action === "ARCHIVE" ? <Badge color="blue">Archives</Badge> : <Badge>Saved filter</Badge>),
           },
-          { id: "criteria", header: "Matches", minWidth: 260, cell: ({ filter }) => <CriterionText criterion={filter.FindingCriteria?.Criterion ?? {}} /> },
-          { id: "until", header: "Until (UTC)", width: 180, cell: ({ filter }) => <Until tags={filter.Tags} archives={filter.Action === "ARCHIVE"} /> },
-          { id: "reason", header: "Reason", minWidth: 180, cell: ({ filter }) => <Value>{filter.Description}</Value> },
-          { id: "region", header: "Region", width: 130, cell: ({ place }) => place.region },
+          { id: "criteria", header: "Matches", minWidth: 220, cell: ({ filter }) => <CriterionText criterion={filter.FindingCriteria?.Criterion ?? {}} /> },
+          { id: "until", header: "Until (UTC)", width: 175, cell: ({ filter }) => <Until tags={filter.Tags} archives={filter.Action === "ARCHIVE"} /> },
+          { id: "reason", header: "Reason", minWidth: 140, cell: ({ filter }) => <Value>{filter.Description}</Value> },
+          { id: "region", header: "Region", width: 110, minWidth: 110, cell: ({ place }) => place.region },
         ]}
       />
       {removing && (
