@@ -15,9 +15,11 @@ constexpr std::uint32_t identity_days_max = 60, circle_days_max = 20'000;
 // How many days of experience a circle's figures count for against those of the one within, and the shipped
 // weight against the widest's (science: add-half smoothing, with the tenant as the prior).
 constexpr std::uint64_t circle_worth = 5, weight_worth = 20;
-// Somebody who tries something new each day does one of about so many things. (Administrators of
+// Somebody who tries something new of a kind each day does one of about so many things. (Administrators of
 // tools/attack_chains.py: with 8 none of their 1,848 account-days is taken for an attack.)
 constexpr std::uint64_t novelties = 8;
+// Before anything is known, one day in ten brings something new of a kind.
+constexpr std::uint64_t novel_day = 10;
 // Until then everything about an identity is new.
 constexpr std::uint32_t novelty_days_min = 3;
 // A month without any novelty is worth no more than this.
@@ -27,8 +29,6 @@ constexpr std::int32_t settled_days = 14;
 constexpr std::size_t things_max = 2048;      // of one identity or account; the APIs of the table are 1,360
 constexpr std::size_t known_max = 1'000'000;  // about 300 MB of typical ones
 constexpr std::uint64_t one = 1ULL << 32U;    // a probability of 1
-
-const Habits::Thing novelty = Habits::thing("novelty");
 
 }  // namespace
 
@@ -81,13 +81,17 @@ void Habits::begin_day(std::int32_t day) {
   day_ = day;
 }
 
-std::int32_t Habits::bits(const Circles& who, Thing thing, unsigned weight) const {
+std::int32_t Habits::bits(const Circles& who, Thing thing, unsigned weight, Thing novelty) const {
   // On every second of an intruder's days; of everybody's as much more rarely as its weight says.
-  std::uint64_t usual = one >> (weight + 1), worth = weight_worth;
+  std::uint64_t usual = one >> (weight + 1), novel = one / novel_day, worth = weight_worth;
   const auto narrow = [&](const Known* known) {
     const std::uint64_t days = known == nullptr ? 0 : known->days;
-    const std::uint64_t did = known == nullptr ? 0 : known->count(thing);
-    usual = (did * one + worth * usual) / (days + worth);
+    const auto with = [&](std::uint64_t wider, Thing of) {
+      const std::uint64_t did = known == nullptr ? 0 : known->count(of);
+      return (did * one + worth * wider) / (days + worth);
+    };
+    usual = with(usual, thing);
+    novel = with(novel, novelty);
     worth = circle_worth;
   };
   for (const std::uint64_t circle : who.wider | std::views::reverse) {
@@ -95,8 +99,7 @@ std::int32_t Habits::bits(const Circles& who, Thing thing, unsigned weight) cons
   }
   const Known* self = find(who.identity);
   narrow(self);
-  if (self != nullptr && self->days >= novelty_days_min)
-    usual = std::max(usual, self->count(novelty) * one / (self->days + circle_worth) / novelties);
+  if (self != nullptr && self->days >= novelty_days_min) usual = std::max(usual, novel / novelties);
   const std::int32_t bits = log2_256(one / 2) - log2_256(std::max<std::uint64_t>(1, usual));
   return std::clamp(bits, 0, (static_cast<std::int32_t>(weight) + novelty_bits_max) * 256);
 }
@@ -121,7 +124,7 @@ bool Habits::settled(std::uint64_t circle) const {
   return known != nullptr && day_ - known->first_day >= settled_days;
 }
 
-void Habits::note(const Circles& who, Thing thing) {
+void Habits::note(const Circles& who, Thing thing, Thing novelty) {
   Today& today = open_[who.identity];
   today.wider = who.wider;
   const auto add = [&](Thing one_more) {

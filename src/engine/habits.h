@@ -34,8 +34,9 @@ class Habits {
   // Evidence in 1/256 bit that a thing of this weight (data/learning: log2 of how much likelier it is of an
   // intruder) is not the identity's everyday: log2 of its chance on an intruder's day over its chance on
   // one of theirs. None when it is usual; at most `weight` + 5 bits, and less for those who often do
-  // something that they never did before.
-  std::int32_t bits(const Circles& who, Thing thing, unsigned weight) const;
+  // something of this kind that they never did before. `novelty` stands for the kind: who looks at something
+  // new each day does not delete something new each day.
+  std::int32_t bits(const Circles& who, Thing thing, unsigned weight, Thing novelty) const;
   // Days of an identity so far, and those on which it did this; of a circle, its identities' days.
   std::uint32_t days(std::uint64_t who) const;
   std::uint32_t days(std::uint64_t who, Thing thing) const;
@@ -43,7 +44,8 @@ class Habits {
   // Whether the circle was watched for a week: before that nothing is usual.
   bool settled(std::uint64_t circle) const;
 
-  void note(const Circles& who, Thing thing);
+  // `novelty` is noted too when the identity never did the thing.
+  void note(const Circles& who, Thing thing, Thing novelty);
   // Nothing of this day is to be learned.
   void forget_today(std::uint64_t identity);
   // Beyond the budget those go whose last day is longest past; how many.

@@ -6,6 +6,7 @@
 #include <array>
 #include <bit>
 #include <limits>
+#include <numeric>
 
 #include "base/fixed_log2.h"
 #include "engine/behaviours.h"
@@ -19,26 +20,40 @@ namespace picket {
 namespace {
 
 constexpr std::int32_t bit = 256;
-constexpr TimeMs window_ms = 24 * hour_ms;          // GuardDuty's
-constexpr std::size_t signals_max = 100;            // of an actor: as many as GuardDuty's JSON holds
-constexpr std::size_t values_max = 10;              // addresses, buckets, identities told of a signal
-constexpr std::size_t all_signals_max = 200'000;    // about 150 MB
-constexpr std::size_t rows_max = 500'000;           // about 300 MB
-constexpr std::int32_t advance_bits = 4 * bit;      // at most, a new tactic on the way to the goal (science)
-constexpr std::int32_t tactic_bits_max = 16 * bit;  // many steps of one tactic are one habit (science)
-constexpr std::int32_t discovery_bits_max = 10 * bit;  // looking around alone proves little
+constexpr TimeMs window_ms = 24 * hour_ms;        // GuardDuty's
+constexpr std::size_t signals_max = 100;          // of an actor: as many as GuardDuty's JSON holds
+constexpr std::size_t values_max = 10;            // addresses, buckets, identities told of a signal
+constexpr std::size_t all_signals_max = 200'000;  // about 150 MB
+constexpr std::size_t rows_max = 500'000;         // about 300 MB
+constexpr std::int32_t advance_bits = 4 * bit;    // at most, a new tactic on the way to the goal (science)
 constexpr std::int32_t advance_of(std::int32_t bits) { return std::min(advance_bits, bits / 2); }
-constexpr std::int32_t bits_max(std::size_t tactic) {
-  return static_cast<Tactic>(tactic) == Tactic::discovery ? discovery_bits_max : tactic_bits_max;
-}
 
-// From how many on they are grounds; from how much evidence on destruction is.
-constexpr std::uint32_t many_refusals = 3, many_discoveries = 5, many_services = 3;
-constexpr std::int32_t destruction_bits_min = 8 * bit;
+// How the evidence of a day adds up: a logistic regression over days of actors, honest and robbed, of
+// tools/simulate (seeds dev, tune-a, tune-b) and tools/attack_chains.py (seeds 1, 5, 11), in 1/16. Each of
+// the six sets was told by the weights of the other five. What calls are worth one by one had no say beside
+// these: whoever starts on something new makes many. Where somebody is and when, refusals, findings and haste
+// tell. The hours were given half of what they got: intruders keep to no hours there.
+constexpr std::int32_t network_part = 12, shared_network_part = 13, client_part = 6, hours_part = 12,
+                       refused_part = 5, finding_part = 8, discovery_part = 4, advance_part = 3;
+constexpr std::int32_t elsewhere_bits = 460, first_time_bits = 107, service_bits = 139,
+                       destruction_bits = 200;
+// Of each at most so much evidence.
+constexpr std::int32_t place_bits_max = 8 * bit, hours_bits_max = 4 * bit, refused_bits_max = 16 * bit,
+                       finding_bits_max = 16 * bit, discovery_bits_max = 10 * bit;
+constexpr std::uint32_t first_times_max = 15, services_max = 8;
+// First times of so short a time are one burst.
+constexpr TimeMs burst_ms = 15 * minute_ms;
+// A lookup that tells where somebody looks around; a step that destroys, blinds or gives away.
+constexpr std::int32_t lookup_bits_min = 2 * bit, destruction_bits_min = 8 * bit;
+// An address known for harm and a key away from its machine were in too few of those days to be fitted.
+constexpr std::int32_t proof_bits = 4 * bit;
+constexpr std::uint32_t proofs_max = 2;
+// Tactics of a sequence, and when one of them does harm.
+constexpr int tactics_min = 3, tactics_of_harm_min = 2;
 
-// What is new about where somebody is or what they call with: weights between those of initial access calls.
-// What colleagues use is no news of a thief: they go home, to each other's offices, out by one VPN.
-constexpr unsigned network_weight = 4, client_weight = 3;
+// What is new about where somebody is, what they call with or when: weights between those of initial access
+// calls. What colleagues use is no news of a thief: they go home, to each other's offices, out by one VPN.
+constexpr unsigned network_weight = 4, client_weight = 3, hours_weight = 3;
 constexpr std::int32_t shared_bits = 2 * bit;
 // Before so many days everything about a person is new; on so many days of its people an organisation knows
 // a network.
@@ -101,20 +116,45 @@ class Way {
 std::string text_of_bits(std::int32_t bits) { return bits_text(bits) + " bits"; }
 
 // Names of signals of context: a place or client that nobody was at before, or only colleagues.
-constexpr std::string_view new_network = "network", new_client = "client";
+constexpr std::string_view new_network = "network", new_client = "client", new_hours = "hours";
 // What is noted of those who change them.
 struct News {
-  News(std::string_view of, unsigned weight_of)
+  News(std::string_view of, unsigned weight_of, bool own = false)
       : name(of),
         weight(weight_of),
         fresh(Habits::thing(fmt::format("new {}", of))),
         shared(Habits::thing(fmt::format("colleagues' {}", of))),
-        moved(Habits::thing(fmt::format("moved {}", of))) {}
+        moved(Habits::thing(fmt::format("moved {}", of))),
+        personal(own) {}
   std::string_view name;
   unsigned weight;
   Habits::Thing fresh, shared, moved;
+  bool personal;  // what colleagues do excuses nobody
 };
-const News network_news{new_network, network_weight}, client_news{new_client, client_weight};
+const Habits::Thing any_news = Habits::thing("anything new");
+const News network_news{new_network, network_weight}, client_news{new_client, client_weight},
+    hours_news{new_hours, hours_weight, true};
+
+// When in the week somebody works: four hours, of working days or of the weekend, by UTC.
+std::string hours_of(TimeMs time) {
+  constexpr TimeMs block_ms = 4 * hour_ms, monday = 4 * day_ms;  // 1970 began on a Thursday
+  const bool weekend = (time - monday + 7 * day_ms) % (7 * day_ms) >= 5 * day_ms;
+  const TimeMs block = time % day_ms / block_ms;
+  return fmt::format("{:02}:00-{:02}:00 UTC{}", block * 4, block * 4 + 4, weekend ? ", weekend" : "");
+}
+
+// What somebody does who does a thing of this tactic for the first time.
+Habits::Thing novelty_of(Tactic tactic, bool refused) {
+  static const auto things = [] {
+    std::array<std::array<Habits::Thing, 2>, tactic_kinds> made{};
+    for (std::size_t i = 0; i < tactic_kinds; ++i) {
+      const std::string_view name = name_of(static_cast<Tactic>(i));
+      made[i] = {Habits::thing(fmt::format("new {}", name)), Habits::thing(fmt::format("new {}!", name))};
+    }
+    return made;
+  }();
+  return things[static_cast<std::size_t>(tactic)][refused ? 1 : 0];
+}
 
 bool is_new_network(const SequenceSignal& signal) {
   return signal.kind == SignalKind::context && signal.name.ends_with(new_network);
@@ -315,17 +355,91 @@ bool began_before(const SequenceSignal* a, const SequenceSignal* b) {
   if (a->first.time != b->first.time) return a->first.time < b->first.time;
   return std::tie(a->first, a->kind, a->name) < std::tie(b->first, b->kind, b->name);
 }
+
+// Beyond unusual: somebody else's address or key.
+bool is_proof(const SequenceSignal& signal) {
+  return by_intelligence(signal) || signal.name.contains("CredentialExfiltration") ||
+         signal.name.contains("CompromisedCredentials");
+}
+
+bool harms(Tactic tactic) {
+  return tactic == Tactic::impact || tactic == Tactic::exfiltration || tactic == Tactic::defense_evasion;
+}
+
+bool destroys(const SequenceSignal& signal, std::optional<Tactic> tactic) {
+  return signal.kind == SignalKind::call && tactic && harms(*tactic) && signal.bits >= destruction_bits_min;
+}
+
+bool looks_around(const SequenceSignal& signal, std::optional<Tactic> tactic) {
+  return signal.kind == SignalKind::call && tactic == Tactic::discovery && signal.bits >= lookup_bits_min;
+}
+
+// The most evidence of each of a few things, by hash.
+class Most {
+ public:
+  void add(std::uint64_t thing, std::int32_t bits) {
+    const auto at = std::ranges::find(most_, thing, &std::pair<std::uint64_t, std::int32_t>::first);
+    if (at == most_.end()) {
+      most_.emplace_back(thing, bits);
+    } else {
+      at->second = std::max(at->second, bits);
+    }
+  }
+  std::int32_t sum() const {
+    std::int32_t bits = 0;
+    for (const auto& [thing, most] : most_) bits += most;
+    return bits;
+  }
+
+ private:
+  std::vector<std::pair<std::uint64_t, std::int32_t>> most_;
+};
+
+// The most first times within a burst; `times` in order.
+std::uint32_t burst_of(std::span<const TimeMs> times) {
+  std::size_t most = 0, begin = 0;
+  for (std::size_t end = 0; end < times.size(); ++end) {
+    while (times[end] - times[begin] > burst_ms) ++begin;
+    most = std::max(most, end - begin + 1);
+  }
+  return static_cast<std::uint32_t>(most);
+}
+
 }  // namespace
 
-std::vector<const SequenceSignal*> by_time(std::span<const SequenceSignal* const> signals) {
-  std::vector<const SequenceSignal*> ordered(signals.begin(), signals.end());
+void ActorEvidence::see_context(const SequenceSignal& signal) {
+  // A client that colleagues use is nothing.
+  std::int32_t* const most = signal.name == new_network  ? &network
+                             : signal.name == new_client ? &client
+                             : signal.name == new_hours  ? &hours
+                             : is_new_network(signal)    ? &shared_network
+                                                         : nullptr;
+  if (most != nullptr) *most = std::max(*most, signal.bits);
+}
+
+std::int32_t ActorEvidence::score() const {
+  const std::int32_t sixteenths =
+      network_part * std::min(network, place_bits_max) +
+      shared_network_part * std::min(shared_network, place_bits_max) +
+      client_part * std::min(client, place_bits_max) + hours_part * std::min(hours, hours_bits_max) +
+      refused_part * std::min(refused, refused_bits_max) +
+      finding_part * std::min(findings, finding_bits_max) +
+      discovery_part * std::min(discovery, discovery_bits_max) + advance_part * way;
+  return sixteenths / 16 + (elsewhere ? elsewhere_bits : 0) + (destruction ? destruction_bits : 0) +
+         static_cast<std::int32_t>(std::min(first_times, first_times_max)) * first_time_bits +
+         static_cast<std::int32_t>(std::min(services, services_max)) * service_bits +
+         static_cast<std::int32_t>(std::min(proofs, proofs_max)) * proof_bits;
+}
+
+std::vector<const ActorSignal*> by_time(std::span<const ActorSignal* const> signals) {
+  std::vector<const ActorSignal*> ordered(signals.begin(), signals.end());
   if (!std::ranges::is_sorted(ordered, began_before)) std::ranges::stable_sort(ordered, began_before);
   return ordered;
 }
 
-ActorSignals ActorSignals::from_elsewhere(std::vector<const SequenceSignal*>& room) const {
-  Few<std::string_view> networks;
-  for (const SequenceSignal* signal : signals) {
+ActorSignals ActorSignals::from_elsewhere(std::vector<const ActorSignal*>& room) const {
+  std::set<std::string_view> networks;
+  for (const ActorSignal* signal : signals) {
     if (is_new_network(*signal)) networks.insert(signal->network);
   }
   ActorSignals moved = only(
@@ -337,164 +451,88 @@ ActorSignals ActorSignals::from_elsewhere(std::vector<const SequenceSignal*>& ro
   return moved;
 }
 
-// Score: the best evidence of each kind, summed and capped by tactic, and the way the tactics lead on.
-// Grounds are what an unusual but honest day lacks: an address or key known for harm, an anomaly that a model
-// saw, a network never used before, doors that stay shut, a look into every corner, destruction never done
-// before.
-Weight ActorSignals::weigh(std::int32_t step_bits) const {
-  const std::vector<const SequenceSignal*> ordered = by_time(signals);
+Weight ActorSignals::weigh() const {
   Weight weight;
-  struct Best {
-    std::uint64_t group;
-    Tactic tactic;
-    std::int32_t bits;
-  };
-  std::vector<Best> best;
-  std::array<std::int32_t, tactic_kinds> by_tactic{};
-  Few<std::string_view> services, findings;
-  Few<std::uint64_t> refused;
-  bool network = false, client = false, destruction = false;
-  std::uint32_t proven = 0, suspected = 0;
-  Way way(step_bits);
-  for (const SequenceSignal* signal : ordered) {
+  ActorEvidence evidence;
+  evidence.elsewhere = elsewhere;
+  Most discoveries, refused, findings;
+  Few<std::string_view> services, first_names, proofs;
+  std::vector<TimeMs> first_times;
+  Way way(step_bits_min);
+  for (const ActorSignal* signal : by_time(signals)) {
     const auto tactic = tactic_named(signal->tactic);
-    const Best here{group_of(*signal), tactic.value_or(Tactic::execution), signal->bits};
-    const auto known = std::ranges::find(best, here.group, &Best::group);
-    if (known == best.end()) {
-      best.push_back(here);
-    } else if (known->bits < here.bits) {
-      *known = here;
-    }
-    if (tactic && way.advances(*tactic, signal->bits)) weight.score += advance_of(signal->bits);
-    switch (signal->kind) {
-      case SignalKind::finding:
-        // One that comes every week proves no more than the calls behind it.
-        if (signal->bits < 4 * bit || !findings.insert(signal->name)) break;
-        if (by_intelligence(*signal) || signal->name.contains("AnomalousBehavior") ||
-            signal->name.contains("CredentialExfiltration") ||
-            signal->name.contains("CompromisedCredentials")) {
-          ++proven;
-        } else if (signal->severity >= 4) {
-          ++suspected;
-        }
-        break;
-      case SignalKind::refused_call:
-      case SignalKind::refused_finding:
-        refused.insert(hash64(signal->call.api, hash64(short_service(signal->call.service_name))));
-        break;
-      case SignalKind::context:
-        network |= elsewhere && signal->name == new_network && signal->bits >= 4 * bit;
-        client |= signal->name == new_client && signal->bits >= 4 * bit;
-        break;
-      case SignalKind::call:
-        break;
+    if (tactic && way.advances(*tactic, signal->bits)) evidence.way += advance_of(signal->bits);
+    if (tactic == Tactic::discovery) discoveries.add(group_of(*signal), signal->bits);
+    if (is_refused(signal->kind)) refused.add(hash64(signal->name), signal->bits);
+    if (signal->kind == SignalKind::context) evidence.see_context(*signal);
+    if (signal->kind == SignalKind::finding) {
+      findings.add(hash64(signal->name), signal->bits);
+      if (is_proof(*signal) && signal->bits >= step_bits_min) proofs.insert(signal->name);
     }
     if (signal->kind != SignalKind::call) continue;
-    if (tactic == Tactic::discovery && signal->bits >= 2 * bit) {
-      services.insert(short_service(signal->call.service_name));
-      ++weight.discoveries;
-    }
-    destruction |=
-        (tactic == Tactic::impact || tactic == Tactic::exfiltration || tactic == Tactic::defense_evasion) &&
-        signal->bits >= destruction_bits_min;
+    if (looks_around(*signal, tactic)) services.insert(short_service(signal->call.service_name));
+    evidence.destruction |= destroys(*signal, tactic);
+    if (signal->first_time && first_names.insert(signal->name)) first_times.push_back(signal->first.time);
   }
+  evidence.discovery = discoveries.sum();
+  evidence.refused = refused.sum();
+  evidence.findings = findings.sum();
+  evidence.proofs = proofs.size();
+  evidence.services = services.size();
+  evidence.first_times = burst_of(first_times);
   weight.tactics = way.tactics();
-  for (const Best& one : best) by_tactic[static_cast<std::size_t>(one.tactic)] += one.bits;
-  for (std::size_t i = 0; i < by_tactic.size(); ++i) {
-    weight.score += std::min(by_tactic[i], bits_max(i));
-  }
-  weight.services = services.size();
-  weight.refusals = refused.size();
-  weight.grounds = 2 * proven + std::min(1U, suspected) + (network ? 2 : 0) + (client ? 1 : 0) +
-                   (weight.refusals >= many_refusals ? 1 : 0) +
-                   (weight.refusals >= 2 * many_refusals ? 1 : 0) +
-                   (weight.discoveries >= many_discoveries && weight.services >= many_services ? 1 : 0) +
-                   (destruction ? 1 : 0);
+  weight.score = evidence.score();
+  weight.bits_min = sequence_bits_min + (settled ? 0 : unsettled_bits);
   return weight;
 }
 
-namespace {
-
-// Any of these makes a sequence of all that an actor did, or of what was done from new networks. There, many
-// tactics are enough when each has a step that counts, for small things are many in a new place.
-std::vector<Demand> demands_of(const ActorSignals& view) {
-  const std::uint32_t more = (view.roams ? 1 : 0) + (view.settled ? 0 : 1);
-  if (!view.elsewhere || !view.settled)
-    return {{.bits = sequence_bits_min, .grounds = 3 + more, .tactics = 3, .tactics_of_harm = 2}};
-  return {{.bits = sequence_bits_min, .grounds = 2, .tactics = 3, .tactics_of_harm = 2},
-          {.bits = elsewhere_bits_min, .step_bits = 3 * bit, .tactics = 4, .tactics_of_harm = 4}};
-}
-
-}  // namespace
-
-void Outlook::add(const SequenceSignal& signal) {
-  const auto tactic = static_cast<std::size_t>(tactic_named(signal.tactic).value_or(Tactic::execution));
-  bits_[tactic] += signal.bits;
-  if (signal.bits >= step_bits_min) tactics_ |= 1U << tactic;
-  advances_[tactic] = std::max(advances_[tactic], advance_of(signal.bits));
-  switch (signal.kind) {
-    case SignalKind::finding:
-      ++findings_;
-      break;
-    case SignalKind::refused_call:
-    case SignalKind::refused_finding:
-      ++refusals_;
-      break;
-    case SignalKind::context:
-      (signal.name == new_client ? client_ : network_) = true;
-      break;
-    case SignalKind::call:
-      ++calls_;
-      destruction_ |= signal.bits >= destruction_bits_min;
-      destroys_objects_ |= signal.name.starts_with("s3:") && signal.tactic == name_of(Tactic::impact);
-      break;
+void Outlook::add(const ActorSignal& signal) {
+  const auto tactic = tactic_named(signal.tactic);
+  const auto index = static_cast<std::size_t>(tactic.value_or(Tactic::execution));
+  if (signal.bits >= step_bits_min) tactics_ |= 1U << index;
+  advances_[index] = std::max(advances_[index], advance_of(signal.bits));
+  if (tactic == Tactic::discovery) most_.discovery += signal.bits;
+  if (is_refused(signal.kind)) most_.refused += signal.bits;
+  if (signal.kind == SignalKind::context) most_.see_context(signal);
+  if (signal.kind == SignalKind::finding) {
+    most_.findings += signal.bits;
+    if (is_proof(signal)) ++most_.proofs;
   }
-}
-
-bool Outlook::reaches(const Demand& demand) const {
-  const std::uint32_t grounds = 2 * findings_ + (findings_ > 0 ? 1 : 0) + (network_ ? 2 : 0) +
-                                (client_ ? 1 : 0) + (refusals_ >= many_refusals ? 2 : 0) +
-                                (calls_ >= many_discoveries ? 1 : 0) + (destruction_ ? 1 : 0);
-  if (grounds < demand.grounds || std::popcount(tactics_) < demand.tactics_of_harm) return false;
-  std::int32_t bits = 0;
-  for (std::size_t i = 0; i < tactic_kinds; ++i) bits += std::min(bits_[i], bits_max(i)) + advances_[i];
-  return bits >= demand.bits;
+  if (signal.kind != SignalKind::call) return;
+  if (looks_around(signal, tactic)) ++most_.services;
+  if (signal.first_time) ++most_.first_times;
+  most_.destruction |= destroys(signal, tactic);
+  destroys_objects_ |= signal.name.starts_with("s3:") && tactic == Tactic::impact;
 }
 
 bool Outlook::may_be_sequence() const {
-  const auto reaches_any = [&](bool elsewhere) {
-    return std::ranges::any_of(demands_of({.signals = {}, .settled = true, .elsewhere = elsewhere}),
-                               [&](const Demand& demand) { return reaches(demand); });
-  };
-  return reaches_any(false) || (network_ && reaches_any(true));
+  if (std::popcount(tactics_) < tactics_of_harm_min) return false;
+  ActorEvidence most = most_;
+  most.way = std::accumulate(advances_.begin(), advances_.end(), 0);
+  most.elsewhere = most.network > 0 || most.shared_network > 0;
+  return most.score() >= sequence_bits_min;
 }
 
 std::optional<Weight> sequence_in(const ActorSignals& actor) {
-  std::vector<const SequenceSignal*> room;
+  std::vector<const ActorSignal*> room;
   std::optional<Weight> found;
   const ActorSignals elsewhere = actor.from_elsewhere(room);
   for (const ActorSignals* view : {&actor, &elsewhere}) {
     if (view == &elsewhere && !elsewhere.elsewhere) break;
-    Outlook outlook;
-    for (const SequenceSignal* signal : view->signals) outlook.add(*signal);
-    for (const Demand& demand : demands_of(*view)) {
-      if (!outlook.reaches(demand)) continue;
-      Weight weight = view->weigh(demand.step_bits);
-      weight.bits_min = demand.bits;
-      const bool harmful = weight.has(Tactic::exfiltration) || weight.has(Tactic::impact) ||
-                           weight.has(Tactic::defense_evasion);
-      if (weight.score >= demand.bits && weight.grounds >= demand.grounds &&
-          weight.tactic_count() >= (harmful ? demand.tactics_of_harm : demand.tactics) &&
-          (!found || found->score < weight.score))
-        found = weight;
-    }
+    const Weight weight = view->weigh();
+    const bool harmful =
+        weight.has(Tactic::exfiltration) || weight.has(Tactic::impact) || weight.has(Tactic::defense_evasion);
+    if (weight.score >= weight.bits_min &&
+        weight.tactic_count() >= (harmful ? tactics_of_harm_min : tactics_min) &&
+        (!found || found->score < weight.score))
+      found = weight;
   }
   return found;
 }
 
 Evidence severe(const Weight& weight) {
-  constexpr std::int32_t bits_per_tenth = 4 * bit;
-  const std::int32_t tenths = std::clamp((weight.score - sequence_bits_min) / bits_per_tenth, 0, 10);
+  constexpr std::int32_t bits_per_tenth = bit;
+  const std::int32_t tenths = std::clamp((weight.score - weight.bits_min) / bits_per_tenth, 0, 10);
   Evidence evidence{};
   evidence.severity = (90 + tenths) / 10.0;
   return evidence;
@@ -565,17 +603,18 @@ void Sequences::add(const Detection& detection, std::optional<TimeMs> at) {
   add(std::move(made), kind, slot);
 }
 
-void Sequences::keep(Actor& actor, SequenceSignal&& signal, std::uint64_t key) {
+void Sequences::keep(Actor& actor, ActorSignal&& signal, std::uint64_t key) {
   actor.last = std::max(actor.last, signal.last.time);
   actor.oldest = std::min(actor.oldest, signal.last.time);
   // What is not taken is not moved.
   const auto [at, fresh] = actor.signals.try_emplace(key, std::move(signal));
-  SequenceSignal& known = at->second;
+  ActorSignal& known = at->second;
   if (fresh || signal.bits > known.bits) actor.outlook.add(fresh ? known : signal);
   if (!fresh) {
     known.bits = std::max(known.bits, signal.bits);
     known.severity = std::max(known.severity, signal.severity);
     known.count += signal.count;
+    known.first_time |= signal.first_time;
     take_later(known.last, signal.last);
     if (signal.first < known.first) {
       known.first = signal.first;
@@ -633,35 +672,37 @@ void Sequences::judge(SignalRow& row, const Identity& root, const std::string& r
   const unsigned weight = call ? listed_apis()[row.index].of.weight_bits
                                : weight_of_finding(row.severity, row.kind == SignalKind::refused_finding);
   const Habits::Thing thing = is_refused(row.kind) ? named.refused : named.done;
-  std::int32_t bits = habits_.bits(self, thing, weight);
+  const Habits::Thing novelty = novelty_of(tactic, is_refused(row.kind));
+  std::int32_t bits = habits_.bits(self, thing, weight, novelty);
   // A page of the console looks up many things that nobody asked for.
   if (call && row.console && tactic == Tactic::discovery) bits /= 2;
 
-  std::vector<SequenceSignal> context;
+  std::vector<ActorSignal> context;
   const auto note_new = [&](const News& news, std::string_view value) {
     const Habits::Thing seen = Habits::thing(value);
     const std::uint32_t days = places_.days(kin.person);
     if (places_.days(kin.person, seen) == 0 && !places_.today(kin.person, seen)) {
-      const bool known = places_.days(kin.circle, seen) >= shared_days_min;
+      const bool known = !news.personal && places_.days(kin.circle, seen) >= shared_days_min;
       // A machine that always was in one place does not go where its colleagues are.
       const bool shared = known && (places_.days(kin.person, news.moved) > 0 || days < settled_days_min);
       // Of somebody new it matters whether anybody was there before.
       const bool too_early = days < days_min && (known || !places_.settled(kin.circle));
-      const Habits::Thing novelty = shared ? news.shared : news.fresh;
-      SequenceSignal made;
+      const Habits::Thing change = shared ? news.shared : news.fresh;
+      ActorSignal made;
       made.kind = SignalKind::context;
       made.name = fmt::format("{}{}", shared ? "colleagues' " : "", news.name);
       made.tactic = name_of(Tactic::initial_access);
       made.technique = "T1078.004";  // Valid Accounts: Cloud Accounts
-      made.bits = places_.bits(person, novelty, shared ? 0 : news.weight) - (shared ? shared_bits : 0);
+      made.bits =
+          places_.bits(person, change, shared ? 0 : news.weight, any_news) - (shared ? shared_bits : 0);
       made.indicators.emplace(value);
       if (made.bits > 0 && !too_early) context.push_back(std::move(made));
-      if (!too_early) places_.note(person, novelty);
-      if (days > 0) places_.note(person, news.moved);
+      if (!too_early) places_.note(person, change, any_news);
+      if (days > 0) places_.note(person, news.moved, any_news);
     }
-    places_.note(person, seen);
+    places_.note(person, seen, any_news);
   };
-  const bool roams = places_.days(kin.person, network_news.moved) > 0;
+  if (call && !row.call.user_agent.empty()) note_new(hours_news, hours_of(now));
   std::string network;
   if (row.remote_ip) {
     const auto place = facts.place(*row.remote_ip);
@@ -673,16 +714,12 @@ void Sequences::judge(SignalRow& row, const Identity& root, const std::string& r
   }
   // What is usual in the account may still be a step of an intruder who never did it before.
   const bool first_time = habits_.days(kin.identity, thing) == 0;
-  habits_.note(self, thing);
+  habits_.note(self, thing, novelty);
   if (bits == 0 && !first_time && context.empty()) return;
 
   Actor& actor = actors_[root_id];
   if (actor.open.empty()) expire(actor, now);
-  if (actor.signals.empty()) {
-    actor.who = root.who;
-    actor.roams = false;
-  }
-  actor.roams |= roams;
+  if (actor.signals.empty()) actor.who = root.who;
   const std::string id = row.by.id();
   const auto key_of = [&](SignalKind kind, std::string_view name, std::string_view more) {
     std::uint64_t key = static_cast<std::uint64_t>(kind);
@@ -693,7 +730,7 @@ void Sequences::judge(SignalRow& row, const Identity& root, const std::string& r
   };
   if (actor.identities.size() < values_max && !actor.identities.contains(id))
     actor.identities.try_emplace(id, SequenceActor{row.by.who, row.account});
-  for (SequenceSignal& one : context) {
+  for (ActorSignal& one : context) {
     one.network = network;
     const std::uint64_t key = key_of(one.kind, one.name, *one.indicators.begin());
     one.count = 1;
@@ -702,12 +739,13 @@ void Sequences::judge(SignalRow& row, const Identity& root, const std::string& r
     one.first = one.last = row.first;
     one.actors.insert(id);
     one.accounts.insert(row.account);
-    one.addresses.insert(*row.remote_ip);
+    if (row.remote_ip) one.addresses.insert(*row.remote_ip);
     keep(actor, std::move(one), key);
   }
   if (bits > 0 || first_time) {
     const std::uint64_t key = key_of(row.kind, named.name, {});
-    SequenceSignal signal;
+    ActorSignal signal;
+    signal.first_time = first_time;
     signal.kind = row.kind;
     signal.name = named.name;
     signal.tactic = name_of(tactic);
@@ -735,7 +773,7 @@ void Sequences::judge(SignalRow& row, const Identity& root, const std::string& r
 }
 
 ActorSignals Sequences::view_of(const Actor& actor, TimeMs since,
-                                std::vector<const SequenceSignal*>& room) const {
+                                std::vector<const ActorSignal*>& room) const {
   room.clear();
   bool settled = true;
   std::string_view account;
@@ -748,7 +786,7 @@ ActorSignals Sequences::view_of(const Actor& actor, TimeMs since,
   }
   // As those who weigh want them.
   std::ranges::stable_sort(room, began_before);
-  return {room, settled, false, actor.roams};
+  return {room, settled, false};
 }
 
 TimeMs Sequences::held(const Actor& actor) {
@@ -758,7 +796,7 @@ TimeMs Sequences::held(const Actor& actor) {
 }
 
 void Sequences::consider(Actor& actor, TimeMs now) {
-  std::vector<const SequenceSignal*> room;
+  std::vector<const ActorSignal*> room;
   std::optional<ActorSignals> view;
   for (const std::uint16_t detector : judges_) {
     const Logic& logic = detectors_[detector]->logic;
@@ -787,8 +825,8 @@ void Sequences::consider(Actor& actor, TimeMs now) {
 std::string Sequences::pivots(const ActorSignals& view, std::uint16_t detector) const {
   constexpr std::size_t told_max = 5;
   std::set<std::string> names;
-  std::vector<const SequenceSignal*> room;
-  for (const SequenceSignal* one : view.signals) {
+  std::vector<const ActorSignal*> room;
+  for (const ActorSignal* one : view.signals) {
     const ActorSignals rest =
         view.only([&](const SequenceSignal& signal) { return group_of(signal) != group_of(*one); }, room);
     if (names.size() < told_max && !detectors_[detector]->logic.sequence(rest)) names.insert(one->name);
@@ -798,7 +836,7 @@ std::string Sequences::pivots(const ActorSignals& view, std::uint16_t detector) 
 
 Activity Sequences::activity_of(const std::string& root, const Actor& actor, std::uint16_t detector,
                                 const Open& open) const {
-  std::vector<const SequenceSignal*> room;
+  std::vector<const ActorSignal*> room;
   const ActorSignals view = view_of(actor, 0, room);
   const Weight weight = sequence_in(view).value_or(view.weigh());
   Sequence sequence{.root = root, .raised = open.raised, .score = weight.score};

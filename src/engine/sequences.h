@@ -78,79 +78,82 @@ class RiskyCalls {
   FlatMap<std::uint64_t, std::uint32_t> folded_;  // index of rows_
 };
 
-// Evidence that makes a sequence, in 1/256 bit: of all that an actor did, and of what was done from networks
-// that are new about the actor. Measured with tools/simulate (seeds dev, tune-a, tune-b) over 4,182 days of
-// honest actors: 95 % come to less than 32 bits, and 1 of the rest has grounds and tactics too; of 120 chains
-// 79 do. What else it takes: demands_of() in sequences.cpp.
-constexpr std::int32_t sequence_bits_min = 32 * 256, elsewhere_bits_min = 28 * 256;
+// A signal as it is judged.
+struct ActorSignal : SequenceSignal {
+  bool first_time = false;  // its identity never did it on a day before
+  template <class Ar>
+  void io(Ar& ar) {
+    SequenceSignal::io(ar);
+    ar(first_time);
+  }
+};
+
+// Evidence that makes a sequence, in 1/256 bit, and how much more it takes while nobody knows what is usual
+// in the account. How the evidence adds up: sequences.cpp.
+constexpr std::int32_t sequence_bits_min = 16 * 256, unsettled_bits = 10 * 256;
 // Less is no step of an attack.
 constexpr std::int32_t step_bits_min = 256;
 
+// What speaks against an actor.
+struct ActorEvidence {
+  // In 1/256 bit: of what is new about place, client and hours the most unusual; of the rest the sum.
+  std::int32_t network = 0, shared_network = 0, client = 0, hours = 0;
+  std::int32_t refused = 0, findings = 0, discovery = 0, way = 0;
+  std::uint32_t proofs = 0, first_times = 0, services = 0;  // first_times: within a burst
+  bool destruction = false, elsewhere = false;
+
+  void see_context(const SequenceSignal& signal);
+  std::int32_t score() const;
+};
+
 // What an actor's signals come to.
 struct Weight {
-  std::int32_t score = 0;      // in 1/256 bit
-  std::uint32_t tactics = 0;   // bit set of Tactic
-  std::uint32_t services = 0;  // in which something was looked up that is not usual
-  std::uint32_t discoveries = 0;
-  std::uint32_t refusals = 0;  // distinct calls refused
-  // Independent grounds for malice, beyond unusual: see sequences.cpp.
-  std::uint32_t grounds = 0;
-  std::int32_t bits_min = sequence_bits_min;  // what made a sequence of it
+  std::int32_t score = 0;     // in 1/256 bit
+  std::int32_t bits_min = 0;  // what makes a sequence of it
+  std::uint32_t tactics = 0;  // bit set of Tactic
   bool has(Tactic tactic) const { return (tactics >> static_cast<unsigned>(tactic) & 1U) != 0; }
   int tactic_count() const;
 };
 
 // What a detector of sequences judges: an actor's signals of a day.
 struct ActorSignals {
-  std::span<const SequenceSignal* const> signals;
+  std::span<const ActorSignal* const> signals;
   bool settled = false;    // the accounts' habits are known
   bool elsewhere = false;  // only what was done from new networks
-  bool roams = false;      // the actor was seen to change networks before
 
-  ActorSignals only(const auto& wanted, std::vector<const SequenceSignal*>& room) const {
+  ActorSignals only(const auto& wanted, std::vector<const ActorSignal*>& room) const {
     room.clear();
-    for (const SequenceSignal* signal : signals) {
+    for (const ActorSignal* signal : signals) {
       if (wanted(*signal)) room.push_back(signal);
     }
     ActorSignals chosen = *this;
     chosen.signals = room;
     return chosen;
   }
-  // `step_bits`: less than so much is no step towards another tactic.
-  Weight weigh(std::int32_t step_bits = step_bits_min) const;
+  Weight weigh() const;
   // What was done from networks that are new about the actor: a thief is elsewhere than who was robbed.
-  ActorSignals from_elsewhere(std::vector<const SequenceSignal*>& room) const;
-};
-
-// What it takes at least to be a sequence: evidence, grounds, tactics, and tactics when one of them does
-// harm.
-struct Demand {
-  std::int32_t bits = 0, step_bits = step_bits_min;  // in 1/256
-  std::uint32_t grounds = 0;
-  int tactics = 0, tactics_of_harm = 0;
+  ActorSignals from_elsewhere(std::vector<const ActorSignal*>& room) const;
 };
 
 // What an actor's signals can come to at most, told without weighing them: most of what actors do comes to
 // nothing.
 class Outlook {
  public:
-  void add(const SequenceSignal& signal);
-  bool reaches(const Demand& demand) const;
+  void add(const ActorSignal& signal);
   // Whether sequence_in() may find one, of whomever.
   bool may_be_sequence() const;
   bool destroys_objects() const { return destroys_objects_; }
 
  private:
-  std::array<std::int32_t, tactic_kinds> bits_{}, advances_{};  // by tactic; advances_: at most
-  std::uint32_t tactics_ = 0;  // bit set of those with a signal that is a step
-  std::uint32_t findings_ = 0, refusals_ = 0, calls_ = 0;
-  bool network_ = false, client_ = false, destruction_ = false, destroys_objects_ = false;
+  ActorEvidence most_;
+  std::array<std::int32_t, tactic_kinds> advances_{};  // by tactic, at most
+  std::uint32_t tactics_ = 0;                          // bit set of those with a signal that is a step
+  bool destroys_objects_ = false;
 };
 
-std::vector<const SequenceSignal*> by_time(std::span<const SequenceSignal* const> signals);
+std::vector<const ActorSignal*> by_time(std::span<const ActorSignal* const> signals);
 
-// What an actor's day comes to when it is no honest one: enough evidence, a way that leads somewhere, and
-// grounds for malice: more of those who roam, and while nobody knows what is usual.
+// What an actor's day comes to when it is no honest one: enough evidence, and tactics that lead somewhere.
 std::optional<Weight> sequence_in(const ActorSignals& actor);
 // Critical: 9.0, and up to 1.0 more with the evidence.
 Evidence severe(const Weight& weight);
@@ -209,17 +212,17 @@ class Sequences {
   struct Actor {
     AccessKeySubject who;
     TimeMs last = 0;
-    std::map<std::uint64_t, SequenceSignal> signals;  // by hash of what tells one from another
+    std::map<std::uint64_t, ActorSignal> signals;  // by hash of what tells one from another
     std::map<std::string, SequenceActor> identities;
     std::map<std::uint16_t, Open> open;  // by detector
-    bool changed = false, roams = false;
+    bool changed = false;
     // Not saved, but made anew: of all signals since the last one expired, and before when none does.
     Outlook outlook;
     TimeMs oldest = std::numeric_limits<TimeMs>::min();
     void look_again();
     template <class Ar>
     void io(Ar& ar) {
-      ar(who, last, signals, identities, open, changed, roams);
+      ar(who, last, signals, identities, open, changed);
     }
   };
   using Actors = NodeMap<std::string, Actor>;  // by root
@@ -227,12 +230,12 @@ class Sequences {
   void add(Boxed<SignalRow> row, std::uint64_t kind, TimeMs slot);
   void judge(SignalRow& row, const Identity& root, const std::string& root_id, const Facts& facts);
   static void expire(Actor& actor, TimeMs now);
-  void keep(Actor& actor, SequenceSignal&& signal, std::uint64_t key);
+  void keep(Actor& actor, ActorSignal&& signal, std::uint64_t key);
   void consider(Actor& actor, TimeMs now);
   void close(const std::string& root, Actor& actor, Output& out);
   static TimeMs held(const Actor& actor);
   // What was last done at or after `since`.
-  ActorSignals view_of(const Actor& actor, TimeMs since, std::vector<const SequenceSignal*>& room) const;
+  ActorSignals view_of(const Actor& actor, TimeMs since, std::vector<const ActorSignal*>& room) const;
   std::string pivots(const ActorSignals& view, std::uint16_t detector) const;
   Activity activity_of(const std::string& root, const Actor& actor, std::uint16_t detector,
                        const Open& open) const;
@@ -242,7 +245,7 @@ class Sequences {
   std::vector<std::uint16_t> judges_;  // detectors of sequences
   Lineage lineage_;
   Habits habits_;  // what identities do, by account
-  Habits places_;  // where persons are and with which client, in the whole organisation
+  Habits places_;  // where persons are, with which client and when, in the whole organisation
   using Kinds = FlatMap<std::uint64_t, Boxed<SignalRow>>;
   std::map<TimeMs, Kinds> waiting_;  // by slot
   std::size_t waiting_rows_ = 0;

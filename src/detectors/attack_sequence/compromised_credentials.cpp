@@ -33,7 +33,7 @@ static bool of_credentials(const SequenceSignal& signal) {
 }
 
 static std::optional<Evidence> judge(const ActorSignals& actor) {
-  std::vector<const SequenceSignal*> room;
+  std::vector<const ActorSignal*> room;
   const auto weight = sequence_in(actor.only(of_credentials, room));
   if (!weight) return std::nullopt;
   return severe(*weight);
