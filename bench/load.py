@@ -9,12 +9,8 @@ takes 50 ms or more, or when the server falls behind with the records.
 """
 import argparse
 import collections
-import configparser
 import datetime
 import gzip
-import hashlib
-import hmac
-import http.client
 import json
 import pathlib
 import re
@@ -24,45 +20,12 @@ import tempfile
 import threading
 import time
 
+from serving import REGION, Api, serving
+
 HERE = pathlib.Path(__file__).resolve().parent
-REGION, ACCOUNT = "eu-central-1", "111122223333"
+ACCOUNT = "111122223333"
 P99_MS, ATTRIBUTE_MS = 20, 50
 CONNECTIONS = 10
-
-
-def signed(host, key, secret, method, path, body):
-    now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-    scope = f"{now[:8]}/{REGION}/guardduty/aws4_request"
-    digest = hashlib.sha256(body.encode()).hexdigest()
-    canonical = f"{method}\n{path}\n\nhost:{host}\nx-amz-date:{now}\n\nhost;x-amz-date\n{digest}"
-    to_sign = f"AWS4-HMAC-SHA256\n{now}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-    signing = ("AWS4" + secret).encode()
-    for part in scope.split("/"):
-        signing = hmac.digest(signing, part.encode(), "sha256")
-    signature = hmac.new(signing, to_sign.encode(), "sha256").hexdigest()
-    return {"Host": host, "X-Amz-Date": now, "Content-Type": "application/json",
-            "Authorization": f"AWS4-HMAC-SHA256 Credential={key}/{scope}, SignedHeaders=host;x-amz-date, Signature={signature}"}
-
-
-class Api:
-    def __init__(self, port, credentials):
-        self.host = f"127.0.0.1:{port}"
-        profile = configparser.ConfigParser()
-        profile.read(credentials)
-        self.key = (profile["default"]["aws_access_key_id"], profile["default"]["aws_secret_access_key"])
-        self.connection = http.client.HTTPConnection(self.host)
-
-    def headers(self, path, body, method="POST"):
-        return signed(self.host, *self.key, method, path, body)
-
-    def ask(self, path, body, method="POST"):
-        """Status, answer and milliseconds."""
-        headers = self.headers(path, body, method)
-        start = time.perf_counter()
-        self.connection.request(method, path, body, headers)
-        answer = self.connection.getresponse()
-        text = answer.read()
-        return answer.status, json.loads(text), (time.perf_counter() - start) * 1000
 
 
 class Writer(threading.Thread):
@@ -98,13 +61,6 @@ class Writer(threading.Thread):
                 f'{{"tableName":"t{number % 97}"}},"responseElements":null,"requestID":"{number:032x}",'
                 f'"eventID":"{number:08x}-0000-4000-8000-{number:012x}","readOnly":true,"eventType":"AwsApiCall",'
                 f'"managementEvent":true,"recipientAccountId":"{ACCOUNT}","eventCategory":"Management"}}')
-
-
-def metric(port, name):
-    connection = http.client.HTTPConnection(f"127.0.0.1:{port}")
-    connection.request("GET", "/metrics")
-    text = connection.getresponse().read().decode()
-    return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
 
 
 def mixed(api, base, ids):
@@ -182,28 +138,21 @@ def main():
         data.mkdir()
         watched.mkdir()
         subprocess.run([arguments.build / "bench/bench_api", "--seed", data, str(arguments.findings)], check=True)
-        server = subprocess.Popen([arguments.build / "picket", "serve", "--data-dir", data, "--watch", watched, "--listen", "127.0.0.1:0"],
-                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        try:
-            port = int(re.search(r"http://127\.0\.0\.1:(\d+)", server.stdout.readline())[1])
-            threading.Thread(target=server.stdout.read, daemon=True).start()
-            api = Api(port, data / "credentials")
+        with serving(arguments.build, data, "--watch", watched) as server:
+            api = Api(server.port, data / "credentials")
             writer = Writer(watched, arguments.events)
             writer.start()
             time.sleep(3)
             detector = api.ask("/detector", "", "GET")[1]["detectorIds"][0]
             base = f"/detector/{detector}/findings"
             ids = api.ask(base, json.dumps({"maxResults": 50}))[1]["findingIds"]
-            rate, failed, p50, p99, longest = load(api, port, base, ids, arguments.rate, arguments.seconds, scratch)
+            rate, failed, p50, p99, longest = load(api, server.port, base, ids, arguments.rate, arguments.seconds, scratch)
             took, known, carried, refused = attributes(api, base)
             written = writer.written
             writer.stopped.set()
             writer.join()
             time.sleep(3)
-            read = metric(port, 'picket_records_read_total{kind="cloudtrail"')
-        finally:
-            server.terminate()
-            server.wait()
+            read = server.records_read("cloudtrail")
     times = [ms for ms, _, _ in took]
     slow = [row for row in took if row[0] >= ATTRIBUTE_MS]
     print(f"{arguments.findings:,} findings, {arguments.events:,} records/s coming in ({read:,.0f} of {written:,} read 3 s after the last)\n")

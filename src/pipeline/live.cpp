@@ -19,6 +19,7 @@ namespace {
 
 constexpr TimeMs retry_interval = 2 * second_ms;  // after an error of the disk
 constexpr TimeMs expiry_interval = hour_ms;
+constexpr std::uint64_t freed_by_snapshot_min = 64ULL << 20;
 
 std::string escape_label(std::string_view text) {
   std::string out;
@@ -401,7 +402,10 @@ void Live::forget_pushed() {
   });
 }
 
+// To make room. A snapshot frees what was read before it, and takes as long for a little as for much, so that
+// under load one after each epoch would leave no time to read.
 bool Live::wants_snapshot() const {
+  if (!runner_->idle() && runner_->bytes_since_snapshot() < freed_by_snapshot_min) return false;
   return std::ranges::any_of(settings_.buckets,
                              [](const WatchedBucket& watched) { return watched.bucket->wants_snapshot(); }) ||
          (settings_.inbox != nullptr && settings_.inbox->wants_snapshot());
@@ -491,6 +495,7 @@ Result<void> Live::run() {
     ~AtTheEnd() { ended = true; }
   } const at_the_end{ended_};
   while (!stopping_) {
+    const auto begun = std::chrono::steady_clock::now();
     auto worked = turn();
     const TimeMs now = wall_clock_();
     if (!worked) {
@@ -519,10 +524,11 @@ Result<void> Live::run() {
         status_.last_error = expired.error().message();
       }
     }
-    const TimeMs pause = worked ? settings_.poll_interval : retry_interval;
-    for (TimeMs waited = 0; waited < pause && !stopping_; waited += 50) {
+    // Under load the next look comes as soon as its time has, or at once when that has passed.
+    const auto from = worked && *worked ? begun : std::chrono::steady_clock::now();
+    const auto until = from + std::chrono::milliseconds(worked ? settings_.poll_interval : retry_interval);
+    while (!stopping_ && std::chrono::steady_clock::now() < until)
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
   }
   for (PushSource* source : settings_.pushed) source->stop();
   if (digest_watch_) digest_watch_->stop();

@@ -95,6 +95,7 @@ class Runner {
   Result<EpochResult> run_epoch();
   Result<void> save_snapshot();
   bool snapshot_due() const { return bytes_since_snapshot_ >= settings_.snapshot_bytes; }
+  std::uint64_t bytes_since_snapshot() const { return bytes_since_snapshot_; }
 
   bool idle() const { return pending_.empty(); }
   std::size_t pending() const { return pending_.size(); }

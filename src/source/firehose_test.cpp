@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <random>
 
 #include "base/base64.h"
 #include "base/gzip.h"
@@ -42,9 +43,12 @@ class Firehose : public testing::Test {
   const fs::path folder_ = fs::temp_directory_path() / ("picket_firehose_" + std::to_string(::getpid()));
   Inbox inbox_{folder_.string(), 4096, [] { return now; }};
   const bool recovered_ = inbox_.recover().has_value();
-  FirehoseSource source_{{"trail", "firehose://127.0.0.1:8088/trail", "/trail", {}, {"old key", "new key"}},
-                         inbox_,
-                         [] { return now; }};
+  const FirehoseSettings settings_{.name = "trail",
+                                   .place = "firehose://127.0.0.1:8088/trail",
+                                   .path = "/trail",
+                                   .origin = RecordOrigin(),
+                                   .access_keys = {"old key", "new key"}};
+  FirehoseSource source_{settings_, inbox_, [] { return now; }};
 };
 
 TEST(FirehoseUrl, NamesAnAddressAndAPath) {
@@ -114,11 +118,11 @@ TEST_F(Firehose, FillsInWhatTheConfigurationLeavesOpen) {
 }
 
 TEST_F(Firehose, IsPutOffWhileTheInboxIsFull) {
-  const std::string large(4096, ' ');
-  EXPECT_EQ(send(body("id-1", {large + std::string(trail) + large})).status, 200U);
-  Intake more({.kind = LogKind::cloudtrail});
-  more.add(std::string(trail) + large + "x");
-  inbox_.put("trail", "more", more.finish()).value();
+  std::string noise;  // which takes room when it is packed too
+  for (std::minstd_rand random(1); noise.size() < 16384;) noise += static_cast<char>('A' + random() % 26);
+  const std::string large =
+      std::string(trail.substr(0, trail.size() - 1)) + ",\"errorMessage\":\"" + noise + "\"}";
+  EXPECT_EQ(send(body("id-1", {large})).status, 200U);
   const auto answer = send(body("id-1", {std::string(trail)}));
   EXPECT_EQ(answer.status, 503U);
   EXPECT_THAT(answer.headers, testing::Contains(testing::Pair("Retry-After", "10")));

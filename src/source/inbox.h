@@ -27,7 +27,7 @@ struct PushedObject {
   RecordOrigin origin;
   std::uint64_t batch = 0;  // hash of the whole batch
   TimeMs received = 0;
-  std::uint64_t size = 0;    // of the content
+  std::uint64_t size = 0;    // of the content, which may be packed
   std::uint64_t offset = 0;  // of the content in the file
   template <class Ar>
   void io(Ar& ar) {

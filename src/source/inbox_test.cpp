@@ -64,6 +64,25 @@ TEST_F(InboxTest, KeepsABatchUntilTwoSnapshotsHaveIt) {
   EXPECT_EQ(inbox->bytes("s"), 0U);
 }
 
+TEST_F(InboxTest, PacksWhatIsWorthIt) {
+  auto inbox = std::make_unique<Inbox>(folder_.string(), 1'000'000, [this] { return now_; });
+  inbox->recover().value();
+  std::string varied;
+  for (int i = 0; i < 2000; ++i) varied += std::to_string(i * 7919) + " a line of a log\n";
+  const std::string uniform(200'000, 'x');  // packed it would be taken for a bomb
+  auto three = parts({varied, uniform, varied});
+  three[2].refused = true;
+  inbox->put("s", "b", three).value();
+  EXPECT_EQ(inbox->put("s", "b", three), Inbox::Outcome::repeated);
+  const auto taken = inbox->take();
+  ASSERT_EQ(taken.size(), 3U);
+  EXPECT_LT(taken[0].size, varied.size() / 2);
+  EXPECT_EQ(taken[1].size, uniform.size());
+  EXPECT_EQ(taken[2].size, varied.size()) << "set-aside records are read without unpacking";
+  EXPECT_EQ(inbox->bytes("s"), taken[0].size + taken[1].size + taken[2].size);
+  EXPECT_TRUE(read(*inbox, taken[0]).starts_with("\x1f\x8b"));
+}
+
 TEST_F(InboxTest, KnowsRepetitionsForADay) {
   auto inbox = open();
   ASSERT_EQ(inbox->put("s", "b", parts({"one\n"})), Inbox::Outcome::stored);

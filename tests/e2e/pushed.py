@@ -11,6 +11,7 @@ import pathlib
 import socket
 import sys
 import time
+import uuid
 
 from harness import (PATIENT, Picket, Server, Workspace, check_as_scanned, check_balanced, check_equal, fail, of_kind, put,
                      source_of)
@@ -110,10 +111,10 @@ def check_refusals(picket, work):
 def check_flood(picket, work):
     """More than there is room for is put off with 503, and taken once snapshots made room."""
     data = work / "flood"
-    server = Server(picket, data, "--config", write_config(work / "flood.toml", more=PATIENT + "[limits]\ninbox_bytes_max = 200000\n")).wait_ready()
+    server = Server(picket, data, "--config", write_config(work / "flood.toml", more=PATIENT + "[limits]\ninbox_bytes_max = 65536\n")).wait_ready()
     url = endpoint_of(server)
-    line = '{"eventSource":"iam.amazonaws.com","eventName":"ListUsers","eventTime":"2026-09-14T10:00:00Z","eventID":"%d-%d"}'
-    requests = [Request([(line % (number, at)).encode() for at in range(500)]) for number in range(40)]
+    line = '{"eventSource":"iam.amazonaws.com","eventName":"ListUsers","eventTime":"2026-09-14T10:00:00Z","eventID":"%d-%d","requestID":"%s"}'
+    requests = [Request([(line % (number, at, uuid.uuid4())).encode() for at in range(500)]) for number in range(40)]
     put_off = 0
     deadline = time.monotonic() + 60
     for request in requests:
