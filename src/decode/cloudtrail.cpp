@@ -122,9 +122,13 @@ class CloudTrailDecoder final : public TextDecoder {
  private:
   // What encloses the next value.
   enum class Context : std::uint8_t { top, array, wrapped_array, wrapper_end };
-  // Why the text at hand is passed over: inside a record beyond the size limit, or in search of the next
-  // record.
-  enum class Aside : std::uint8_t { none, too_large, broken };
+  // Why the text at hand is passed over: inside a record beyond the size limit, in search of the next record,
+  // or because nothing good came.
+  enum class Aside : std::uint8_t { none, too_large, broken, hopeless };
+  // Who can write into a bucket could make a small object of a hundred million records of two bytes, which
+  // would take the time of thousands of objects. After so many of which none was an event, the rest is set
+  // aside as one.
+  static constexpr std::uint64_t hopeless_after = 1000;
 
   std::size_t read_indexed(char* text, std::size_t at, std::size_t size, bool last);
   std::size_t read_matched(char* text, std::size_t at, std::size_t size, bool last);
@@ -132,6 +136,8 @@ class CloudTrailDecoder final : public TextDecoder {
   std::size_t cut(const char* text, std::size_t at, std::size_t size, bool last);
   void take(RecordStatus status, std::size_t start, std::size_t end);
   void set_aside(std::size_t start, std::size_t end, std::string_view reason, std::string detail);
+  bool hopeless() const { return !any_ && records_ >= hopeless_after; }
+  std::size_t give_up(std::size_t at, std::size_t size, bool last);
   void quarantine(std::uint64_t start, std::uint64_t end, std::string_view reason, std::string detail) {
     sink_.on_quarantined(LogKind::cloudtrail, {++records_, start, end - start, reason, std::move(detail)});
   }
@@ -146,6 +152,7 @@ class CloudTrailDecoder final : public TextDecoder {
   JsonMatcher matcher_;
   std::uint64_t offset_ = 0;  // of the window in the decoded text
   std::uint64_t records_ = 0;
+  bool any_ = false;  // of them was one to read
 };
 
 // The end of what is worth indexing: with more to come, the last place that probably lies between two
@@ -241,6 +248,10 @@ std::size_t CloudTrailDecoder::read_indexed(char* text, std::size_t at, std::siz
     i = reader_.next();
     at = base + index_.at(i - 1) + 1;
     take(status, start, at);
+    if (hopeless()) {
+      index_.release();
+      return give_up(at, size, last);
+    }
   }
   index_.release();
   if (stuck) return read_matched(text, at, size, last);
@@ -254,6 +265,8 @@ void CloudTrailDecoder::take(RecordStatus status, std::size_t start, std::size_t
         start, end, "record_too_large",
         fmt::format("a record of {} bytes; the limit is {}", end - start, limits_.record_bytes_max));
   }
+  any_ = any_ || status == RecordStatus::event || status == RecordStatus::insight ||
+         status == RecordStatus::digest || status == RecordStatus::other_event;
   switch (status) {
     case RecordStatus::event:
       sink_.on_cloudtrail(reader_.event(), ++records_);
@@ -303,6 +316,7 @@ void CloudTrailDecoder::set_aside(std::size_t start, std::size_t end, std::strin
 std::size_t CloudTrailDecoder::read_matched(char* text, std::size_t at, std::size_t size, bool last) {
   const std::string_view window(text, size);
   while ((at = skip_blanks(window, at)) < size) {
+    if (hopeless()) return give_up(at, size, last);
     const char c = text[at];
     const bool array = context_ == Context::array || context_ == Context::wrapped_array;
     if (c == ',' && context_ == Context::wrapper_end) {
@@ -390,7 +404,19 @@ std::size_t CloudTrailDecoder::read_matched(char* text, std::size_t at, std::siz
   return size;
 }
 
+std::size_t CloudTrailDecoder::give_up(std::size_t at, std::size_t size, bool last) {
+  if (aside_ != Aside::hopeless) {
+    aside_ = Aside::hopeless;
+    aside_start_ = offset_ + at;
+  }
+  if (last && offset_ + size > aside_start_)
+    quarantine(aside_start_, offset_ + size, "not_cloudtrail",
+               fmt::format("the rest of an object whose first {} records are none", hopeless_after));
+  return size;
+}
+
 std::size_t CloudTrailDecoder::pass_over(char* text, std::size_t size, bool last) {
+  if (aside_ == Aside::hopeless) return give_up(0, size, last);
   const std::string_view window(text, size);
   if (aside_ == Aside::too_large) {
     const JsonMatcher::Step step = matcher_.feed(window);

@@ -155,6 +155,21 @@ TEST(CloudTrail, FiltersInsightsDigestsAndForeignEvents) {
                                       "3 filtered other_eventbridge_event"));
 }
 
+TEST(CloudTrail, GivesUpAnObjectOfNothing) {
+  std::string nothing;
+  for (int i = 0; i < 5000; ++i) nothing += i == 0 ? "{}" : ",{}";
+  for (const std::size_t window : {SIZE_MAX, std::size_t{1000}}) {
+    CloudTrailSink sink = decode(R"({"Records":[)" + nothing + "," + record("late") + "]}", window);
+    EXPECT_THAT(sink.ids(), SizeIs(0)) << window;
+    ASSERT_THAT(sink.set_aside, SizeIs(1001)) << window;
+    EXPECT_EQ(sink.set_aside.back().offset, 12U + 1000 * 3 - 1) << window;
+    EXPECT_GT(sink.set_aside.back().length, 12000U) << window;
+    sink = decode(R"({"Records":[)" + record("early") + "," + nothing + "," + record("late") + "]}", window);
+    EXPECT_THAT(sink.ids(), ElementsAre("early", "late")) << window;
+    EXPECT_THAT(sink.set_aside, SizeIs(5000)) << window;
+  }
+}
+
 TEST(CloudTrail, SetsAsideWhatCannotBeTrusted) {
   const auto reason_of = [](const std::string& bad, DecodeLimits limits = {}) {
     const CloudTrailSink sink = decode(

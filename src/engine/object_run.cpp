@@ -77,7 +77,11 @@ bool ObjectRun::is_foreign(const CloudTrailEvent& event, std::uint64_t position)
   if (delivered_for_.empty() || claimed.empty() || claimed == delivered_for_) return false;
   const ProofRecord record{event.event_time, object_, records_before_ + position,
                            std::string(event.event_id)};
-  auto& [count, first] = result_.marks.foreign[std::string(claimed)];
+  // Each claimed account is a finding: an object of forged records must not make thousands.
+  constexpr std::size_t named_max = 8;
+  auto& foreign = result_.marks.foreign;
+  const bool named = foreign.size() < named_max || foreign.contains(std::string(claimed));
+  auto& [count, first] = foreign[named ? std::string(claimed) : std::string("others")];
   if (count++ == 0 || record < first) first = record;
   on_quarantined(
       LogKind::cloudtrail,
