@@ -21,6 +21,9 @@ constexpr TimeMs retry_interval = 2 * second_ms;  // after an error of the disk
 constexpr TimeMs expiry_interval = hour_ms;
 constexpr std::uint64_t freed_by_snapshot_min = 64ULL << 20;
 
+// Also when the clock was set back: what happens every so often must not wait until it has caught up.
+bool is_due(TimeMs now, TimeMs last, TimeMs every) { return now - last >= every || now < last; }
+
 std::string escape_label(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -319,7 +322,7 @@ Result<bool> Live::take_faults() {
 // Only while all there is was read: who lags behind knows of no silence.
 Result<bool> Live::note_time(bool quiet) {
   const TimeMs now = wall_clock_();
-  if (now < next_clock_ || !quiet) return false;
+  if (!is_due(now, next_clock_ - settings_.clock_every, settings_.clock_every) || !quiet) return false;
   const bool failing = !watcher_.failures().empty() ||
                        std::ranges::any_of(settings_.buckets, [](const WatchedBucket& watched) {
                          return watched.bucket->status().failing;
@@ -415,6 +418,7 @@ bool Live::wants_snapshot() const {
 // control record holds the time, so a replay needs no clock.
 Result<void> Live::release_silent() {
   const TimeMs now = wall_clock_();
+  last_arrival_ = std::min(last_arrival_, now);
   release_deferred_ = false;
   std::array<TimeMs, log_kinds.size()> newest{};
   newest.fill(std::numeric_limits<TimeMs>::min() / 2);
@@ -510,14 +514,14 @@ Result<void> Live::run() {
         setup_.engine->epoch() == snapshot_epoch_ && runner_->idle())
       if (auto ran = runner_->run_epoch(); !ran) worked = std::unexpected(ran.error());
     if (setup_.engine->epoch() != snapshot_epoch_ &&
-        (now - last_snapshot_ >= settings_.snapshot_interval || wants_snapshot())) {
+        (is_due(now, last_snapshot_, settings_.snapshot_interval) || wants_snapshot())) {
       last_snapshot_ = now;
       if (auto saved = save_snapshot(); !saved) {
         const std::lock_guard lock(status_mutex_);
         status_.last_error = saved.error().message();
       }
     }
-    if (now - last_expiry_ >= expiry_interval) {
+    if (is_due(now, last_expiry_, expiry_interval)) {
       last_expiry_ = now;
       if (auto expired = store_.expire(now, settings_.retention); !expired) {
         const std::lock_guard lock(status_mutex_);
@@ -626,7 +630,7 @@ void Live::publish(bool caught_up) {
   // For people, so not with every epoch.
   constexpr TimeMs report_every = second_ms;
   std::optional<std::vector<SourceReport>> sources;
-  if (const TimeMs now = wall_clock_(); now - last_report_ >= report_every) {
+  if (const TimeMs now = wall_clock_(); is_due(now, last_report_, report_every)) {
     last_report_ = now;
     sources = report_sources(now);
     write_sources(settings_.data_dir, *sources, now);

@@ -73,12 +73,14 @@ bool Lane::take_token(std::size_t level, TimeMs now) {
 
 std::optional<Lane::Item> Lane::take(TimeMs now) {
   const std::lock_guard lock(mutex_);
-  while (!later_.empty() && later_.begin()->first <= now) {
+  // Nothing waits longer than the longest pause: else the clock was set back.
+  const auto passed = [&](TimeMs at) { return at <= now || at > now + backoff_last; };
+  while (!later_.empty() && passed(later_.begin()->first)) {
     Item item = std::move(later_.begin()->second);
     later_.erase(later_.begin());
     due_[level_of(item.severity)].emplace(item.sequence, std::move(item));
   }
-  if (now < paused_until_) return std::nullopt;
+  if (!passed(paused_until_)) return std::nullopt;
   for (std::size_t level = severity_levels; level-- > 0;) {
     auto& waiting = due_[level];
     if (waiting.empty() || !take_token(level, now)) continue;
@@ -278,7 +280,7 @@ Result<void> Responder::release() {
   const TimeMs now = clock_();
   std::vector<std::uint64_t> superseded;
   for (auto& [place, held] : held_) {
-    if (held.updates.empty() || now < held.look_at) continue;
+    if (held.updates.empty() || (now < held.look_at && held.look_at <= now + look_interval)) continue;
     held.look_at = now + look_interval;
     const auto& [account, region] = place;
     const auto interval = publishing_interval(store_, account, region);

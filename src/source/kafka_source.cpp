@@ -251,7 +251,9 @@ void RdKafkaSource::run(const std::stop_token& stop) {
   bool waiting = false;
   while (!stop.stop_requested()) {
     const TimeMs now = wall_clock_();
-    if (now >= next_look) next_look = wall_clock_() + (look() ? look_every : look_again);
+    // Later than that: the clock was set back.
+    if (now >= next_look || next_look > now + look_every)
+      next_look = wall_clock_() + (look() ? look_every : look_again);
     if (inbox_.full(name_)) {
       // Not asked for, messages stay with the broker, but for some MiB.
       if (!std::exchange(waiting, true)) {
@@ -266,7 +268,8 @@ void RdKafkaSource::run(const std::stop_token& stop) {
     }
     for (auto& [number, partition] : partitions_) {
       if (partition.opened == 0) continue;
-      const bool due = partition.at_end || wall_clock_() - partition.opened >= batch_ms_max ||
+      const TimeMs open_for = wall_clock_() - partition.opened;
+      const bool due = partition.at_end || open_for >= batch_ms_max || open_for < 0 ||
                        partition.intake->bytes() >= batch_bytes_max;
       while (due && !flush(number, partition) && !stop.stop_requested())
         std::this_thread::sleep_for(std::chrono::milliseconds(poll_ms));

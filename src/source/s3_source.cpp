@@ -359,12 +359,14 @@ void S3Source::fetch_loop(const std::stop_token& stop) {
     {
       std::unique_lock lock(mutex_);
       const TimeMs now = wall_clock_();
-      const auto next =
-          !listing_tried_ || spooled_bytes_ >= spool_bytes_max
-              ? wanted_.end()
-              : std::ranges::find_if(wanted_, [&](const auto& item) {
-                  return item.second.phase == Wanted::Phase::waiting && item.second.not_before <= now;
-                });
+      const auto next = !listing_tried_ || spooled_bytes_ >= spool_bytes_max
+                            ? wanted_.end()
+                            : std::ranges::find_if(wanted_, [&](const auto& item) {
+                                const TimeMs at = item.second.not_before;
+                                // Later than that: the clock was set back.
+                                return item.second.phase == Wanted::Phase::waiting &&
+                                       (at <= now || at > now + longest_pause);
+                              });
       if (next == wanted_.end()) {
         changed_.wait_for(lock, stop, std::chrono::milliseconds(200), [] { return false; });
         continue;
