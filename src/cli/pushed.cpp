@@ -63,7 +63,7 @@ Result<std::unique_ptr<LineSource>> make_lines(const SourceKeys& source, Inbox& 
 }
 
 Result<std::unique_ptr<KafkaSource>> make_kafka(const SourceKeys& source, Inbox& inbox) {
-  auto place = parse_kafka_url(source.url);
+  auto place = net::parse_kafka_url(source.url);
   if (!place) return fail(ErrorKind::invalid, "source.url must be kafka://HOST:PORT,…/TOPIC", source.url);
   KafkaSettings settings{source.name,
                          source.url,

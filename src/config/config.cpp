@@ -261,7 +261,7 @@ void read_respond(Table& table, RespondKeys& keys) {
     target.text("name", one.name, true);
     target.one_of("kind", one.kind,
                   {"eventbridge", "sns", "sqs", "lambda", "stepfunctions", "securityhub", "webhook", "syslog",
-                   "file", "email", "cloudwatch", "logs"},
+                   "file", "email", "cloudwatch", "logs", "kafka"},
                   true);
     target.text("arn", one.arn);
     target.text("endpoint", one.endpoint);
@@ -277,6 +277,7 @@ void read_respond(Table& table, RespondKeys& keys) {
     target.texts("to", one.to);
     target.text("username", one.username);
     target.text("password_file", one.password_file);
+    target.texts("properties", one.properties);
     target.text("region", one.region);
     target.text("namespace", one.name_space);
     target.one_of("format", one.format,

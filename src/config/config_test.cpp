@@ -114,7 +114,7 @@ id = "$.detail.id"
   EXPECT_EQ(target.timeout, 3 * second_ms);
   EXPECT_EQ(parse_config("[[respond.target]]\nname = \"x\"\nkind = \"sqss\"", "c.toml").error().message(),
             "c.toml:3: respond.target.kind must be one of eventbridge, sns, sqs, lambda, stepfunctions, "
-            "securityhub, webhook, syslog, file, email, cloudwatch, logs");
+            "securityhub, webhook, syslog, file, email, cloudwatch, logs, kafka");
   EXPECT_EQ(parse_config("[[respond.rule]]\nname = \"x\"\ntarget = []", "c.toml").error().message(),
             "c.toml:3: no such key: respond.rule.target, did you mean targets?");
 }

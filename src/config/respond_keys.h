@@ -21,7 +21,7 @@ struct RespondTargetKeys {                  // [[respond.target]]
   std::string arn;                          // of what is called in AWS
   std::string endpoint;                     // instead of AWS's
   std::string source = "picket.guardduty";  // of what is put to another event bus; AWS refuses "aws.…"
-  std::string url;                          // webhook
+  std::string url;                          // webhook; kafka: "kafka://HOST:PORT,…/TOPIC"
   std::map<std::string, std::string> headers;
   std::string secret_file;  // signs webhooks
   std::string path;         // file
@@ -29,11 +29,13 @@ struct RespondTargetKeys {                  // [[respond.target]]
   std::string
       transport;     // syslog: "udp", "tcp" (default), "tls"; email: "starttls" (default), "tls", "plain"
   std::string from;  // email
-  std::vector<std::string> to;          // email
-  std::string username, password_file;  // email; without a name nobody signs in
-  std::string region;                   // cloudwatch
-  std::string name_space = "picket";    // cloudwatch, key "namespace"
-  std::string format;                   // empty: what the kind takes
+  std::vector<std::string> to;                    // email
+  std::string username;                           // email; without a name nobody signs in
+  std::string password_file;                      // email, kafka (sasl.password)
+  std::map<std::string, std::string> properties;  // kafka: librdkafka's
+  std::string region;                             // cloudwatch
+  std::string name_space = "picket";              // cloudwatch, key "namespace"
+  std::string format;                             // empty: what the kind takes
   std::string input, input_path, input_template;
   std::map<std::string, std::string> input_paths;
   unsigned rate_per_minute = 600;  // of each severity level; 0: no cap

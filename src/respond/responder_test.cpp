@@ -328,6 +328,9 @@ TEST(Rules, TellsWhatIsWrongAndWhere) {
   const std::pair<RespondKeys, const char*> wrong[] = {
       {{.targets = {{.name = "a b", .kind = "file", .path = "x"}}}, "a name has"},
       {{.targets = {{.name = "a", .kind = "file"}}}, "needs a path"},
+      {{.targets = {{.name = "a", .kind = "kafka", .url = "https://a:9093/t"}}}, "needs url = \"kafka://"},
+      {{.targets = {{.name = "a", .kind = "file", .path = "x", .properties = {{"a", "b"}}}}},
+       "properties are for kind kafka"},
       {{.targets = {{.name = "a", .kind = "sqs", .arn = "arn:aws:sns:eu-west-1:1:x"}}},
        "needs arn = \"arn:aws:sqs:"},
       {{.targets = {{.name = "a",

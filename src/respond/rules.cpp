@@ -7,6 +7,7 @@
 #include "aws/service_call.h"
 #include "base/json_writer.h"
 #include "net/http_client.h"
+#include "net/kafka_client.h"
 #include "net/send_bytes.h"
 #include "respond/formats.h"
 #include "store/finding_document.h"
@@ -38,6 +39,7 @@ constexpr KindFacts kinds[] = {
     {"email", TargetKind::email, "", Format::eventbridge},
     {"cloudwatch", TargetKind::cloudwatch, "", Format::eventbridge},
     {"logs", TargetKind::logs, "logs", Format::eventbridge},
+    {"kafka", TargetKind::kafka, "", Format::eventbridge},
 };
 
 constexpr std::string_view format_names[] = {"eventbridge", "guardduty", "asff", "ocsf",
@@ -77,6 +79,9 @@ std::string wrong_place(const RespondTargetKeys& keys, const KindFacts& facts) {
   if (facts.kind == TargetKind::syslog && !net::parse_peer(keys.address))
     return "kind syslog needs address = \"HOST:PORT\"";
   if (facts.kind == TargetKind::file && keys.path.empty()) return "kind file needs a path";
+  if (facts.kind == TargetKind::kafka && !net::parse_kafka_url(keys.url))
+    return "kind kafka needs url = \"kafka://HOST:PORT,…/TOPIC\"";
+  if (facts.kind != TargetKind::kafka && !keys.properties.empty()) return "properties are for kind kafka";
   if (facts.kind == TargetKind::email) {
     if (!net::parse_peer(keys.address)) return "kind email needs address = \"HOST:PORT\" of an SMTP server";
     if (!is_mailbox(keys.from) || keys.to.empty() || !std::ranges::all_of(keys.to, is_mailbox))
@@ -172,6 +177,7 @@ std::string Target::body(const FindingEvent& event, std::string_view rule, TimeM
 const std::string& Target::place() const {
   switch (kind) {
     case TargetKind::webhook:
+    case TargetKind::kafka:
       return keys.url;
     case TargetKind::syslog:
     case TargetKind::email:

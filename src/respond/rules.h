@@ -31,6 +31,7 @@ enum class TargetKind : unsigned char {
   email,
   cloudwatch,
   logs,
+  kafka,
   playbook,  // [[respond.playbook]], under its own name
 };
 

@@ -11,6 +11,7 @@
 #include "aws/private_file.h"
 #include "base/base64.h"
 #include "base/clock.h"
+#include "net/kafka_producer.h"
 #include "net/send_bytes.h"
 #include "net/send_mail.h"
 #include "respond/aws_senders.h"
@@ -31,6 +32,14 @@ Result<std::string> key_of(std::string secret, const std::string& file) {
   }
   if (secret.size() < 16) return fail(ErrorKind::invalid, "a secret needs at least 16 bytes", file);
   return secret;
+}
+
+Result<std::string> read_password(const std::string& file) {
+  auto password = aws::read_private(file);
+  if (!password) return password;
+  while (password->ends_with('\n') || password->ends_with('\r')) password->pop_back();
+  if (password->empty()) return fail(ErrorKind::invalid, "the password is empty", file);
+  return password;
 }
 
 Result<Send> make_webhook(const Target& target, const Means& means) {
@@ -91,16 +100,37 @@ Result<Send> make_email(const Target& target, const Means& means) {
                          .username = keys.username,
                          .password = {}};
   if (!keys.password_file.empty()) {
-    auto password = aws::read_private(keys.password_file);
+    auto password = read_password(keys.password_file);
     if (!password) return std::unexpected(password.error());
-    while (password->ends_with('\n') || password->ends_with('\r')) password->pop_back();
-    if (password->empty()) return fail(ErrorKind::invalid, "the password is empty", keys.password_file);
     server.password = std::move(*password);
   }
   return [server, keys, &guard = means.guard, ca_file = means.ca_file, clock = means.clock](
              const FindingEvent& event, const std::string& body) {
     return net::send_mail(server, keys.from, keys.to, mail_message(event, keys.from, keys.to, body, clock()),
                           guard, ca_file, keys.timeout);
+  };
+}
+
+Result<Send> make_kafka(const Target& target, const Means& means) {
+  const RespondTargetKeys& keys = target.keys;
+  auto place = net::parse_kafka_url(keys.url).value_or(std::pair<std::string, std::string>());
+  net::KafkaTopic topic{.place = keys.url,
+                        .brokers = std::move(place.first),
+                        .topic = std::move(place.second),
+                        .properties = keys.properties,
+                        .timeout = keys.timeout};
+  if (!keys.password_file.empty()) {
+    auto password = read_password(keys.password_file);
+    if (!password) return std::unexpected(password.error());
+    topic.properties["sasl.password"] = std::move(*password);
+  }
+  auto made = net::KafkaProducer::make(std::move(topic), means.guard);
+  if (!made) return std::unexpected(made.error());
+  return [producer = std::shared_ptr<net::KafkaProducer>(std::move(*made))](const FindingEvent& event,
+                                                                            const std::string& body) {
+    return producer->send({.key = event.finding_id,
+                           .body = body,
+                           .headers = {{"id", event.id}, {"type", event.type}, {"account", event.account}}});
   };
 }
 
@@ -148,6 +178,8 @@ Result<Send> make_sender(const Target& target, const Means& means) {
       return make_email(target, means);
     case TargetKind::playbook:
       return make_playbook(target, means);
+    case TargetKind::kafka:
+      return make_kafka(target, means);
     case TargetKind::file:
       return [file = std::make_shared<LineFile>(target.keys.path)](
                  const FindingEvent&, const std::string& body) { return file->append(body); };

@@ -17,21 +17,6 @@ bool number(std::string_view text, T& into) {
 
 }  // namespace
 
-std::optional<std::pair<std::string, std::string>> parse_kafka_url(std::string_view url) {
-  constexpr std::string_view scheme = "kafka://";
-  if (!url.starts_with(scheme)) return std::nullopt;
-  url.remove_prefix(scheme.size());
-  const std::size_t slash = url.find('/');
-  if (slash == 0 || slash == std::string_view::npos) return std::nullopt;
-  const std::string_view topic = url.substr(slash + 1);
-  const bool legal =
-      !topic.empty() && topic.size() <= 249 && topic != "." && topic != ".." &&
-      topic.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
-          std::string_view::npos;
-  if (!legal) return std::nullopt;
-  return std::pair(std::string(url.substr(0, slash)), std::string(topic));
-}
-
 std::string KafkaBatch::name() const { return fmt::format("{}/{}/{}-{}", topic, partition, first, next); }
 
 std::optional<KafkaBatch> KafkaBatch::of(std::string_view key) {

@@ -3,7 +3,6 @@
 #ifdef PICKET_KAFKA
 
 #include <fmt/format.h>
-#include <librdkafka/rdkafka.h>
 
 #include <algorithm>
 #include <array>
@@ -19,24 +18,9 @@ constexpr TimeMs batch_ms_max = second_ms;  // from a batch's first message to i
 constexpr TimeMs look_every = 30 * second_ms, look_again = 2 * second_ms;  // at the topic's partitions
 constexpr int poll_ms = 200, call_ms_max = 5000;
 
-// What librdkafka must not do by itself, or is told otherwise.
-constexpr std::array<std::string_view, 8> reserved{
-    "bootstrap.servers",    "metadata.broker.list",     "group.id",
-    "enable.auto.commit",   "enable.auto.offset.store", "auto.offset.reset",
-    "enable.partition.eof", "allow.auto.create.topics"};
+constexpr std::array<std::string_view, 1> reserved{"metadata.broker.list"};
 
-struct Freed {
-  void operator()(rd_kafka_conf_t* conf) const { rd_kafka_conf_destroy(conf); }
-  void operator()(rd_kafka_t* kafka) const { rd_kafka_destroy(kafka); }
-  void operator()(rd_kafka_topic_t* topic) const { rd_kafka_topic_destroy(topic); }
-  void operator()(rd_kafka_message_t* message) const { rd_kafka_message_destroy(message); }
-  void operator()(const rd_kafka_metadata_t* metadata) const { rd_kafka_metadata_destroy(metadata); }
-  void operator()(rd_kafka_topic_partition_list_t* list) const {
-    rd_kafka_topic_partition_list_destroy(list);
-  }
-};
-template <class T>
-using Held = std::unique_ptr<T, Freed>;
+using net::KafkaHeld;
 
 class RdKafkaSource final : public KafkaSource {
  public:
@@ -71,44 +55,34 @@ class RdKafkaSource final : public KafkaSource {
     return {ErrorKind::io, fmt::format("{}: {}", doing, rd_kafka_err2str(code)), settings_.place, -1};
   }
 
-  Held<rd_kafka_t> kafka_;
-  Held<rd_kafka_topic_t> topic_;
+  KafkaHeld<rd_kafka_t> kafka_;
+  KafkaHeld<rd_kafka_topic_t> topic_;
   std::map<std::int32_t, Partition> partitions_;  // of the thread
   std::atomic<bool> at_end_ = false;
   std::jthread thread_;
 };
 
 Result<void> RdKafkaSource::open() {
-  Held<rd_kafka_conf_t> conf(rd_kafka_conf_new());
-  std::array<char, 512> why{};
-  const auto set = [&](const std::string& name, const std::string& value) -> Result<void> {
-    if (rd_kafka_conf_set(conf.get(), name.c_str(), value.c_str(), why.data(), why.size()) !=
-        RD_KAFKA_CONF_OK)
-      return fail(ErrorKind::invalid, fmt::format("source.properties: {}", why.data()), settings_.place);
-    return {};
-  };
-  std::map<std::string, std::string> all{{"client.id", "picket"}, {"queued.max.messages.kbytes", "16384"}};
-  for (const auto& [name, value] : settings_.properties) {
-    if (std::ranges::find(reserved, name) != reserved.end())
-      return fail(ErrorKind::invalid, fmt::format("source.properties: {} is picket's to set", name),
-                  settings_.place);
-    all[name] = value;
-  }
-  all.insert({{"bootstrap.servers", settings_.brokers},
-              {"group.id", "picket"},  // which is never joined: partitions are assigned, positions are ours
-              {"enable.auto.commit", "false"},
-              {"enable.auto.offset.store", "false"},
-              {"auto.offset.reset", "error"},
-              {"enable.partition.eof", "true"},
-              {"allow.auto.create.topics", "false"}});
-  for (const auto& [name, value] : all)
-    if (auto done = set(name, value); !done) return done;
   // Errors come with the messages.
-  rd_kafka_conf_set_log_cb(conf.get(), [](const rd_kafka_t*, int, const char*, const char*) {});
-  kafka_.reset(rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), why.data(), why.size()));
+  auto conf = net::make_kafka_conf(
+      {.given = settings_.properties,
+       .defaults = {{"client.id", "picket"}, {"queued.max.messages.kbytes", "16384"}},
+       .own = {{"bootstrap.servers", settings_.brokers},
+               {"group.id", "picket"},  // which is never joined: partitions are assigned, positions are ours
+               {"enable.auto.commit", "false"},
+               {"enable.auto.offset.store", "false"},
+               {"auto.offset.reset", "error"},
+               {"enable.partition.eof", "true"},
+               {"allow.auto.create.topics", "false"}},
+       .reserved = reserved,
+       .key = "source.properties",
+       .where = settings_.place});
+  if (!conf) return std::unexpected(conf.error());
+  std::array<char, 512> why{};
+  kafka_.reset(rd_kafka_new(RD_KAFKA_CONSUMER, conf->get(), why.data(), why.size()));
   if (!kafka_)
     return fail(ErrorKind::invalid, fmt::format("source.properties: {}", why.data()), settings_.place);
-  static_cast<void>(conf.release());  // the client's now
+  static_cast<void>(conf->release());  // the client's now
   rd_kafka_poll_set_consumer(kafka_.get());
   topic_.reset(rd_kafka_topic_new(kafka_.get(), settings_.topic.c_str(), nullptr));
   if (!topic_) return std::unexpected(error_of(rd_kafka_last_error(), "the topic"));
@@ -118,7 +92,7 @@ Result<void> RdKafkaSource::open() {
 bool RdKafkaSource::look() {
   const rd_kafka_metadata_t* told = nullptr;
   const rd_kafka_resp_err_t failed = rd_kafka_metadata(kafka_.get(), 0, topic_.get(), &told, call_ms_max);
-  const Held<const rd_kafka_metadata_t> held(told);
+  const KafkaHeld<const rd_kafka_metadata_t> held(told);
   if (failed != RD_KAFKA_RESP_ERR_NO_ERROR || told->topic_cnt != 1) {
     note(error_of(failed, "cannot ask for the topic's partitions"));
     return false;
@@ -148,7 +122,7 @@ bool RdKafkaSource::look() {
 }
 
 void RdKafkaSource::assign() {
-  const Held<rd_kafka_topic_partition_list_t> list(
+  const KafkaHeld<rd_kafka_topic_partition_list_t> list(
       rd_kafka_topic_partition_list_new(static_cast<int>(partitions_.size())));
   for (auto& [number, partition] : partitions_) {
     partition.at_end = false;
@@ -263,7 +237,7 @@ void RdKafkaSource::run(const std::stop_token& stop) {
       std::this_thread::sleep_for(std::chrono::milliseconds(poll_ms));
     } else {
       waiting = false;
-      const Held<rd_kafka_message_t> message(rd_kafka_consumer_poll(kafka_.get(), poll_ms));
+      const KafkaHeld<rd_kafka_message_t> message(rd_kafka_consumer_poll(kafka_.get(), poll_ms));
       if (message) take(*message);
     }
     for (auto& [number, partition] : partitions_) {
@@ -297,9 +271,7 @@ namespace picket {
 
 Result<std::unique_ptr<KafkaSource>> KafkaSource::make(KafkaSettings settings, Inbox&,
                                                        std::function<TimeMs()>) {
-  return fail(ErrorKind::unsupported,
-              "this picket was built without librdkafka; install librdkafka-dev and build it again",
-              settings.place);
+  return fail(ErrorKind::unsupported, std::string(net::without_kafka), settings.place);
 }
 
 }  // namespace picket

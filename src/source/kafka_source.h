@@ -9,6 +9,7 @@
 #include <string>
 #include <thread>
 
+#include "net/kafka_client.h"
 #include "source/push_source.h"
 
 namespace picket {
@@ -16,13 +17,10 @@ namespace picket {
 struct KafkaSettings {
   std::string name, place;
   std::string brokers, topic;
-  std::map<std::string, std::string> properties;  // librdkafka's
-  bool from_latest = false;                       // where nothing was read yet
+  net::KafkaProperties properties;
+  bool from_latest = false;  // where nothing was read yet
   RecordOrigin origin;
 };
-
-// "kafka://HOST:PORT,HOST:PORT/TOPIC" as ("HOST:PORT,HOST:PORT", "TOPIC"); nothing when it is none.
-std::optional<std::pair<std::string, std::string>> parse_kafka_url(std::string_view url);
 
 // A batch's name: "TOPIC/PARTITION/FIRST-NEXT", offsets of the first message in it and of the one behind the
 // last.

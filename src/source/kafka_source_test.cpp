@@ -5,15 +5,6 @@
 namespace picket {
 namespace {
 
-TEST(KafkaUrl, NamesBrokersAndATopic) {
-  using Place = std::pair<std::string, std::string>;
-  EXPECT_EQ(parse_kafka_url("kafka://a:9092,b:9092/trail.events_v1"),
-            (Place{"a:9092,b:9092", "trail.events_v1"}));
-  for (const char* url : {"", "kafka://", "kafka:///topic", "kafka://a:9092", "kafka://a:9092/",
-                          "kafka://a:9092/a b", "kafka://a:9092/a/b", "kafka://a:9092/.."})
-    EXPECT_FALSE(parse_kafka_url(url)) << url;
-}
-
 TEST(KafkaBatch, IsNamedByItsOffsets) {
   const KafkaBatch batch{"trail.events", 3, 120, 131};
   EXPECT_EQ(batch.name(), "trail.events/3/120-131");
