@@ -307,12 +307,17 @@ void check_feeds(Doctor& doctor, const Config& config, const DoctorFlags& flags)
 }
 
 void check_tls(Doctor& doctor, const Config& config) {
-  if (config.tls_certificate.empty()) return;
-  for (const std::string& path : {config.tls_certificate, config.tls_key})
-    if (::access(path.c_str(), R_OK) != 0)
-      return doctor.fail("TLS", path + " cannot be read",
-                         "mend api.tls_certificate, api.tls_key or their permissions");
-  doctor.ok("TLS", config.tls_certificate);
+  const auto check = [&](const std::string& certificate, const std::string& key, const std::string& names) {
+    if (certificate.empty()) return;
+    for (const std::string& path : {certificate, key})
+      if (::access(path.c_str(), R_OK) != 0)
+        return doctor.fail("TLS", path + " cannot be read",
+                           fmt::format("mend {} or their permissions", names));
+    doctor.ok("TLS", certificate);
+  };
+  check(config.tls_certificate, config.tls_key, "api.tls_certificate, api.tls_key");
+  for (const SourceKeys& source : config.sources)
+    check(source.tls_certificate, source.tls_key, "source.tls_certificate, source.tls_key");
 }
 
 int run_doctor(const DoctorFlags& flags) {

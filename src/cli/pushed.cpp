@@ -118,11 +118,18 @@ Result<PushedSources> PushedSources::make(const Config& config, Inbox& inbox) {
     if (source.url.starts_with("firehose://")) {
       auto made = make_firehose(source, inbox);
       if (!made) return std::unexpected(made.error());
-      auto& beside = out.endpoints_[parse_firehose_url(source.url)->first];
-      if (std::ranges::any_of(beside,
+      Endpoint& beside = out.endpoints_[parse_firehose_url(source.url)->first];
+      if (std::ranges::any_of(beside.sources,
                               [&](const FirehoseSource* one) { return one->path() == (*made)->path(); }))
         return fail(ErrorKind::invalid, "two sources have this source.url", source.url);
-      beside.push_back(made->get());
+      if (!source.tls_certificate.empty()) {
+        const api::TlsFiles files{source.tls_certificate, source.tls_key};
+        if (beside.tls && (beside.tls->certificate != files.certificate || beside.tls->key != files.key))
+          return fail(ErrorKind::invalid, "two sources at one address have different source.tls_certificate",
+                      source.url);
+        beside.tls = files;
+      }
+      beside.sources.push_back(made->get());
       out.sources_.push_back(std::move(*made));
     } else if (source.url.starts_with("unix://") || source.url == "stdin:") {
       auto made = make_lines(source, inbox);
@@ -152,17 +159,19 @@ std::vector<PushSource*> PushedSources::sources() const {
 
 Result<std::vector<std::string>> PushedSources::listen() {
   std::vector<std::string> told;
-  for (const auto& [address, endpoints] : endpoints_) {
+  for (const auto& [address, endpoint] : endpoints_) {
+    const std::vector<FirehoseSource*>& sources = endpoint.sources;
     auto settings = address_of(address, "source.url");
     if (!settings) return std::unexpected(settings.error());
     settings->body_bytes_max = FirehoseSource::body_bytes_max;
     settings->request_max = request_max;
     settings->connections_max = connections_max;
     settings->workers = 2;
-    const auto find = [&endpoints](std::string_view path) -> FirehoseSource* {
+    settings->tls = endpoint.tls;
+    const auto find = [&sources](std::string_view path) -> FirehoseSource* {
       const auto at =
-          std::ranges::find_if(endpoints, [&](const FirehoseSource* one) { return one->path() == path; });
-      return at == endpoints.end() ? nullptr : *at;
+          std::ranges::find_if(sources, [&](const FirehoseSource* one) { return one->path() == path; });
+      return at == sources.end() ? nullptr : *at;
     };
     auto server = api::Server::start(
         *settings,
@@ -177,10 +186,11 @@ Result<std::vector<std::string>> PushedSources::listen() {
           return refused ? std::optional(response_of(std::move(*refused))) : std::nullopt;
         });
     if (!server) return std::unexpected(server.error());
-    for (const FirehoseSource* one : endpoints)
-      told.push_back(
-          fmt::format("Firehose delivers to http://{}:{}{}", settings->host, (*server)->port(), one->path()));
+    for (const FirehoseSource* one : sources)
+      told.push_back(fmt::format("Firehose delivers to {}://{}:{}{}", endpoint.tls ? "https" : "http",
+                                 settings->host, (*server)->port(), one->path()));
     servers_.push_back(std::move(*server));
+    if (endpoint.tls) with_tls_.emplace_back(servers_.back().get(), *endpoint.tls);
   }
   return told;
 }

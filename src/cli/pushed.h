@@ -3,7 +3,9 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "api/server.h"
@@ -24,12 +26,19 @@ class PushedSources {
   std::vector<PushSource*> sources() const;
   // Begins to take requests; returns what to tell people, a line each.
   Result<std::vector<std::string>> listen();
+  // Once listening: those with TLS, and their files.
+  const std::vector<std::pair<api::Server*, api::TlsFiles>>& with_tls() const { return with_tls_; }
   void stop();
 
  private:
   std::vector<std::unique_ptr<PushSource>> sources_;
-  std::map<std::string, std::vector<FirehoseSource*>> endpoints_;  // by address
+  struct Endpoint {
+    std::optional<api::TlsFiles> tls;
+    std::vector<FirehoseSource*> sources;
+  };
+  std::map<std::string, Endpoint> endpoints_;  // by address
   std::vector<std::unique_ptr<api::Server>> servers_;
+  std::vector<std::pair<api::Server*, api::TlsFiles>> with_tls_;
 };
 
 }  // namespace picket::cli

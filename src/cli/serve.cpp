@@ -205,28 +205,49 @@ Result<std::optional<DigestWatchSettings>> digest_settings(const Config& config,
 // Loads the certificate again when SIGHUP asks for it or its files changed.
 class CertificateKeeper {
  public:
-  CertificateKeeper(api::Server& server, std::optional<api::TlsFiles> files)
+  CertificateKeeper(api::Server& server, api::TlsFiles files)
       : server_(server), files_(std::move(files)), stamps_(stamps()) {}
   void look(bool asked) {
-    if (!files_) return;
     if (const auto now = stamps(); asked || now != stamps_) {
       stamps_ = now;
       if (const auto done = server_.reload_tls(); !done) {
         spdlog::error("the certificate in use stays: {}", done.error().message());
       } else {
-        spdlog::info("certificate loaded from {}", files_->certificate);
+        spdlog::info("certificate loaded from {}", files_.certificate);
       }
     }
   }
 
  private:
   std::pair<FileStamp, FileStamp> stamps() const {
-    return files_ ? std::pair(FileStamp::of(files_->certificate), FileStamp::of(files_->key))
-                  : std::pair<FileStamp, FileStamp>();
+    return {FileStamp::of(files_.certificate), FileStamp::of(files_.key)};
   }
   api::Server& server_;
-  const std::optional<api::TlsFiles> files_;
+  const api::TlsFiles files_;
   std::pair<FileStamp, FileStamp> stamps_;
+};
+
+// Tells the log once when a source, or the pipeline, cannot go on, and once when it could again for a while.
+class TroubleLog {
+ public:
+  void look(const LiveStatus& status) {
+    for (const SourceReport& source : status.sources)
+      look("source " + source.name, source.failing, source.last_error);
+    look("the pipeline", !status.stalled.empty(), status.stalled);
+  }
+
+ private:
+  static constexpr std::chrono::seconds calm{10};
+  void look(const std::string& what, bool failing, const std::string& why) {
+    const auto now = std::chrono::steady_clock::now();
+    if (failing) {
+      if (failed_.insert_or_assign(what, now).second) spdlog::warn("{}: {}; tried again", what, why);
+    } else if (const auto at = failed_.find(what); at != failed_.end() && now - at->second > calm) {
+      failed_.erase(at);
+      spdlog::info("{}: goes on", what);
+    }
+  }
+  std::map<std::string, std::chrono::steady_clock::time_point> failed_;  // when last
 };
 
 std::string server_metrics(const api::Server& server) {
@@ -535,11 +556,13 @@ int run_serve(ServeFlags flags) {
   });
   if (!server) return failed(server.error());
   metered = server->get();
-  CertificateKeeper certificate(**server, server_settings->tls);
+  std::vector<CertificateKeeper> certificates;
+  if (server_settings->tls) certificates.emplace_back(**server, *server_settings->tls);
   const std::string url = fmt::format("{}://{}:{}", server_settings->tls ? "https" : "http",
                                       server_settings->host, (*server)->port());
   const auto listening = pushed->listen();
   if (!listening) return failed(listening.error());
+  for (const auto& [listener, files] : pushed->with_tls()) certificates.emplace_back(*listener, files);
   print_start(flags, url, console, live_settings, *listening);
 
   sigset_t signals;
@@ -557,7 +580,7 @@ int run_serve(ServeFlags flags) {
     const timespec pause{0, 200'000'000};
     const int signal = sigtimedwait(&signals, nullptr, &pause);
     if (signal == SIGINT || signal == SIGTERM) break;
-    certificate.look(signal == SIGHUP);
+    for (CertificateKeeper& certificate : certificates) certificate.look(signal == SIGHUP);
     tend(service, audit.get(), (*outbound)->playbooks());
     const LiveStatus status = live.status();
     if (!told && status.caught_up && (has_sources(live_settings) || flags.exit_when_done)) {

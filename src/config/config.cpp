@@ -335,6 +335,8 @@ void read_source_url(Table& table, const toml::node* url, SourceKeys& source) {
                       {"profile", "s3://", "buckets", &source.profile},
                       {"list_every", "s3://", "buckets", nullptr},
                       {"access_key_file", "firehose://", "Firehose", &source.access_key_file},
+                      {"tls_certificate", "firehose://", "Firehose", &source.tls_certificate},
+                      {"tls_key", "firehose://", "Firehose", &source.tls_key},
                       {"password_file", "kafka://", "Kafka", &source.password_file},
                       {"properties", "kafka://", "Kafka", nullptr},
                       {"start", "kafka://", "Kafka", nullptr}};
@@ -354,6 +356,8 @@ void read_source_url(Table& table, const toml::node* url, SourceKeys& source) {
   }
   if (source.url.starts_with("firehose://") && source.access_key_file.empty())
     table.set_error(*url, "source.access_key_file is missing: senders are known by a key");
+  if (source.tls_certificate.empty() != source.tls_key.empty())
+    table.set_error(*url, "source.tls_certificate and source.tls_key belong together");
   table.duration("list_every", source.list_every);
   table.texts("properties", source.properties);
   table.one_of("start", source.start, {"earliest", "latest"});
@@ -530,6 +534,8 @@ Result<Config> load_config(const std::string& path) {
     anchor(source.path);
     anchor(source.credentials);
     anchor(source.access_key_file);
+    anchor(source.tls_certificate);
+    anchor(source.tls_key);
     anchor(source.password_file);
   }
   for (IntelListKeys& list : config->intel_lists) anchor(list.path);

@@ -43,6 +43,7 @@ struct SourceKeys {  // [[source]]
   std::string queue, endpoint, role, external_id, credentials, profile;  // of a bucket
   std::optional<TimeMs> list_every;
   std::string access_key_file;                    // of Firehose: a key a line
+  std::string tls_certificate, tls_key;           // of Firehose: PEM files; empty: plain HTTP
   std::string password_file;                      // of Kafka: sasl.password
   std::map<std::string, std::string> properties;  // of Kafka: librdkafka's
   std::string start = "earliest";                 // of Kafka: or "latest", where nothing was read yet

@@ -160,6 +160,8 @@ TEST(Config, NamesWhatIsWrong) {
       "kafka://HOST:PORT/TOPIC");
   EXPECT_EQ(what("[[source]]\nurl = \"firehose://127.0.0.1:8088/trail\""),
             "c.toml:2: source.access_key_file is missing: senders are known by a key");
+  EXPECT_EQ(what("[[source]]\nurl = \"firehose://0.0.0.0:1/a\"\naccess_key_file = \"k\"\ntls_key = \"t\"\n"),
+            "c.toml:2: source.tls_certificate and source.tls_key belong together");
   EXPECT_EQ(what("[[source]]\nurl = \"s3://b/\"\nstart = \"latest\""),
             "c.toml:3: source.start is of Kafka: it needs source.url = \"kafka://…\"");
   EXPECT_EQ(what("[[source]]\npath = \"x\"\nqueue = \"https://q\""),

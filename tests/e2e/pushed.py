@@ -6,16 +6,18 @@
 The whole sample archive is pushed; the findings are those of a scan of its objects.
 """
 import gzip
+import http.client
 import json
 import pathlib
-import socket
+import ssl
+import subprocess
 import sys
 import time
 import uuid
 
 from harness import (PATIENT, Picket, Server, Workspace, check_as_scanned, check_balanced, check_equal, fail, of_kind, put,
                      source_of)
-from pushers import CONTROL_MESSAGE, Request, archive_of, deliveries, endpoint_of, without_objects
+from pushers import CONTROL_MESSAGE, Lines, Request, archive_of, deliveries, endpoint_of, without_objects
 
 KEY = "s3cret key"
 ACCOUNT = "777788889999"  # of the cluster, whose exports do not tell it
@@ -134,28 +136,45 @@ def check_flood(picket, work):
     print(f"ok: {len(requests)} requests, {put_off} times put off, every record counted once", flush=True)
 
 
-class Lines:
-    """A sender of lines that goes on behind what it was told is stored."""
+def make_certificate(place, days):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", str(days), "-subj", "/CN=firehose", "-addext",
+                    "subjectAltName=IP:127.0.0.1", "-keyout", place / "new.key", "-out", place / "new.pem"], check=True, capture_output=True)
+    for name in ("key", "pem"):
+        (place / f"new.{name}").rename(place / f"tls.{name}")
 
-    def __init__(self, path, lines):
-        self.path, self.lines, self.stored, self.connections = path, lines, 0, 0
 
-    def send(self, until, seconds=60):
-        """Until so many are stored, or the server goes away."""
-        self.connections += 1
-        begin = self.stored
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(seconds)
-            connection.connect(str(self.path))
-            connection.sendall(b"".join(line + b"\n" for line in self.lines[begin:until]))
-            answers = b""
-            while self.stored < until:
-                got = connection.recv(4096)
-                if not got:
-                    return
-                answers += got
-                if b"\n" in answers:
-                    self.stored = begin + int(answers.splitlines()[answers.count(b"\n") - 1])
+def check_tls(picket, work):
+    """AWS delivers to HTTPS only; an exchanged certificate is the next connection's."""
+    make_certificate(work, 2)
+    config = write_config(work / "tls.toml", extra='tls_certificate = "tls.pem"\ntls_key = "tls.key"\n', more=PATIENT)
+    server = Server(picket, work / "tls", "--config", config).wait_ready()
+    url = endpoint_of(server)
+    if not url.startswith("https://"):
+        fail(f"the endpoint is told as {url}")
+    record = '{"eventSource":"iam.amazonaws.com","eventName":"CreateUser","eventTime":"2026-09-14T10:00:00Z","eventID":"%d"}'
+    send = lambda number: Request([(record % number).encode()]).send(url, KEY, trust=work / "tls.pem")
+    if send(1)[0] != 200:
+        fail("a request over TLS is refused")
+    make_certificate(work, 3)
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            status, _ = send(2)
+            break
+        except ssl.SSLCertVerificationError:
+            if time.monotonic() > deadline:
+                fail("the new certificate is not used")
+            time.sleep(0.2)
+    metrics = server.wait_caught_up()
+    try:
+        Request([b"{}"]).send(url.replace("https", "http"), KEY)
+        fail("plain HTTP is answered at an address with TLS")
+    except (OSError, http.client.HTTPException):
+        pass
+    server.stop()
+    if status != 200 or of_kind(metrics, "records_read", "cloudtrail") != 2:
+        fail(f"over TLS: {status}, {of_kind(metrics, 'records_read', 'cloudtrail')} records")
+    print("ok: requests over TLS, before and after the certificate was exchanged", flush=True)
 
 
 def check_lines(picket, work, objects):
@@ -204,6 +223,7 @@ def main():
     with Workspace() as work:
         check_refusals(picket, work)
         check_flood(picket, work)
+        check_tls(picket, work)
         objects = archive_of(root, work)
         check_lines(picket, work, objects)
         check_archive(picket, work, objects)

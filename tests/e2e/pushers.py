@@ -5,6 +5,8 @@ import http.client
 import json
 import re
 import shutil
+import socket
+import ssl
 import urllib.parse
 import uuid
 
@@ -82,10 +84,11 @@ class Request:
             self.headers["Content-Encoding"] = "gzip"
         self.body = gzip.compress(body, mtime=0) if packed else body
 
-    def send(self, url, key, body=None, headers=None, timeout=30):
-        """Status and answer; an answer that breaks the protocol fails the test."""
+    def send(self, url, key, body=None, headers=None, timeout=30, trust=None):
+        """Status and answer; an answer that breaks the protocol fails the test. `trust`: a certificate, of https."""
         place = urllib.parse.urlparse(url)
-        connection = http.client.HTTPConnection(place.hostname, place.port, timeout=timeout)
+        connection = (http.client.HTTPSConnection(place.hostname, place.port, timeout=timeout, context=ssl.create_default_context(cafile=trust))
+                      if trust else http.client.HTTPConnection(place.hostname, place.port, timeout=timeout))
         try:
             connection.request("POST", place.path, self.body if body is None else body,
                                self.headers | {"X-Amz-Firehose-Access-Key": key} | (headers or {}))
@@ -99,6 +102,30 @@ class Request:
         if told["requestId"] != self.id or not isinstance(told["timestamp"], int) or ("errorMessage" in told) == (answer.status == 200):
             fail(f"an answer that Firehose does not take: {answer.status} {told}")
         return answer.status, told
+
+
+class Lines:
+    """A sender of lines that goes on behind what it was told is stored."""
+
+    def __init__(self, path, lines):
+        self.path, self.lines, self.stored, self.connections = path, lines, 0, 0
+
+    def send(self, until, seconds=60):
+        """Until so many are stored, or the server goes away."""
+        self.connections += 1
+        begin = self.stored
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(seconds)
+            connection.connect(str(self.path))
+            connection.sendall(b"".join(line + b"\n" for line in self.lines[begin:until]))
+            answers = b""
+            while self.stored < until:
+                got = connection.recv(4096)
+                if not got:
+                    return
+                answers += got
+                if b"\n" in answers:
+                    self.stored = begin + int(answers.splitlines()[answers.count(b"\n") - 1])
 
 
 def endpoint_of(server):
