@@ -369,6 +369,31 @@ std::vector<std::pair<std::string, std::string>> sign(const HttpRequest& request
   return added;
 }
 
+std::string presign(const HttpRequest& request, const SigningKey& key, const SigningScope& scope, TimeMs now,
+                    TimeMs lifetime) {
+  const std::string amz_date = compact_time(now);
+  std::vector<std::string> names;
+  for (const HttpHeader& header : request.headers) names.push_back(lower(header.name));
+  std::ranges::sort(names);
+  std::string query(request.query);
+  const auto add = [&](std::string_view name, std::string_view value) {
+    query += fmt::format("{}{}={}", query.empty() ? "" : "&", name, uri_encode(value));
+  };
+  add("X-Amz-Algorithm", algorithm);
+  add("X-Amz-Credential", fmt::format("{}/{}/{}/{}/aws4_request", key.access_key_id, amz_date.substr(0, 8),
+                                      scope.region, scope.service));
+  add("X-Amz-Date", amz_date);
+  add("X-Amz-Expires", std::to_string(lifetime / second_ms));
+  add("X-Amz-SignedHeaders", fmt::format("{}", fmt::join(names, ";")));
+  if (!key.session_token.empty()) add("X-Amz-Security-Token", key.session_token);
+  HttpRequest whole = request;
+  whole.query = query;
+  const std::string signature = signature_of(canonical_request(whole, names, sha256_hex({}), false),
+                                             key.secret_access_key, amz_date, scope);
+  add("X-Amz-Signature", signature);
+  return query;
+}
+
 std::expected<Verified, AuthenticationError> verify(const HttpRequest& request, const AccessKeyLookup& lookup,
                                                     const VerifierSettings& settings, TimeMs now) {
   bool repeated = false;

@@ -48,6 +48,11 @@ struct SigningKey {
 std::vector<std::pair<std::string, std::string>> sign(const HttpRequest& request, const SigningKey& key,
                                                       const SigningScope& scope, TimeMs now);
 
+// The query of a presigned request: what it had, and the signature. Signs every header given; whoever sends
+// it sends the same. Its body is empty. Not for S3.
+std::string presign(const HttpRequest& request, const SigningKey& key, const SigningScope& scope, TimeMs now,
+                    TimeMs lifetime);
+
 // What the verifier needs to know of an access key.
 struct AccessKey {
   std::string secret_access_key;

@@ -290,6 +290,26 @@ TEST(Sigv4, BodyHashHeaderMustBeTheRealHash) {
   }
 }
 
+// By botocore 1.43.11's SigV4QueryAuth, as `aws eks get-token` uses it.
+TEST(Sigv4, PresignsAsBotocoreDoes) {
+  const HttpHeader headers[] = {{"host", "sts.eu-west-1.amazonaws.com"}, {"x-k8s-aws-id", "parcel prod"}};
+  const HttpRequest request{.method = "GET",
+                            .path = "/",
+                            .query = "Action=GetCallerIdentity&Version=2011-06-15",
+                            .headers = headers,
+                            .body = {},
+                            .remote_address = {}};
+  EXPECT_EQ(
+      presign(request,
+              {"ASIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "token/with+signs=="},
+              {"eu-west-1", "sts"}, *parse_time("2026-09-14T10:00:00Z"), minute_ms),
+      "Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential="
+      "ASIAIOSFODNN7EXAMPLE%2F20260914%2Feu-west-1%2Fsts%2Faws4_request&X-Amz-Date=20260914T100000Z&"
+      "X-Amz-Expires=60&X-Amz-SignedHeaders=host%3Bx-k8s-aws-id&X-Amz-Security-Token="
+      "token%2Fwith%2Bsigns%3D%3D&X-Amz-Signature="
+      "9dbf397ed5de5c47674bc68461f4066be4c8caf4e5f5cdfc4c531aa9d4e52ac4");
+}
+
 TEST(Sigv4, PercentCoding) {
   EXPECT_EQ(uri_encode("a/b c~"), "a%2Fb%20c~");
   EXPECT_EQ(uri_decode("a%2fb%20c+%zz%2"), "a/b c+%zz%2");

@@ -231,7 +231,9 @@ void read_playbooks(Table& table, RespondKeys& keys) {
     cluster.text("name", one.name, true);
     cluster.text("endpoint", one.endpoint, true);
     while (one.endpoint.ends_with('/')) one.endpoint.pop_back();
-    cluster.text("token_file", one.token_file, true);
+    cluster.text("token_file", one.token_file);
+    cluster.text("account", one.account);
+    cluster.text("region", one.region);
     cluster.text("ca_file", one.ca_file);
   });
   table.table("playbooks", [&](Table& settings) {

@@ -53,9 +53,11 @@ struct PlaybookKeys {                     // [[respond.playbook]]: a target of r
   std::string where;
 };
 
-struct ClusterKeys {                       // [[respond.cluster]]: where service accounts are quarantined
-  std::string name, endpoint, token_file;  // required
-  std::string ca_file;                     // PEM; empty: the system's
+struct ClusterKeys {            // [[respond.cluster]]: where service accounts are quarantined
+  std::string name, endpoint;   // required
+  std::string token_file;       // this, or `region`: tokens of AWS STS, as EKS takes them
+  std::string account, region;  // of an EKS cluster
+  std::string ca_file;          // PEM; empty: the system's
   std::string where;
 };
 

@@ -4,6 +4,9 @@
 #include <simdjson.h>
 
 #include "aws/private_file.h"
+#include "aws/service_call.h"
+#include "aws/sigv4.h"
+#include "base/base64.h"
 #include "base/json_writer.h"
 #include "playbook/steps.h"
 
@@ -82,16 +85,44 @@ constexpr StepKind kinds[] = {{"binding_subjects", read_subjects, write_subjects
 
 }  // namespace
 
+std::string eks_token(std::string_view cluster, std::string_view region, const aws::CallerKey& key,
+                      TimeMs now) {
+  const std::string endpoint = aws::service_endpoint("sts", region);
+  const aws::HttpHeader headers[] = {{"host", std::string_view(endpoint).substr(endpoint.find("://") + 3)},
+                                     {"x-k8s-aws-id", cluster}};
+  const std::string query =
+      aws::presign({.method = "GET",
+                    .path = "/",
+                    .query = "Action=GetCallerIdentity&Version=2011-06-15",
+                    .headers = headers,
+                    .body = {},
+                    .remote_address = {}},
+                   {key.access_key_id, key.secret_access_key, key.session_token}, {region, "sts"}, now,
+                   minute_ms);  // as AWS's own does: the API server asks at once
+  return "k8s-aws-v1." + to_base64url(fmt::format("{}/?{}", endpoint, query));
+}
+
+Result<std::string> Cluster::token() const {
+  if (keys_.token_file.empty()) {
+    const auto key = key_();
+    if (!key) return std::unexpected(key.error());
+    return eks_token(keys_.name, keys_.region, *key, clock_());
+  }
+  auto token = aws::read_private(keys_.token_file);
+  if (!token) return token;
+  while (!token->empty() && (token->back() == '\n' || token->back() == '\r')) token->pop_back();
+  if (token->empty()) return fail(ErrorKind::invalid, "the token file is empty", keys_.token_file);
+  return token;
+}
+
 Result<std::string> Cluster::call(const std::string& method, const std::string& path,
                                   std::string_view body) const {
   const std::string where = fmt::format("{} {} of cluster {}", method, path, keys_.name);
-  auto token = aws::read_private(keys_.token_file);
-  if (!token) return std::unexpected(token.error());
-  while (!token->empty() && (token->back() == '\n' || token->back() == '\r')) token->pop_back();
-  if (token->empty()) return fail(ErrorKind::invalid, "the token file is empty", keys_.token_file);
+  const auto bearer = token();
+  if (!bearer) return std::unexpected(bearer.error());
   net::Request request{.method = method,
                        .url = keys_.endpoint + path,
-                       .headers = {{"Authorization", "Bearer " + *token},
+                       .headers = {{"Authorization", "Bearer " + *bearer},
                                    {"Accept", "application/json"},
                                    {"User-Agent", "picket"}},
                        .body = body};

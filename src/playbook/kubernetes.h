@@ -1,21 +1,33 @@
-// A cluster's API server, called with a bearer token.
+// A cluster's API server, called with a bearer token: one of a file, or for EKS one that AWS STS vouches for.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "aws/caller_keys.h"
+#include "base/time.h"
 #include "config/respond_keys.h"
 #include "net/http_client.h"
 
 namespace picket::playbook {
 
+// What `aws eks get-token` prints: a presigned call of STS's GetCallerIdentity, which the API server makes to
+// learn who calls. Good for a quarter of an hour.
+std::string eks_token(std::string_view cluster, std::string_view region, const aws::CallerKey& key,
+                      TimeMs now);
+
 class Cluster {
  public:
-  // `name` of the cluster as findings have it. The guard says where connections may go.
-  Cluster(const ClusterKeys& keys, const net::AddressGuard& guard)
-      : keys_(keys), http_(guard, keys.ca_file) {}
+  // The key of who calls EKS; called when there is no token file.
+  using Key = std::function<Result<aws::CallerKey>()>;
+
+  // `name` of the cluster as findings, and EKS, have it. The guard says where connections may go. `clock` is
+  // the wall clock.
+  Cluster(const ClusterKeys& keys, const net::AddressGuard& guard, Key key, std::function<TimeMs()> clock)
+      : keys_(keys), http_(guard, keys.ca_file), key_(std::move(key)), clock_(std::move(clock)) {}
 
   const std::string& name() const { return keys_.name; }
   // Errors as AwsSession's.
@@ -24,9 +36,12 @@ class Cluster {
 
  private:
   Result<std::string> call(const std::string& method, const std::string& path, std::string_view body) const;
+  Result<std::string> token() const;
 
   const ClusterKeys keys_;
   const net::HttpClient http_;
+  const Key key_;
+  const std::function<TimeMs()> clock_;
 };
 
 // "system:serviceaccount:NAMESPACE:NAME".

@@ -54,8 +54,17 @@ Result<void> check_keys(const RespondKeys& keys, const Protection& protection) {
     if (std::ranges::count(keys.playbooks, one.name, &PlaybookKeys::name) > 1)
       return wrong("stands there twice");
   }
-  for (const ClusterKeys& one : keys.clusters)
-    if (!net::host_of(one.endpoint)) return at_key(one.where, "respond.cluster: endpoint is not a URL");
+  for (const ClusterKeys& one : keys.clusters) {
+    const auto wrong = [&](std::string_view what) {
+      return at_key(one.where, fmt::format("respond.cluster {}: {}", one.name, what));
+    };
+    if (!net::host_of(one.endpoint)) return wrong("endpoint is not a URL");
+    if (one.token_file.empty() == one.region.empty())
+      return wrong("needs token_file, or the region of an EKS cluster");
+    const bool each_account = keys.playbook_settings.role.contains('*');
+    if (!one.region.empty() && each_account && !is_account_id(one.account))
+      return wrong("needs account, for respond.playbooks.role has one in each");
+  }
   return {};
 }
 
@@ -77,7 +86,8 @@ struct Playbooks::Prepared {
 Playbooks::Playbooks(RespondKeys keys, PlaybookMeans means, Protection protection)
     : keys_(std::move(keys)), means_(std::move(means)), protection_(std::move(protection)) {
   for (const ClusterKeys& one : keys_.clusters)
-    clusters_.push_back(std::make_unique<Cluster>(one, means_.guard));
+    clusters_.push_back(std::make_unique<Cluster>(
+        one, means_.guard, [this, one] { return key_of(one.account, one.region); }, means_.clock));
 }
 
 Result<std::unique_ptr<Playbooks>> Playbooks::make(const RespondKeys& keys, PlaybookMeans means) {
@@ -118,7 +128,13 @@ Result<void> Playbooks::save(Run& run, Hands* hands) {
 
 Result<std::unique_ptr<AwsSession>> Playbooks::session(const std::string& account,
                                                        const std::string& region) {
+  const auto key = key_of(account, region);
+  if (!key) return std::unexpected(key.error());
   const AwsSession::Place place{account, region, keys_.playbook_settings.endpoint};
+  return std::make_unique<AwsSession>(means_.http, *key, place, means_.clock);
+}
+
+Result<aws::CallerKey> Playbooks::key_of(const std::string& account, const std::string& region) {
   if (!means_.key)
     return fail(ErrorKind::invalid, "there are no AWS credentials: respond.credentials, or the environment");
   auto& role = roles_[account];
@@ -132,7 +148,7 @@ Result<std::unique_ptr<AwsSession>> Playbooks::session(const std::string& accoun
   }
   const auto key = role->get();
   if (!key) return std::unexpected(key.error());
-  return std::make_unique<AwsSession>(means_.http, **key, place, means_.clock);
+  return **key;
 }
 
 // For what calls no AWS service.

@@ -87,6 +87,7 @@ class Playbooks {
                                  std::string_view subject_id) const;
   Result<bool> over_cap(const PlaybookKeys& playbook) const;
   Result<std::unique_ptr<AwsSession>> session(const std::string& account, const std::string& region);
+  Result<aws::CallerKey> key_of(const std::string& account, const std::string& region);
   std::unique_ptr<AwsSession> no_session(const std::string& account, const std::string& region) const;
   Result<RunMeans> means_of(const Run& run);
   Result<Identity> identity(AwsSession& aws);

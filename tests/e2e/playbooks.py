@@ -7,7 +7,10 @@ For each playbook: a preview changes nothing, a run has its effect, the next one
 refused, undoing is refused when somebody changed the thing since, and else restores what was there. A run that is killed
 in the midst goes on. Picket's own calls raise nothing when CloudTrail tells of them; the same calls by others do.
 """
+import base64
+import datetime
 import gzip
+import hashlib
 import http.server
 import json
 import logging
@@ -19,6 +22,7 @@ import sys
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import uuid
 
@@ -29,6 +33,9 @@ import run as clients  # noqa: E402  (installs what this test needs)
 clients.enter_venv()
 
 import boto3  # noqa: E402
+from botocore.auth import SigV4QueryAuth  # noqa: E402
+from botocore.awsrequest import AWSRequest  # noqa: E402
+from botocore.credentials import Credentials  # noqa: E402
 from moto.ec2 import ec2_backends  # noqa: E402
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface  # noqa: E402
 from moto.server import ThreadedMotoServer  # noqa: E402
@@ -100,9 +107,35 @@ class Proxy(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def is_eks_token(header):
+    """As EKS's authenticator judges a token: a call of GetCallerIdentity, presigned for this cluster by a key of the account."""
+    if not header.startswith("Bearer k8s-aws-v1."):
+        return False
+    token = header.removeprefix("Bearer k8s-aws-v1.")
+    url = urllib.parse.urlparse(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode())
+    query = dict(urllib.parse.parse_qsl(url.query, strict_parsing=True))
+    signature, access = query.pop("X-Amz-Signature"), query["X-Amz-Credential"].split("/")[0]
+    issued = datetime.datetime.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.timezone.utc)
+    age = (datetime.datetime.now(datetime.timezone.utc) - issued).total_seconds()
+    check((url.scheme, url.netloc, url.path) == ("https", f"sts.{REGION}.amazonaws.com", "/") and
+          query["Action"] == "GetCallerIdentity" and query["X-Amz-SignedHeaders"] == "host;x-k8s-aws-id" and -60 < age < 60 and
+          query["X-Amz-Expires"] == "60", f"a token for {url}")
+    request = AWSRequest(method="GET", url=f"https://{url.netloc}/?" + urllib.parse.urlencode(sorted(query.items()), quote_via=urllib.parse.quote),
+                         headers={"host": url.netloc, "x-k8s-aws-id": "parcel"})
+    request.context["timestamp"] = query["X-Amz-Date"]
+    signer = SigV4QueryAuth(Credentials(access, os.environ["AWS_SECRET_ACCESS_KEY"], query.get("X-Amz-Security-Token")), "sts", REGION)
+    canonical = "\n".join(["GET", "/", "&".join(f"{urllib.parse.quote(name, safe='-_.~')}={urllib.parse.quote(value, safe='-_.~')}"
+                                               for name, value in sorted(query.items())),
+                           f"host:{url.netloc}", "x-k8s-aws-id:parcel", "", "host;x-k8s-aws-id", hashlib.sha256(b"").hexdigest()])
+    expected = signer.signature(signer.string_to_sign(request, canonical), request)
+    Kubernetes.eks_tokens += signature == expected
+    return signature == expected
+
+
 class Kubernetes(http.server.BaseHTTPRequestHandler):
     """Role bindings of an API server, which refuses what was read before another's change, as the real one does."""
     token = "a-token-of-the-cluster"
+    eks_tokens = 0  # that were good
     objects = {}  # path -> object
 
     def answer(self, status, value):
@@ -114,7 +147,7 @@ class Kubernetes(http.server.BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def do_GET(self):
-        if self.headers["Authorization"] != f"Bearer {self.token}":
+        if self.headers["Authorization"] != f"Bearer {self.token}" and not is_eks_token(self.headers["Authorization"]):
             return self.answer(401, {"message": "Unauthorized"})
         if self.path in self.objects:
             return self.answer(200, self.objects[self.path])
@@ -548,6 +581,17 @@ def try_kills(picket, books, aws, config, data, instance, caller):
     print(f"ok: killed {2 * len(steps)} times in the midst of a run and 4 times of its undoing, all went on", flush=True)
 
 
+def try_eks(books, config):
+    """A cluster of EKS is called with tokens that STS vouches for."""
+    text = config.read_text()
+    config.write_text(text.replace('token_file = "token"', f'region = "{REGION}"'))
+    finding = books.finding("Execution:Kubernetes/ExecInKubeSystemPod", "system:serviceaccount:apps:web")
+    run = books.call("preview", "quarantine", finding)
+    config.write_text(text)
+    check(run["state"] == "previewed" and Kubernetes.eks_tokens > 0, f"with a token of STS: {run}, {Kubernetes.eks_tokens} good tokens")
+    print(f"ok: quarantine: {Kubernetes.eks_tokens} calls with tokens of STS, signed as botocore does", flush=True)
+
+
 def try_own_calls(picket, place, config, data, books):
     """CloudTrail tells of what picket called itself."""
     undo = [one for run in books.history() if run["playbook"] == "bucket" and run["state"] == "undone" for one in run["calls"]
@@ -632,6 +676,7 @@ def main():
         print("ok: rule: one automatic run within the cap, dry runs only tell, audited, undone by hand", flush=True)
 
         try_all(aws, books, instances, keys)
+        try_eks(books, config)
         try_kills(picket, books, aws, config, data, instances["web"],
                   books.finding("UnauthorizedAccess:EC2/MaliciousIPCaller.Custom", instances["web"]))
         try_own_calls(picket, place, config, data, books)
