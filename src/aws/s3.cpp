@@ -208,7 +208,12 @@ Result<S3Content> S3Client::get_content(const S3Place& place, std::string_view r
                                         std::size_t bytes_max) const {
   auto response = call({"GET", place, {}, {}, {}, bytes_max}, region);
   if (!response) return std::unexpected(response.error());
-  return S3Content{std::move(response->body), etag_of(response->header("etag"))};
+  S3Content content{std::move(response->body), etag_of(response->header("etag")), {}};
+  constexpr std::string_view prefix = "x-amz-meta-";
+  for (auto at = response->headers.lower_bound(prefix);
+       at != response->headers.end() && at->first.starts_with(prefix); ++at)
+    content.metadata.emplace(at->first.substr(prefix.size()), at->second);
+  return content;
 }
 
 Result<S3Page> S3Client::list(const std::string& bucket, std::string_view prefix, std::string_view region,

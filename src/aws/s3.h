@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,6 +58,7 @@ std::optional<S3Page> parse_page(std::string_view xml);
 
 struct S3Content {
   std::string bytes, etag;
+  std::map<std::string, std::string> metadata;  // users', without "x-amz-meta-"
 };
 
 class S3Client {

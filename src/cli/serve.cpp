@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/file_stamp.h"
 #include "base/folder_lock.h"
+#include "cli/bucket.h"
 #include "cli/commands.h"
 #include "cli/console_files.h"
 #include "cli/pushed.h"
@@ -186,7 +187,6 @@ LiveSettings live_settings_of(const Config& config, const ServeFlags& flags) {
   return settings;
 }
 
-// Of the folders; a bucket's objects are not kept, so their chains are proven after a copy (docs/verify.md).
 Result<std::optional<DigestWatchSettings>> digest_settings(const Config& config, const LiveSettings& live) {
   if (config.integrity.keys.empty()) return std::nullopt;
   DigestWatchSettings out;
@@ -194,6 +194,12 @@ Result<std::optional<DigestWatchSettings>> digest_settings(const Config& config,
   for (const WatchSource& source : live.sources)
     if (!source.settings.kind || source.settings.kind == LogKind::cloudtrail)
       out.folders.push_back(source.path);
+  for (const SourceKeys& source : config.sources) {
+    if (!source.url.starts_with("s3://") || (source.kind && source.kind != LogKind::cloudtrail)) continue;
+    auto archive = archive_of(config, source);
+    if (!archive) return std::unexpected(archive.error());
+    out.buckets.push_back({source.url, std::move(*archive)});
+  }
   for (const std::string& path : config.integrity.keys) {
     const auto text = read_text_file(path);
     if (!text) return std::unexpected(text.error());
@@ -280,10 +286,7 @@ Result<std::vector<std::unique_ptr<S3Source>>> make_buckets(const Config& config
     if (!source.url.starts_with("s3://")) continue;
     const auto place = parse_bucket_url(source.url);
     if (!place) return fail(ErrorKind::invalid, "source.url must be s3://BUCKET/PREFIX", source.url);
-    const bool own = !source.credentials.empty() || !source.profile.empty();
-    auto key =
-        aws::load_caller_key(source.credentials.empty() ? config.s3.credentials : source.credentials,
-                             source.profile.empty() ? (own ? "default" : config.s3.profile) : source.profile);
+    auto key = key_of(config, source);
     if (!key) return std::unexpected(key.error());
     S3SourceSettings settings{.name = source.name,
                               .bucket = place->first,

@@ -5,10 +5,12 @@
 #include <algorithm>
 
 #include "base/json_writer.h"
+#include "cli/bucket.h"
 #include "cli/commands.h"
 #include "cli/table.h"
 #include "enrich/text_file.h"
 #include "pipeline/setup.h"
+#include "source/s3_source.h"
 
 namespace picket::cli {
 
@@ -18,7 +20,7 @@ using namespace integrity;
 
 struct VerifyFlags {
   std::vector<std::string> paths, keys;
-  std::string from, to, format = "text";
+  std::string from, to, format = "text", config, region;
   unsigned threads = 0;
 };
 
@@ -171,8 +173,34 @@ std::string json_of(const VerifyReport& report) {
   return out;
 }
 
+// The bucket's, as the configuration's source of the same bucket has it. Null: the paths are local.
+Result<std::shared_ptr<const Archive>> archive_of(const VerifyFlags& flags) {
+  Config config;
+  if (!flags.config.empty()) {
+    auto loaded = load_config(flags.config);
+    if (!loaded) return std::unexpected(loaded.error());
+    config = std::move(*loaded);
+  }
+  std::string bucket;
+  for (const std::string& path : flags.paths) {
+    const auto place = parse_bucket_url(path);
+    if (place ? (&path != &flags.paths.front() && bucket != place->first) : !bucket.empty())
+      return fail(ErrorKind::invalid, "a bucket is verified by itself", path);
+    if (place) bucket = place->first;
+  }
+  if (bucket.empty()) return nullptr;
+  SourceKeys source;
+  for (const SourceKeys& one : config.sources)
+    if (const auto place = parse_bucket_url(one.url); place && place->first == bucket) source = one;
+  if (!flags.region.empty()) source.region = flags.region;
+  return cli::archive_of(config, source);
+}
+
 int run_verify(const VerifyFlags& flags) {
-  VerifySettings settings{.paths = flags.paths, .from = {}, .to = {}, .limits = {}};
+  const auto archive = archive_of(flags);
+  if (!archive) return failed(archive.error());
+  VerifySettings settings{
+      .paths = flags.paths, .from = {}, .to = {}, .limits = {}, .archive = archive->get(), .known = nullptr};
   if (const auto wrong = time_flag(flags.from, settings.from))
     return failed({ErrorKind::invalid, *wrong, "--from", -1});
   if (const auto wrong = time_flag(flags.to, settings.to))
@@ -207,12 +235,18 @@ void add_verify(CLI::App& program, Run& run) {
   auto flags = std::make_shared<VerifyFlags>();
   CLI::App* command = program.add_subcommand(
       "verify", "Prove by CloudTrail's digest files that an archive is as it was delivered");
-  command->add_option("PATH", flags->paths, "Files, folders or globs that hold log files and digests")
+  command
+      ->add_option("PATH", flags->paths,
+                   "Files, folders or globs that hold log files and digests, or s3://BUCKET/PREFIX")
       ->required();
   command
       ->add_option("--keys", flags->keys,
                    "CloudTrail's public keys: what `aws cloudtrail list-public-keys` prints, or PEM")
       ->required();
+  command->add_option("--config", flags->config,
+                      "Configuration, of which a source of the bucket tells credentials, role and endpoint; "
+                      "without it the environment's AWS_ACCESS_KEY_ID and its companions count");
+  command->add_option("--region", flags->region, "The bucket's Region");
   command->add_option("--from", flags->from, "The time that must be proven begins here");
   command->add_option("--to", flags->to, "The time that must be proven ends here");
   command->add_option("--format", flags->format, "text or json")->check(CLI::IsMember({"text", "json"}));
@@ -224,7 +258,9 @@ void add_verify(CLI::App& program, Run& run) {
       "Examples:\n"
       "  aws cloudtrail list-public-keys --start-time 2026-09-01 > keys.json\n"
       "  picket verify ./AWSLogs --keys keys.json\n"
-      "  picket verify ./AWSLogs --keys keys.json --from 2026-09-14 --to 2026-09-15 --format json");
+      "  picket verify ./AWSLogs --keys keys.json --from 2026-09-14 --to 2026-09-15 --format json\n"
+      "  picket verify s3://example-trail-logs/AWSLogs/ --keys keys.json --from 2026-09-14 --region "
+      "eu-west-1");
   command->callback([flags, &run] { run = [flags] { return run_verify(*flags); }; });
 }
 

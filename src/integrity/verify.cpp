@@ -108,18 +108,26 @@ std::optional<FileName> read_name(std::string_view key) {
 
 struct Content {
   std::string sha256;
-  std::string text;       // only when asked for
-  bool appended = false;  // something follows what CloudTrail wrote
+  std::string text;                        // only when asked for
+  bool appended = false;                   // something follows what CloudTrail wrote
+  std::optional<DigestMetadata> metadata;  // that its object has
 };
 
-Result<Content> read_content(const std::string& path, const DecodeLimits& limits, bool keep) {
-  auto raw = open_file(path);
-  if (!raw) return std::unexpected(raw.error());
+// What the network refuses now says nothing of the object.
+bool is_unreachable(const Archive& archive, const Error& error) {
+  return archive.is_remote() && error.kind == ErrorKind::io;
+}
+
+Result<Content> read_content(const Archive& archive, const std::string& path, const DecodeLimits& limits,
+                             bool keep) {
+  auto opened = archive.open(path);
+  if (!opened) return std::unexpected(opened.error());
   thread_local InflateWorkspace workspace;
-  InflatingSource inflated(**raw, limits, workspace);
+  InflatingSource inflated(*opened->bytes, limits, workspace);
   std::array<char, 64U << 10> buffer{};
   Sha256 hash;
   Content out;
+  out.metadata = std::move(opened->metadata);
   while (true) {
     const auto got = inflated.read(buffer);
     if (!got) {
@@ -148,7 +156,8 @@ struct LogFile {
   std::string path;
   std::string key;  // as archive_key makes it
   FileName name;
-  bool named = false;  // by a digest
+  std::uint64_t tag = 0;  // tells one content from another; 0: unknown
+  bool named = false;     // by a digest
 };
 
 enum class State : std::uint8_t { unproven, valid, invalid };
@@ -166,7 +175,7 @@ struct DigestFile {
   State state = State::unproven;
 };
 
-struct Archive {
+struct Collected {
   std::vector<LogFile> logs;
   std::vector<DigestFile> digests;
   std::map<std::string, std::vector<std::size_t>, std::less<>> logs_by_key;
@@ -179,12 +188,12 @@ std::string between(TimeMs from, TimeMs to) {
   return fmt::format("from {} to {}", format_time_seconds(from), format_time_seconds(to));
 }
 
-Archive collect(const VerifySettings& settings, VerifyReport& report) {
-  Archive out;
+Collected collect(const VerifySettings& settings, const Archive& archive, VerifyReport& report) {
+  Collected out;
   std::map<std::string, std::string> metadata;  // path by the digest's path
   std::set<std::string> seen;
   for (const std::string& path : settings.paths) {
-    Listing listing = list_files(path);
+    Listing listing = archive.list(path, settings.from);
     report.failures.insert(report.failures.end(), listing.failures.begin(), listing.failures.end());
     for (ListedFile& file : listing.files) {
       if (!seen.insert(file.path).second) continue;
@@ -198,7 +207,7 @@ Archive collect(const VerifySettings& settings, VerifyReport& report) {
         ++report.other_files;
       } else if (!name->digest) {
         out.logs_by_key[key].push_back(out.logs.size());
-        out.logs.push_back({file.path, key, *name});
+        out.logs.push_back({file.path, key, *name, archive.is_remote() ? file.inode : 0});
       } else if ((!settings.from || name->time > *settings.from) &&
                  (!settings.to || name->time < *settings.to + signature_reach)) {
         DigestFile& digest = out.digests.emplace_back();
@@ -213,8 +222,8 @@ Archive collect(const VerifySettings& settings, VerifyReport& report) {
   return out;
 }
 
-void load(DigestFile& file, const DecodeLimits& limits) {
-  auto content = read_content(file.path, limits, true);
+void load(DigestFile& file, const Archive& archive, const DecodeLimits& limits) {
+  auto content = read_content(archive, file.path, limits, true);
   if (!content) {
     file.error = content.error();
     return;
@@ -227,8 +236,9 @@ void load(DigestFile& file, const DecodeLimits& limits) {
     return;
   }
   file.digest = std::move(*digest);
+  file.metadata = std::move(content->metadata);
   if (!file.metadata_path) return;
-  auto raw = read_content(*file.metadata_path, limits, true);
+  auto raw = read_content(archive, *file.metadata_path, limits, true);
   auto metadata = raw ? parse_metadata(raw->text) : Result<DigestMetadata>(std::unexpected(raw.error()));
   if (metadata) {
     file.metadata = std::move(*metadata);
@@ -423,11 +433,26 @@ struct Check {
 };
 
 // Hashes what the digests name, on all workers, and tells in order.
-void check_logs(std::vector<Check>& checks, const DecodeLimits& limits, Workers& workers) {
+void check_logs(std::vector<Check>& checks, const VerifySettings& settings, const Archive& archive,
+                Workers& workers, VerifyReport& report) {
+  const auto known = [&](const LogFile* file) -> KnownHashes::Hash* {
+    if (settings.known == nullptr || file == nullptr || file->tag == 0) return nullptr;
+    const auto at = settings.known->all.find(file->path);
+    return at != settings.known->all.end() && at->second.tag == file->tag ? &at->second : nullptr;
+  };
   workers.parallel_for(checks.size(), [&](unsigned, std::size_t i) {
-    if (checks[i].file != nullptr) checks[i].content = read_content(checks[i].file->path, limits, false);
+    Check& check = checks[i];
+    if (check.file == nullptr) return;
+    if (const KnownHashes::Hash* hash = known(check.file)) {
+      check.content = Content{.sha256 = hash->sha256, .text = {}, .appended = hash->appended, .metadata = {}};
+    } else {
+      check.content = read_content(archive, check.file->path, settings.limits, false);
+    }
   });
   for (Check& check : checks) {
+    if (check.file != nullptr && settings.known != nullptr && check.file->tag != 0 && check.content)
+      settings.known->all[check.file->path] = {check.file->tag, check.content->sha256,
+                                               check.content->appended};
     ChainReport& chain = *check.chain;
     const auto problem = [&](std::uint64_t& count, ProblemKind kind, std::string detail) {
       ++count;
@@ -437,6 +462,9 @@ void check_logs(std::vector<Check>& checks, const DecodeLimits& limits, Workers&
     if (check.file == nullptr) {
       problem(chain.logs.missing, ProblemKind::log_missing,
               "digest " + std::string(check.digest->path) + " names it");
+    } else if (!check.content && is_unreachable(archive, check.content.error())) {
+      report.failures.emplace_back(check.file->path, check.content.error().message());
+      ++chain.logs.unproven;
     } else if (!check.content) {
       problem(chain.logs.unreadable, ProblemKind::log_unreadable, check.content.error().what);
     } else if (check.content->appended) {
@@ -467,7 +495,7 @@ std::vector<Span> merged(std::vector<Span> spans) {
 }
 
 // The log files that no digest names: added by somebody, too new, or delivered when there were no digests.
-void judge_unnamed(const VerifySettings& settings, const Archive& archive, VerifyReport& report) {
+void judge_unnamed(const VerifySettings& settings, const Collected& archive, VerifyReport& report) {
   std::map<Place, std::vector<Span>> covered;
   for (const DigestFile& file : archive.digests)
     if (!file.error)
@@ -598,22 +626,32 @@ Verdict VerifyReport::verdict() const {
   return worst;
 }
 
-std::optional<TimeMs> newest_digest(const std::vector<std::string>& paths) {
+void KnownHashes::forget() {
+  std::erase_if(all, [](const auto& item) { return !item.second.asked_for; });
+  for (auto& [path, hash] : all) hash.asked_for = false;
+}
+
+std::optional<TimeMs> newest_digest(const Listing& listing) {
   std::optional<TimeMs> newest;
-  for (const std::string& path : paths) {
-    for (const ListedFile& file : list_files(path).files) {
-      const auto name = read_name(archive_key(file.path));
-      if (name && name->digest) newest = std::max(newest.value_or(name->time), name->time);
-    }
+  for (const ListedFile& file : listing.files) {
+    const auto name = read_name(archive_key(file.path));
+    if (name && name->digest) newest = std::max(newest.value_or(name->time), name->time);
   }
   return newest;
 }
 
 VerifyReport verify_archive(const VerifySettings& settings, const PublicKeys& keys, Workers& workers) {
+  static const FileArchive files;
+  const Archive& place = settings.archive != nullptr ? *settings.archive : files;
   VerifyReport report;
-  Archive archive = collect(settings, report);
+  Collected archive = collect(settings, place, report);
+  if (place.is_remote() && !report.failures.empty()) return report;
   workers.parallel_for(archive.digests.size(),
-                       [&](unsigned, std::size_t i) { load(archive.digests[i], settings.limits); });
+                       [&](unsigned, std::size_t i) { load(archive.digests[i], place, settings.limits); });
+  for (const DigestFile& file : archive.digests)
+    if (file.error && is_unreachable(place, *file.error))
+      report.failures.emplace_back(file.path, file.error->message());
+  if (place.is_remote() && !report.failures.empty()) return report;
   std::map<std::pair<std::string, bool>, std::vector<DigestFile*>> chains;
   for (DigestFile& file : archive.digests)
     chains[{file.name.chain, file.metadata && file.metadata->backfill}].push_back(&file);
@@ -645,7 +683,7 @@ VerifyReport verify_archive(const VerifySettings& settings, const PublicKeys& ke
       }
     }
   }
-  check_logs(checks, settings.limits, workers);
+  check_logs(checks, settings, place, workers, report);
   compare_ends(report);
   judge_unnamed(settings, archive, report);
   return report;

@@ -1,9 +1,9 @@
 // Whether the CloudTrail log files of an archive are what CloudTrail delivered, all of it and nothing else,
-// proven by the chains of digest files that lie with them. Looks at files only; nothing is asked over the
-// network.
+// proven by the chains of digest files that lie with them.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,8 +13,8 @@
 #include "base/time.h"
 #include "base/workers.h"
 #include "decode/decoder.h"
+#include "integrity/archive.h"
 #include "integrity/digest.h"
-#include "source/file_source.h"
 
 namespace picket::integrity {
 
@@ -84,15 +84,34 @@ struct VerifyReport {
   Verdict verdict() const;
 };
 
+// Hashes of log files in a bucket, by path and entity tag, so that who verifies again and again fetches each
+// once.
+class KnownHashes {
+ public:
+  struct Hash {
+    std::uint64_t tag = 0;
+    std::string sha256;
+    bool appended = false;
+    bool asked_for = true;  // since the last forget()
+  };
+  std::map<std::string, Hash> all;
+  // Drops those that nobody asked for since the last time.
+  void forget();
+};
+
 struct VerifySettings {
   std::vector<std::string> paths;
   std::optional<TimeMs> from, to;  // the time that must be proven; else what the digests at hand cover
   DecodeLimits limits;
+  const Archive* archive = nullptr;  // null: paths are files, folders and globs
+  KnownHashes* known = nullptr;      // of one that is remote
 };
 
 // The end of the newest digest among the files, by their names; absent when there is none.
-std::optional<TimeMs> newest_digest(const std::vector<std::string>& paths);
+std::optional<TimeMs> newest_digest(const Listing& listing);
 
+// Where a remote archive cannot be listed, the report holds nothing but that: what is not listed need not be
+// missing.
 VerifyReport verify_archive(const VerifySettings& settings, const PublicKeys& keys, Workers& workers);
 
 }  // namespace picket::integrity

@@ -100,13 +100,40 @@ void DigestWatch::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-integrity::VerifyReport DigestWatch::verify(const std::string& folder) const {
-  const auto newest = integrity::newest_digest({folder});
+integrity::VerifyReport DigestWatch::verify_folder(const std::string& folder) const {
+  const auto newest = integrity::newest_digest(list_files(folder));
   if (!newest) return {};
   Workers one(1);  // beside the engine's
-  return integrity::verify_archive(
-      {.paths = {folder}, .from = *newest - settings_.look_back, .to = {}, .limits = {}}, settings_.keys,
-      one);
+  return integrity::verify_archive({.paths = {folder},
+                                    .from = *newest - settings_.look_back,
+                                    .to = {},
+                                    .limits = {},
+                                    .archive = nullptr,
+                                    .known = nullptr},
+                                   settings_.keys, one);
+}
+
+// All of the bucket is listed once; later what is not older than the newest digest was.
+integrity::VerifyReport DigestWatch::verify_bucket(const DigestWatchSettings::Bucket& bucket) {
+  TimeMs& newest = newest_[bucket.place];
+  if (newest == 0) {
+    const Listing listing = bucket.archive->list(bucket.place, {});
+    integrity::VerifyReport report;
+    report.failures = listing.failures;
+    if (!listing.failures.empty()) return report;
+    newest = integrity::newest_digest(listing).value_or(0);
+    if (newest == 0) return report;
+  }
+  Workers one(1);
+  integrity::VerifyReport report = integrity::verify_archive({.paths = {bucket.place},
+                                                              .from = newest - settings_.look_back,
+                                                              .to = {},
+                                                              .limits = {},
+                                                              .archive = bucket.archive.get(),
+                                                              .known = &known_},
+                                                             settings_.keys, one);
+  for (const integrity::ChainReport& chain : report.chains) newest = std::max(newest, chain.to);
+  return report;
 }
 
 // The newest end of a chain that stops: nothing in the folder tells it, only the clock.
@@ -129,43 +156,55 @@ std::optional<DigestFault> DigestWatch::overdue(const integrity::ChainReport& ch
       chain.to};
 }
 
-void DigestWatch::look() {
-  std::map<std::string, DigestFault> seen;
-  DigestStatus status;
-  for (const std::string& folder : settings_.folders) {
-    const integrity::VerifyReport report = verify(folder);
-    const auto take = [&](const std::vector<integrity::Problem>& problems, const std::string& account,
-                          const std::string& region, TimeMs time) {
-      for (const integrity::Problem& problem : problems) {
-        if (!integrity::is_fault(problem.kind)) {
-          ++status.unproven;
-          continue;
-        }
-        ++status.faults;
-        DigestFault fault{std::string(integrity::name_of(problem.kind)),
-                          problem.object,
-                          problem.detail,
-                          account,
-                          region,
-                          time};
-        if (fault.object.starts_with(folder + '/')) fault.object = fault.object.substr(folder.size() + 1);
-        seen.emplace(identity_of(fault), std::move(fault));
+void DigestWatch::take_in(const integrity::VerifyReport& report, const std::string& place, Seen& seen,
+                          DigestStatus& status) {
+  const auto take = [&](const std::vector<integrity::Problem>& problems, const std::string& account,
+                        const std::string& region, TimeMs time) {
+    for (const integrity::Problem& problem : problems) {
+      if (!integrity::is_fault(problem.kind)) {
+        ++status.unproven;
+        continue;
       }
-    };
-    TimeMs newest = 0;
-    for (const integrity::ChainReport& chain : report.chains) {
-      ++status.chains;
-      status.digests_valid += chain.digests.valid;
-      status.logs_valid += chain.logs.valid;
-      newest = std::max(newest, chain.to);
-      take(chain.problems, chain.account, chain.region, chain.to);
-      if (auto fault = overdue(chain)) {
-        ++status.faults;
-        seen.emplace(identity_of(*fault), std::move(*fault));
-      }
+      ++status.faults;
+      DigestFault fault{std::string(integrity::name_of(problem.kind)),
+                        problem.object,
+                        problem.detail,
+                        account,
+                        region,
+                        time};
+      if (fault.object.starts_with(place + '/')) fault.object = fault.object.substr(place.size() + 1);
+      seen.emplace(identity_of(fault), std::move(fault));
     }
-    for (const auto& place : report.uncovered) take(place.problems, place.account, place.region, newest);
+  };
+  TimeMs newest = 0;
+  for (const integrity::ChainReport& chain : report.chains) {
+    ++status.chains;
+    status.digests_valid += chain.digests.valid;
+    status.logs_valid += chain.logs.valid;
+    newest = std::max(newest, chain.to);
+    take(chain.problems, chain.account, chain.region, chain.to);
+    if (auto fault = overdue(chain)) {
+      ++status.faults;
+      seen.emplace(identity_of(*fault), std::move(*fault));
+    }
   }
+  for (const auto& uncovered : report.uncovered)
+    take(uncovered.problems, uncovered.account, uncovered.region, newest);
+}
+
+void DigestWatch::look() {
+  Seen seen;
+  DigestStatus status;
+  for (const std::string& folder : settings_.folders) take_in(verify_folder(folder), folder, seen, status);
+  for (const DigestWatchSettings::Bucket& bucket : settings_.buckets) {
+    const integrity::VerifyReport report = verify_bucket(bucket);
+    for (const auto& [path, why] : report.failures) status.failure = path + ": " + why;
+    std::string place = bucket.place;
+    while (place.ends_with('/')) place.pop_back();
+    take_in(report, place, seen, status);
+  }
+  // Where something could not be reached, nobody asked for all.
+  if (status.failure.empty()) known_.forget();
   status.last = wall_clock_();
   const std::lock_guard lock(mutex_);
   status.looks = status_.looks + 1;

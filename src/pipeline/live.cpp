@@ -676,6 +676,7 @@ void Live::publish(bool caught_up) {
   status_.epochs_ms = epochs_ms_;
   if (digest_watch_) status_.digests = digest_watch_->status();
   status_.last_error = writer_.first_rejection();
+  if (status_.digests && !status_.digests->failure.empty()) status_.last_error = status_.digests->failure;
   for (const auto& [kind, warnings] : control_warnings_) {
     if (!warnings.empty()) status_.last_error = warnings.front();
   }
@@ -816,6 +817,8 @@ std::string Live::metrics() const {
   if (now.digests) {
     head("picket_digest_looks_total", "counter", "Looks at CloudTrail's digest chains.");
     out += fmt::format("picket_digest_looks_total {}\n", now.digests->looks);
+    head("picket_digest_unreachable", "gauge", "1 when the last look could not see all there is.");
+    out += fmt::format("picket_digest_unreachable {}\n", now.digests->failure.empty() ? 0 : 1);
     head("picket_digest_chains", "gauge", "Chains at the last look.");
     out += fmt::format("picket_digest_chains {}\n", now.digests->chains);
     head("picket_digest_problems", "gauge", "What the last look could not prove, and what it found broken.");
