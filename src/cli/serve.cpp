@@ -1,7 +1,9 @@
 #include <fmt/format.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <map>
@@ -455,6 +457,8 @@ void print_start(const ServeFlags& flags, const std::string& url, console::Conso
 }
 
 int run_serve(ServeFlags flags) {
+  // Standard output tells where the API and the console are; who does not read on must not stop the log.
+  spdlog::set_default_logger(spdlog::stderr_color_mt("picket"));
   Config config;
   if (!flags.config.empty()) {
     auto loaded = load_config(flags.config);
@@ -579,6 +583,7 @@ int run_serve(ServeFlags flags) {
   });
   (*outbound)->start();
   bool told = false;
+  TroubleLog trouble;
   while (!ended) {
     const timespec pause{0, 200'000'000};
     const int signal = sigtimedwait(&signals, nullptr, &pause);
@@ -586,6 +591,7 @@ int run_serve(ServeFlags flags) {
     for (CertificateKeeper& certificate : certificates) certificate.look(signal == SIGHUP);
     tend(service, audit.get(), (*outbound)->playbooks());
     const LiveStatus status = live.status();
+    trouble.look(status);
     if (!told && status.caught_up && (has_sources(live_settings) || flags.exit_when_done)) {
       told = true;
       print_findings(**store, flags.data_dir, url);

@@ -5,11 +5,14 @@
 
 The sample archive is dealt out among them, in random order; requests come twice, truncated or are cut off, S3 answers
 503 and breaks off, records come by a second route too, and the inbox is small enough to be full. In the end the findings
-are those of a scan of the archive, and the ledger accounts for every record that was sent.
+are those of a scan of the archive, the ledger accounts for every record that was sent, and a webhook that refuses some of what
+it gets has every finding.
 """
 import argparse
 import collections
 import http.client
+import http.server
+import json
 import pathlib
 import random
 import sys
@@ -31,6 +34,30 @@ from pushers import Request, archive_of, deliveries, without_objects  # noqa: E4
 ACCOUNT, KEY, TOPIC, PARTITIONS = "777788889999", "firehose key", "logs", 3
 SECONDS_A_KILL = 1.6
 SOURCES = ("trail", "firehose", "kafka", "folder")
+
+
+class Webhook(http.server.BaseHTTPRequestHandler):
+    """Refuses one event in five; keeps what it said yes to."""
+    chance = random.Random(1)
+    taken = collections.Counter()  # by finding
+
+    def do_POST(self):
+        try:
+            event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        except ValueError:
+            return  # picket was killed
+        good = self.chance.random() < 0.8
+        if good:
+            self.taken[event["detail"]["id"]] += 1
+        try:
+            self.send_response(200 if good else 503)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        except OSError:
+            pass
+
+    def log_message(self, *_):
+        pass
 
 
 class Sender(threading.Thread):
@@ -95,6 +122,10 @@ class Firehose:
 
 
 def write_config(work, cloud, broker, port, name, extra):
+    hook = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Webhook)
+    threading.Thread(target=hook.serve_forever, daemon=True).start()
+    extra += ('[network]\nallow_hosts = ["127.0.0.1"]\n[[respond.rule]]\nname = "all"\ntargets = ["hook"]\n[[respond.target]]\n'
+              f'name = "hook"\nkind = "webhook"\nurl = "http://127.0.0.1:{hook.server_port}/"\nrate_per_minute = 0\n')
     secrets = {"firehose": KEY, "kafka": kafka_broker.PASSWORD}
     for file, secret in secrets.items():
         (work / f"{file}.secret").write_text(secret + "\n")
@@ -200,7 +231,12 @@ def main():
             server = Server(picket, data, "--config", config).wait_ready()
             metrics, told = read_to_the_end(picket, server, data)
             words = picket.run("sources", "--data-dir", data).stdout.decode()
+            wait_until("the webhook has what waits for it", lambda: server.metrics()['picket_respond_waiting{target="hook"}'] == 0, 180)
             server.stop()
+            found = {json.loads(line)["id"] for line in picket.findings(data).splitlines()}
+            if not found <= set(Webhook.taken):
+                fail(f"{len(found - set(Webhook.taken))} of {len(found)} findings never reached the webhook")
+            print(f"the webhook has all {len(found)} findings, in {sum(Webhook.taken.values())} events")
             print(f"killed {options.kills} times; Firehose: {dict(firehose.seen)}; S3: {dict(Proxy.seen)}; {len(messages)} messages\n{words}", flush=True)
             for what in (200, 400, "sent again", "hung up"):
                 if firehose.seen[what] == 0:
