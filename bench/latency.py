@@ -455,6 +455,7 @@ def run(options, route):
         begun = time.monotonic()
         deliveries = write_all(options, route, scratch, start)
         print(f"{route}: {len(deliveries)} deliveries written in {time.monotonic() - begun:.0f} s", file=sys.stderr)
+        time.sleep(max(0, start - time.time()))
         hook = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Webhook)
         Webhook.seen, Webhook.events = {}, 0
         threading.Thread(target=hook.serve_forever, daemon=True).start()
