@@ -482,7 +482,8 @@ Weight ActorSignals::weigh() const {
   evidence.first_times = burst_of(first_times);
   weight.tactics = way.tactics();
   weight.score = evidence.score();
-  weight.bits_min = sequence_bits_min + (settled ? 0 : unsettled_bits);
+  // A list that knows the address knows it from the first day on.
+  weight.bits_min = sequence_bits_min + (settled || evidence.proofs > 0 ? 0 : unsettled_bits);
   return weight;
 }
 

@@ -21,10 +21,13 @@ extern const Detector compromised_credentials_sequence = {
     .when = {signals()},
     .logic = sequence(judge, [](const Outlook& outlook) { return outlook.may_be_sequence(); }),
     .blind_spots =
-        "An intruder who only does what the identity does every day, or who works from where its owner works "
-        "and meets no refusal. In the first two weeks of an account nothing is known to be unusual, so more "
-        "has to come together; so it has of those who often change networks. A role's session whose "
-        "AssumeRole is in no log read stands for itself.",
+        "An intruder who only does what the identity does every day, or who works from where and when its "
+        "owner "
+        "works, in no haste, and meets no refusal. In the first two weeks of an account nothing is known to "
+        "be "
+        "unusual, so more has to come together. A role's session whose AssumeRole is in no log read stands "
+        "for "
+        "itself.",
 };
 
 // Reads and writes of objects are for AttackSequence:S3/CompromisedData.
