@@ -14,7 +14,7 @@ import pathlib
 import sys
 import threading
 
-from harness import (KINDS, PATIENT, Picket, Server, Workspace, check_balanced, check_equal, fail, late_and_evicted, of_kind, put, wait_until)
+from harness import (PATIENT, Picket, Server, Workspace, check_as_scanned, check_equal, fail, put, wait_until)
 from pushers import Request, archive_of, deliveries, endpoint_of, without_objects
 
 ACCOUNT, KEY = "777788889999", "firehose key"
@@ -96,12 +96,7 @@ def main():
         wait_until("the webhook has everything", lambda: server.metrics()['picket_respond_waiting{target="hook"}'] == 0)
         server.stop()
         before = {json.loads(line)["id"] for line in picket.findings(data).splitlines()}
-        check_balanced(metrics)
-        for kind in KINDS:
-            if of_kind(metrics, "records_processed", kind) != stats["kinds"][kind]["processed"]:
-                fail(f"{kind}: {of_kind(metrics, 'records_processed', kind)} processed, a scan has {stats['kinds'][kind]['processed']}")
-        if any(late_and_evicted(metrics)):
-            fail(f"late and evicted: {late_and_evicted(metrics)}")
+        check_as_scanned(metrics, stats, ("processed",))
         picket.serve_to_the_end(data, "--watch", watched)
         found = picket.findings(data)
         check_equal("findings through a clock that jumps", without_objects(picket.findings(work / "undisturbed")), without_objects(found))

@@ -29,8 +29,7 @@ if os.geteuid() != 0:
         sys.exit(1 if os.environ.get("CI") else 77)
     os.execvp("unshare", ["unshare", "--user", "--map-root-user", "--mount", sys.executable, *sys.argv])
 
-from harness import (KINDS, PATIENT, Picket, Server, Workspace, check_balanced, check_equal, fail, late_and_evicted, of_kind, source_of,
-                     wait_until)  # noqa: E402
+from harness import (PATIENT, Picket, Server, Workspace, check_as_scanned, check_equal, fail, source_of, wait_until)  # noqa: E402
 from pushers import Lines, Request, archive_of, deliveries, without_objects  # noqa: E402
 
 ACCOUNT, KEY, TOPIC, MEBIBYTES = "777788889999", "firehose key", "logs", 64
@@ -208,13 +207,7 @@ def run(picket, work, disk, broker):
     if any(told(server, name) for name in SOURCES):
         fail("a source is failing though there is room")
     server.stop()
-    check_balanced(metrics)
-    for kind in KINDS:
-        for part in ("processed", "quarantined"):
-            if of_kind(metrics, f"records_{part}", kind) != stats["kinds"][kind][part]:
-                fail(f"{kind}: {part} {of_kind(metrics, f'records_{part}', kind)}, a scan has {stats['kinds'][kind][part]}")
-    if any(late_and_evicted(metrics)):
-        fail(f"late and evicted: {late_and_evicted(metrics)}")
+    check_as_scanned(metrics, stats, ("processed", "quarantined"))
     picket.serve_to_the_end(data)
     check_equal("findings of what was pushed through a full disk", without_objects(picket.findings(work / "undisturbed")),
                 without_objects(picket.findings(data)))
