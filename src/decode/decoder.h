@@ -21,7 +21,7 @@ struct DecodeLimits {
   // logs (DNS 8.6, SANS CloudTrail 30) by an order of magnitude, deflate's own limit being 1,032.
   std::uint64_t object_bytes_max = 16ULL << 30;  // decoded
   std::uint64_t record_bytes_max = 1ULL << 20;
-  unsigned ratio_max = 500;  // checked once 64 MiB were decoded
+  unsigned ratio_max = 500;  // gzip: checked from 256 KiB on, Zstandard: from 16 MiB
   unsigned depth_max = 64;
 };
 
