@@ -125,11 +125,26 @@ Result<void> RdKafkaProducer::send(const KafkaMessage& message) {
     rd_kafka_header_add(headers.get(), name.data(), static_cast<ssize_t>(name.size()), value.data(),
                         static_cast<ssize_t>(value.size()));
   Delivery delivery;
-  rd_kafka_resp_err_t outcome = rd_kafka_producev(
-      kafka_.get(), RD_KAFKA_V_TOPIC(topic_.topic.c_str()), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-      RD_KAFKA_V_KEY(message.key.data(), message.key.size()),
-      RD_KAFKA_V_VALUE(const_cast<char*>(message.body.data()), message.body.size()),
-      RD_KAFKA_V_HEADERS(headers.get()), RD_KAFKA_V_OPAQUE(&delivery), RD_KAFKA_V_END);
+  // By value: librdkafka's macros for this are no C++.
+  std::array<rd_kafka_vu_t, 6> parts{};
+  parts[0].vtype = RD_KAFKA_VTYPE_TOPIC;
+  parts[0].u.cstr = topic_.topic.c_str();
+  parts[1].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+  parts[1].u.i = RD_KAFKA_MSG_F_COPY;
+  const auto bytes = [](rd_kafka_vu_t& part, rd_kafka_vtype_t type, std::string_view text) {
+    part.vtype = type;
+    part.u.mem.ptr = const_cast<char*>(text.data());
+    part.u.mem.size = text.size();
+  };
+  bytes(parts[2], RD_KAFKA_VTYPE_KEY, message.key);
+  bytes(parts[3], RD_KAFKA_VTYPE_VALUE, message.body);
+  parts[4].vtype = RD_KAFKA_VTYPE_HEADERS;
+  parts[4].u.headers = headers.get();
+  parts[5].vtype = RD_KAFKA_VTYPE_OPAQUE;
+  parts[5].u.ptr = &delivery;
+  rd_kafka_error_t* const refused = rd_kafka_produceva(kafka_.get(), parts.data(), parts.size());
+  rd_kafka_resp_err_t outcome = rd_kafka_error_code(refused);
+  if (refused != nullptr) rd_kafka_error_destroy(refused);
   if (outcome == RD_KAFKA_RESP_ERR_NO_ERROR) {
     static_cast<void>(headers.release());  // the message's now
     // Its report comes at message.timeout.ms at the latest.
