@@ -43,10 +43,10 @@ constexpr std::int32_t letter_bits = 2 * bit, piece_bits_max = 8 * bit;
 // A word that many names share is one brand or one fashion of naming; no brand is as long as the moulds of
 // some families.
 constexpr std::size_t uses_max = 2, long_piece = 14, long_uses_max = 8;
-// Of 800 hosts with 50 names that do not exist, drawn from lists of harmless names, none reaches 28 bits under
-// .com, .cn or on the HSTS list, 4 in a thousand under .de, 2 in a hundred under .ru, 7 in a hundred under
-// cheap suffixes; where one in eight does not exist, none anywhere. Of hosts with as many names of families
-// that join words 81 of 100 (suppobox), 22 (matsnu) and 1 (gozi) do.
+// Of 800 hosts with 50 names that do not exist, drawn from lists of harmless names, none reaches 28 bits
+// under .com, .cn or on the HSTS list, 4 in a thousand under .de, 2 in a hundred under .ru, 7 in a hundred
+// under cheap suffixes; where one in eight does not exist, none anywhere. Of hosts with as many names of
+// families that join words 81 of 100 (suppobox), 22 (matsnu) and 1 (gozi) do.
 constexpr std::int32_t joined_raised_at = 28 * bit;
 constexpr std::size_t labels_max = 64;  // of a host
 // Fewer names are no pattern, whatever they look like.
