@@ -95,9 +95,8 @@ int level_of(Tactic tactic) {
 // How far the signals have led, by time: a tactic that is new and not behind those before it advances.
 class Way {
  public:
-  explicit Way(std::int32_t step_bits) : step_bits_(step_bits) {}
   bool advances(Tactic tactic, std::int32_t bits) {
-    if (bits < step_bits_) return false;
+    if (bits < step_bits_min) return false;
     const int level = level_of(tactic);
     const std::uint32_t mask = 1U << static_cast<unsigned>(tactic);
     const bool further = (tactics_ & mask) == 0 && level >= reached_;
@@ -108,7 +107,6 @@ class Way {
   std::uint32_t tactics() const { return tactics_; }
 
  private:
-  std::int32_t step_bits_;
   std::uint32_t tactics_ = 0;  // bit set of Tactic
   int reached_ = 0;
 };
@@ -438,7 +436,7 @@ std::vector<const ActorSignal*> by_time(std::span<const ActorSignal* const> sign
 }
 
 ActorSignals ActorSignals::from_elsewhere(std::vector<const ActorSignal*>& room) const {
-  std::set<std::string_view> networks;
+  Few<std::string_view> networks;
   for (const ActorSignal* signal : signals) {
     if (is_new_network(*signal)) networks.insert(signal->network);
   }
@@ -458,7 +456,7 @@ Weight ActorSignals::weigh() const {
   Most discoveries, refused, findings;
   Few<std::string_view> services, first_names, proofs;
   std::vector<TimeMs> first_times;
-  Way way(step_bits_min);
+  Way way;
   for (const ActorSignal* signal : by_time(signals)) {
     const auto tactic = tactic_named(signal->tactic);
     if (tactic && way.advances(*tactic, signal->bits)) evidence.way += advance_of(signal->bits);
@@ -540,7 +538,7 @@ Evidence severe(const Weight& weight) {
 }
 
 void mark_advances(std::span<SequenceSignal> signals) {
-  Way way(step_bits_min);
+  Way way;
   for (SequenceSignal& signal : signals) {
     const auto tactic = tactic_named(signal.tactic);
     signal.advances = tactic && way.advances(*tactic, signal.bits);
