@@ -2,6 +2,7 @@
 import Box from "@cloudscape-design/components/box";
 import CopyToClipboard from "@cloudscape-design/components/copy-to-clipboard";
 import Link from "@cloudscape-design/components/link";
+import Select from "@cloudscape-design/components/select";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import type { ReactNode } from "react";
 import { ageText, levelOf, timeText } from "./finding";
@@ -58,5 +59,19 @@ export function Failed({ what, error }: { what: string; error: string }) {
     <StatusIndicator type="error">
       {what}: <Text>{error}</Text>
     </StatusIndicator>
+  );
+}
+
+// Nothing where there is no choice; "" stands for all accounts.
+export function AccountSelect({ accounts, account, onChange }: { accounts: string[]; account: string; onChange: (chosen: string | undefined) => void }) {
+  if (accounts.length < 2) return null;
+  return (
+    <Select
+      ariaLabel="Account"
+      filteringType={accounts.length > 10 ? "auto" : "none"}
+      selectedOption={{ value: account, label: account || "All accounts" }}
+      options={[{ value: "", label: "All accounts" }, ...accounts.map((value) => ({ value, label: value }))]}
+      onChange={({ detail }) => onChange(detail.selectedOption.value)}
+    />
   );
 }

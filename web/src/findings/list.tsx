@@ -34,7 +34,7 @@ import { EntityLink } from "../entities/link";
 import { merged, messageOf, take, useApi, type Criterion, type SortAttribute, type Sorting, sortable } from "../guardduty";
 import { useLoaded } from "../loading";
 import { useNotices } from "../notices";
-import { Failed, Severity, Time, To, Value } from "../parts";
+import { AccountSelect, Failed, Severity, Time, To, Value } from "../parts";
 import { go, href, type Route } from "../router";
 import { countByAccount, countByDay, countByLevel, countByResource, countByType, criterionOfResource, groupsMax, type Count, type LevelCounts } from "../statistics";
 import { useRemembered } from "../stored";
@@ -403,15 +403,7 @@ export default function FindingsPage({ route }: { route: Route }) {
           options={shownOptions}
           onChange={({ detail }) => change({ shown: detail.selectedOption.value === "current" ? undefined : detail.selectedOption.value })}
         />
-        {api.session.accounts.length > 1 && (
-          <Select
-            ariaLabel="Account"
-            filteringType={api.session.accounts.length > 10 ? "auto" : "none"}
-            selectedOption={{ value: account, label: account || "All accounts" }}
-            options={[{ value: "", label: "All accounts" }, ...api.session.accounts.map((value) => ({ value, label: value }))]}
-            onChange={({ detail }) => change({ account: detail.selectedOption.value })}
-          />
-        )}
+        <AccountSelect accounts={api.session.accounts} account={account} onChange={(chosen) => change({ account: chosen })} />
         <Select
           ariaLabel="Group"
           selectedOption={groups.find(({ value }) => value === group)!}

@@ -18,7 +18,7 @@ import findingTypes from "../generated/finding_types.json";
 import { merged, take, useApi, type Criterion } from "../guardduty";
 import { kinds, loadLedger } from "../ledger";
 import { useLoaded, type Loaded } from "../loading";
-import { Failed, Severity, Time, To, Value } from "../parts";
+import { AccountSelect, Failed, Severity, Time, To, Value } from "../parts";
 import { Rows } from "../rows";
 import { go, href, type Route } from "../router";
 import { countByAccount, countByDay, countByLevel, countByResource, countByType, criterionOfResource, type Count } from "../statistics";
@@ -59,15 +59,7 @@ export default function SummaryPage({ route }: { route: Route }) {
           description="Current findings of every account that you see"
           actions={
             <SpaceBetween direction="horizontal" size="xs">
-              {api.session.accounts.length > 1 && (
-                <Select
-                  ariaLabel="Account"
-                  filteringType={api.session.accounts.length > 10 ? "auto" : "none"}
-                  selectedOption={{ value: account, label: account || "All accounts" }}
-                  options={[{ value: "", label: "All accounts" }, ...api.session.accounts.map((value) => ({ value, label: value }))]}
-                  onChange={({ detail }) => show({ account: detail.selectedOption.value })}
-                />
-              )}
+              <AccountSelect accounts={api.session.accounts} account={account} onChange={(chosen) => show({ account: chosen })} />
               <Select
                 ariaLabel="Region"
                 selectedOption={{ value: region, label: region || "All Regions" }}
