@@ -437,12 +437,14 @@ void Engine::take_signals(const std::vector<std::vector<std::uint64_t>>& duplica
     for (IssuedKey& issued : output.issued_keys) sequences_.learn(std::move(issued));
     for (PendingSignals& of_object : output.signals) {
       const auto& twice = duplicates[of_object.object_index];
-      for (RiskyCalls::Folded& folded : of_object.calls) {
-        SignalRow& row = *folded.row;
-        if (row.remote_ip && intel_->is_trusted(*row.remote_ip, {row.account, row.region})) continue;
-        row.count = static_cast<std::uint64_t>(std::ranges::count_if(
-            folded.positions, [&](std::uint32_t at) { return !std::ranges::binary_search(twice, at); }));
-        sequences_.add(std::move(folded.row), folded.kind);
+      if (!twice.empty()) {
+        for (const auto& [position, number] : of_object.calls.counted)
+          of_object.calls.rows[number]->count -= std::ranges::binary_search(twice, position) ? 1 : 0;
+      }
+      for (Boxed<SignalRow>& row : of_object.calls.rows) {
+        const SignalOrigin& from = *row->from;
+        if (from.remote_ip && intel_->is_trusted(*from.remote_ip, {from.account, from.region})) continue;
+        sequences_.add(std::move(row));
       }
     }
   }

@@ -100,7 +100,7 @@ struct RuleHits {
 void tell_hits(RuleHits& hits, const RecordMatcher& rules,
                const std::function<const ObjectInfo&(std::uint32_t object_index)>& info_of);
 struct PendingSignals {
-  std::vector<RiskyCalls::Folded> calls;
+  RiskyCalls::Folded calls;
   std::uint32_t object_index = 0;
 };
 struct PendingRow {

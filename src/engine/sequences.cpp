@@ -23,8 +23,8 @@ constexpr std::int32_t bit = 256;
 constexpr TimeMs window_ms = 24 * hour_ms;        // GuardDuty's
 constexpr std::size_t signals_max = 100;          // of an actor: as many as GuardDuty's JSON holds
 constexpr std::size_t values_max = 10;            // addresses, buckets, identities told of a signal
-constexpr std::size_t all_signals_max = 200'000;  // about 150 MB
-constexpr std::size_t rows_max = 500'000;         // about 300 MB
+constexpr std::size_t all_signals_max = 200'000;  // about 100 MB
+constexpr std::size_t rows_max = 500'000;         // about 170 MB
 constexpr std::int32_t advance_bits = 4 * bit;    // at most, a new tactic on the way to the goal (science)
 constexpr std::int32_t advance_of(std::int32_t bits) { return std::min(advance_bits, bits / 2); }
 
@@ -115,30 +115,41 @@ std::string text_of_bits(std::int32_t bits) { return bits_text(bits) + " bits"; 
 
 // Names of signals of context: a place or client that nobody was at before, or only colleagues.
 constexpr std::string_view new_network = "network", new_client = "client", new_hours = "hours";
+constexpr std::array<std::string_view, 6> context_names{
+    new_network, new_client, new_hours, "colleagues' network", "colleagues' client", "colleagues' hours"};
+constexpr std::uint8_t shared_contexts = 3;  // those from here on
 // What is noted of those who change them.
 struct News {
-  News(std::string_view of, unsigned weight_of, bool own = false)
-      : name(of),
+  News(std::uint8_t number, unsigned weight_of, bool own = false)
+      : News(number, context_names[number], weight_of, own) {}
+  News(std::uint8_t number, std::string_view of, unsigned weight_of, bool own)
+      : context(number),
         weight(weight_of),
         fresh(Habits::thing(fmt::format("new {}", of))),
         shared(Habits::thing(fmt::format("colleagues' {}", of))),
         moved(Habits::thing(fmt::format("moved {}", of))),
         personal(own) {}
-  std::string_view name;
+  std::uint8_t context;  // of context_names
   unsigned weight;
   Habits::Thing fresh, shared, moved;
   bool personal;  // what colleagues do excuses nobody
 };
 const Habits::Thing any_news = Habits::thing("anything new");
-const News network_news{new_network, network_weight}, client_news{new_client, client_weight},
-    hours_news{new_hours, hours_weight, true};
+const News network_news{0, network_weight}, client_news{1, client_weight}, hours_news{2, hours_weight, true};
 
 // When in the week somebody works: four hours, of working days or of the weekend, by UTC.
-std::string hours_of(TimeMs time) {
+std::string_view hours_of(TimeMs time) {
   constexpr TimeMs block_ms = 4 * hour_ms, monday = 4 * day_ms;  // 1970 began on a Thursday
+  constexpr std::size_t blocks = 6;
+  static const auto names = [] {
+    std::array<std::string, 2 * blocks> made;
+    for (std::size_t i = 0; i < made.size(); ++i)
+      made[i] = fmt::format("{:02}:00-{:02}:00 UTC{}", i % blocks * 4, i % blocks * 4 + 4,
+                            i < blocks ? "" : ", weekend");
+    return made;
+  }();
   const bool weekend = (time - monday + 7 * day_ms) % (7 * day_ms) >= 5 * day_ms;
-  const TimeMs block = time % day_ms / block_ms;
-  return fmt::format("{:02}:00-{:02}:00 UTC{}", block * 4, block * 4 + 4, weekend ? ", weekend" : "");
+  return names[static_cast<std::size_t>(time % day_ms / block_ms) + (weekend ? blocks : 0)];
 }
 
 // What somebody does who does a thing of this tactic for the first time.
@@ -154,18 +165,19 @@ Habits::Thing novelty_of(Tactic tactic, bool refused) {
   return things[static_cast<std::size_t>(tactic)][refused ? 1 : 0];
 }
 
-bool is_new_network(const SequenceSignal& signal) {
+bool is_new_network(const ActorSignal& signal) {
   return signal.kind == SignalKind::context && signal.name.ends_with(new_network);
 }
 
-bool by_intelligence(const SequenceSignal& signal) {
-  return signal.kind == SignalKind::finding && !signal.indicators.empty();
+bool by_intelligence(const ActorSignal& signal) {
+  return signal.kind == SignalKind::finding && !signal.finding->indicators.empty();
 }
 
 // A finding about one call tells what the call tells: together they count once. By hash.
-std::uint64_t group_of(const SequenceSignal& signal) {
-  if (is_finding(signal.kind) && signal.indicators.empty() && signal.severity < 7 && !signal.call.api.empty())
-    return hash64(call_name(signal.call));
+std::uint64_t group_of(const ActorSignal& signal) {
+  if (signal.finding && signal.finding->indicators.empty() && signal.finding->severity < 7 &&
+      !signal.finding->call.api.empty())
+    return hash64(call_name(signal.finding->call));
   return hash64(signal.name);
 }
 
@@ -206,9 +218,22 @@ void insert_few(std::set<T>& values, const T& value) {
   if (values.size() > values_max) values.erase(std::prev(values.end()));
 }
 
+// The same of values in ascending order.
 template <class T>
-void insert_few(std::set<T>& values, const std::set<T>& more) {
-  for (const T& value : more) insert_few(values, value);
+void insert_few(std::vector<T>& values, const std::vector<T>& more) {
+  for (const T& value : more) {
+    const auto at = std::ranges::lower_bound(values, value);
+    if (at != values.end() && *at == value) continue;
+    values.insert(at, value);
+    if (values.size() > values_max) values.pop_back();
+  }
+}
+
+// Of one kind of finding; `earlier`: the other's records are.
+void merge(SignalFinding& known, const SignalFinding& other, bool earlier) {
+  known.severity = std::max(known.severity, other.severity);
+  for (const std::string& category : other.indicators) insert_few(known.indicators, category);
+  if (earlier) known.call = other.call;
 }
 
 // What a finding's subject still tells of a session's workload.
@@ -222,13 +247,6 @@ Identity identity_of(const AccessKeySubject& who) {
   return identity;
 }
 
-// Who somebody is and whom they are like, by hash.
-struct Kin {
-  std::uint64_t identity = 0;
-  std::uint64_t person = 0;  // who signs in to many accounts by Identity Center, under one name
-  std::uint64_t peers = 0;   // those with this permission set or role, in any account; 0 for none
-  std::uint64_t circle = 0;  // people, or machines, who are elsewhere
-};
 Kin kin_of(const Identity& identity) {
   const std::string_view key = identity.who.principal_key;
   Kin kin{.identity = hash64(key), .person = hash64(key, 1), .circle = people};
@@ -280,14 +298,34 @@ std::uint64_t window_of(const std::string& root, std::uint16_t detector, const s
 
 }  // namespace
 
+void SignalOrigin::complete() {
+  id = by.id();
+  kin = kin_of(by);
+  hash = 0;
+  for (const std::string_view part :
+       {std::string_view(id), std::string_view(by.who.access_key_id), std::string_view(account),
+        std::string_view(region), std::string_view(user_agent)})
+    hash = hash64(part, hash);
+  if (remote_ip) {
+    const auto& bytes = remote_ip->bytes();
+    hash = hash64({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, hash);
+  }
+}
+
 void SignalRow::merge(const SignalRow& other) {
+  const bool earlier = other.first < first;
   count += other.count;
-  severity = std::max(severity, other.severity);
-  insert_few(indicators, other.indicators);
   take_later(last, other.last);
-  if (!(other.first < first)) return;
+  if (finding) picket::merge(*finding, *other.finding, earlier);
+  if (!earlier) return;
   first = other.first;
-  call = other.call;
+  from = other.from;
+  error_code = other.error_code;
+}
+
+std::uint64_t SignalRow::kind_hash() const {
+  return hash64(bucket,
+                hash_mix(from->hash, (static_cast<std::uint64_t>(kind) << 32U) + index * 256U + type));
 }
 
 void RiskyCalls::add(const CloudTrailEvent& event, Caller& caller, std::uint16_t api,
@@ -299,63 +337,77 @@ void RiskyCalls::add(const CloudTrailEvent& event, Caller& caller, std::uint16_t
   const std::string_view bucket = event.event_source == "s3.amazonaws.com"
                                       ? plain_member(event.request_parameters.text(), "bucketName")
                                       : std::string_view{};
-  std::uint64_t hash = hash_mix(api, static_cast<std::uint64_t>(SignalRow::slot_of(event.event_time)));
+  std::uint64_t whose = 0;
   for (const std::string_view part :
        {identity.arn, identity.principal_id, identity.access_key_id, event.source_ip_address,
-        event.user_agent, event.recipient_account_id, event.aws_region, bucket})
-    hash = hash64(part, hash);
-  hash = hash_mix(hash, static_cast<std::uint64_t>(result));
-  const auto [at, fresh] = folded_.try_emplace(hash, nobody);
+        event.user_agent, event.recipient_account_id, event.aws_region})
+    whose = hash64(part, whose);
+  std::uint64_t hash = hash_mix(api, static_cast<std::uint64_t>(SignalRow::slot_of(event.event_time)));
+  hash = hash64(bucket, hash_mix(hash_mix(whose, hash), static_cast<std::uint64_t>(result)));
+  const auto [at, fresh] = known_.try_emplace(hash, nobody);
   if (!fresh) {
     if (at->second == nobody) return;
-    Folded& folded = rows_[at->second];
-    folded.positions.push_back(position);
-    SignalRow& row = *folded.row;
+    folded_.counted.emplace_back(position, at->second);
+    SignalRow& row = *folded_.rows[at->second];
+    ++row.count;
     if (record < row.first) row.first = record;
     take_later(row.last, record);
     return;
   }
-  const Principal& principal = caller.principal();
-  if (principal.aws_service || principal.anonymous) return;
-  at->second = static_cast<std::uint32_t>(rows_.size());
-  Folded& folded = rows_.emplace_back(Boxed(SignalRow{}));
-  folded.positions.push_back(position);
-  SignalRow& row = *folded.row;
+  const auto [of, unseen] = origins_.try_emplace(whose);
+  if (unseen) {
+    const Principal& principal = caller.principal();
+    if (principal.aws_service || principal.anonymous) return;
+    SignalOrigin made;
+    made.by = identity_of(event, principal);
+    made.account = event.recipient_account_id.empty() ? identity.account_id : event.recipient_account_id;
+    made.region = event.aws_region;
+    made.user_agent = event.user_agent;
+    // The console's pages call from the address of whoever looks at them.
+    made.console = event.session_credential_from_console || event.user_agent.starts_with("console.");
+    if (event.source_ip && event.source_ip->is_public() && event.vpc_endpoint_id.empty() &&
+        event.vpc_endpoint_account_id.empty())
+      made.remote_ip = event.source_ip;
+    made.complete();
+    of->second = Shared(std::move(made));
+  }
+  if (!of->second) return;
+  at->second = static_cast<std::uint32_t>(folded_.rows.size());
+  folded_.counted.emplace_back(position, at->second);
+  SignalRow& row = *folded_.rows.emplace_back(SignalRow{});
   row.kind = result == Outcome::denied ? SignalKind::refused_call : SignalKind::call;
   row.index = api;
-  row.console = event.session_credential_from_console || event.user_agent.starts_with("console.");
-  row.by = identity_of(event, principal);
-  row.account = event.recipient_account_id.empty() ? identity.account_id : event.recipient_account_id;
-  row.region = event.aws_region;
-  row.call = {.api = std::string(listed_apis()[api].event_name),
-              .service_name = std::string(event.event_source),
-              .error_code = std::string(event.error_code),
-              .user_agent = std::string(event.user_agent)};
-  // The console's pages call from the address of whoever looks at them.
-  if (event.source_ip && event.source_ip->is_public() && event.vpc_endpoint_id.empty() &&
-      event.vpc_endpoint_account_id.empty())
-    row.remote_ip = event.source_ip;
+  row.from = of->second;
+  row.error_code = event.error_code;
   row.bucket = bucket;
+  row.count = 1;
   row.first = row.last = record;
 }
 
-std::vector<RiskyCalls::Folded> RiskyCalls::take() {
-  folded_.clear();
-  for (Folded& folded : rows_) folded.kind = folded.row->kind_hash();
-  return std::exchange(rows_, {});
+RiskyCalls::Folded RiskyCalls::take() {
+  known_.clear();
+  origins_.clear();
+  return std::exchange(folded_, {});
+}
+
+std::string_view ActorSignal::api() const {
+  return finding ? std::string_view(finding->call.api) : listed_apis()[index].event_name;
+}
+std::string_view ActorSignal::service_name() const {
+  return finding ? std::string_view(finding->call.service_name) : listed_apis()[index].event_source;
 }
 
 int Weight::tactic_count() const { return std::popcount(tactics); }
 
 namespace {
 // Those of one record stand as their kinds and names do.
-bool began_before(const SequenceSignal* a, const SequenceSignal* b) {
+bool began_before(const ActorSignal* a, const ActorSignal* b) {
   if (a->first.time != b->first.time) return a->first.time < b->first.time;
   return std::tie(a->first, a->kind, a->name) < std::tie(b->first, b->kind, b->name);
 }
 
 // Beyond unusual: somebody else's address or key.
-bool is_proof(const SequenceSignal& signal) {
+bool is_proof(const ActorSignal& signal) {
   return by_intelligence(signal) || signal.name.contains("CredentialExfiltration") ||
          signal.name.contains("CompromisedCredentials");
 }
@@ -364,12 +416,13 @@ bool harms(Tactic tactic) {
   return tactic == Tactic::impact || tactic == Tactic::exfiltration || tactic == Tactic::defense_evasion;
 }
 
-bool destroys(const SequenceSignal& signal, std::optional<Tactic> tactic) {
-  return signal.kind == SignalKind::call && tactic && harms(*tactic) && signal.bits >= destruction_bits_min;
+bool destroys(const ActorSignal& signal) {
+  return signal.kind == SignalKind::call && harms(signal.tactic) && signal.bits >= destruction_bits_min;
 }
 
-bool looks_around(const SequenceSignal& signal, std::optional<Tactic> tactic) {
-  return signal.kind == SignalKind::call && tactic == Tactic::discovery && signal.bits >= lookup_bits_min;
+bool looks_around(const ActorSignal& signal) {
+  return signal.kind == SignalKind::call && signal.tactic == Tactic::discovery &&
+         signal.bits >= lookup_bits_min;
 }
 
 // The most evidence of each of a few things, by hash.
@@ -405,7 +458,7 @@ std::uint32_t burst_of(std::span<const TimeMs> times) {
 
 }  // namespace
 
-void ActorEvidence::see_context(const SequenceSignal& signal) {
+void ActorEvidence::see_context(const ActorSignal& signal) {
   // A client that colleagues use is nothing.
   std::int32_t* const most = signal.name == new_network  ? &network
                              : signal.name == new_client ? &client
@@ -441,9 +494,7 @@ ActorSignals ActorSignals::from_elsewhere(std::vector<const ActorSignal*>& room)
     if (is_new_network(*signal)) networks.insert(signal->network);
   }
   ActorSignals moved = only(
-      [&](const SequenceSignal& signal) {
-        return signal.network.empty() || networks.contains(signal.network);
-      },
+      [&](const ActorSignal& signal) { return signal.network.empty() || networks.contains(signal.network); },
       room);
   moved.elsewhere = !networks.empty();
   return moved;
@@ -458,9 +509,8 @@ Weight ActorSignals::weigh() const {
   std::vector<TimeMs> first_times;
   Way way;
   for (const ActorSignal* signal : by_time(signals)) {
-    const auto tactic = tactic_named(signal->tactic);
-    if (tactic && way.advances(*tactic, signal->bits)) evidence.way += advance_of(signal->bits);
-    if (tactic == Tactic::discovery) discoveries.add(group_of(*signal), signal->bits);
+    if (way.advances(signal->tactic, signal->bits)) evidence.way += advance_of(signal->bits);
+    if (signal->tactic == Tactic::discovery) discoveries.add(group_of(*signal), signal->bits);
     if (is_refused(signal->kind)) refused.add(hash64(signal->name), signal->bits);
     if (signal->kind == SignalKind::context) evidence.see_context(*signal);
     if (signal->kind == SignalKind::finding) {
@@ -468,8 +518,8 @@ Weight ActorSignals::weigh() const {
       if (is_proof(*signal) && signal->bits >= step_bits_min) proofs.insert(signal->name);
     }
     if (signal->kind != SignalKind::call) continue;
-    if (looks_around(*signal, tactic)) services.insert(short_service(signal->call.service_name));
-    evidence.destruction |= destroys(*signal, tactic);
+    if (looks_around(*signal)) services.insert(short_service(signal->service_name()));
+    evidence.destruction |= destroys(*signal);
     if (signal->first_time && first_names.insert(signal->name)) first_times.push_back(signal->first.time);
   }
   evidence.discovery = discoveries.sum();
@@ -486,11 +536,10 @@ Weight ActorSignals::weigh() const {
 }
 
 void Outlook::add(const ActorSignal& signal) {
-  const auto tactic = tactic_named(signal.tactic);
-  const auto index = static_cast<std::size_t>(tactic.value_or(Tactic::execution));
+  const auto index = static_cast<std::size_t>(signal.tactic);
   if (signal.bits >= step_bits_min) tactics_ |= 1U << index;
   advances_[index] = std::max(advances_[index], advance_of(signal.bits));
-  if (tactic == Tactic::discovery) most_.discovery += signal.bits;
+  if (signal.tactic == Tactic::discovery) most_.discovery += signal.bits;
   if (is_refused(signal.kind)) most_.refused += signal.bits;
   if (signal.kind == SignalKind::context) most_.see_context(signal);
   if (signal.kind == SignalKind::finding) {
@@ -498,10 +547,10 @@ void Outlook::add(const ActorSignal& signal) {
     if (is_proof(signal)) ++most_.proofs;
   }
   if (signal.kind != SignalKind::call) return;
-  if (looks_around(signal, tactic)) ++most_.services;
+  if (looks_around(signal)) ++most_.services;
   if (signal.first_time) ++most_.first_times;
-  most_.destruction |= destroys(signal, tactic);
-  destroys_objects_ |= signal.name.starts_with("s3:") && tactic == Tactic::impact;
+  most_.destruction |= destroys(signal);
+  destroys_objects_ |= signal.name.starts_with("s3:") && signal.tactic == Tactic::impact;
 }
 
 bool Outlook::may_be_sequence() const {
@@ -551,23 +600,13 @@ Sequences::Sequences(std::span<const Detector* const> detectors) : detectors_(de
   }
 }
 
-std::uint64_t SignalRow::kind_hash() const {
-  std::uint64_t hash = hash_mix(static_cast<std::uint64_t>(kind), index * 256U + type);
-  for (const std::string_view part :
-       {std::string_view(by.who.principal_key), std::string_view(by.workload),
-        std::string_view(by.who.access_key_id), std::string_view(account), std::string_view(region),
-        std::string_view(bucket), std::string_view(call.user_agent)})
-    hash = hash64(part, hash);
-  return remote_ip ? hash64(remote_ip->to_string(), hash) : hash;
-}
-
-void Sequences::add(Boxed<SignalRow> row, std::uint64_t kind) {
+void Sequences::add(Boxed<SignalRow> row) {
   const TimeMs slot = SignalRow::slot_of(row->first.time);
-  add(std::move(row), kind, slot);
+  add(std::move(row), slot);
 }
 
-void Sequences::add(Boxed<SignalRow> row, std::uint64_t kind, TimeMs slot) {
-  Boxed<SignalRow>& known = waiting_[std::max(slot, judged_)][kind];
+void Sequences::add(Boxed<SignalRow> row, TimeMs slot) {
+  Boxed<SignalRow>& known = waiting_[std::max(slot, judged_)][row->kind_hash()];
   if (known) return known->merge(*row);
   known = std::move(row);
   ++waiting_rows_;
@@ -586,73 +625,80 @@ void Sequences::add(const Detection& detection, std::optional<TimeMs> at) {
   row.kind = detection.signal ? SignalKind::refused_finding : SignalKind::finding;
   row.index = detection.detector;
   row.type = detection.type;
-  row.by = identity_of(*key);
-  row.account = detection.subject.account;
-  row.region = detection.subject.region;
-  row.call = detection.subject.api_call.value_or(ApiCall{});
-  row.remote_ip = detection.subject.remote_ip;
+  SignalFinding finding{.call = detection.subject.api_call.value_or(ApiCall{}),
+                        .severity = detection.severity,
+                        .indicators = {}};
+  for (const IntelEvidence& hit : detection.intel) insert_few(finding.indicators, hit.category);
+  SignalOrigin origin{.by = identity_of(*key),
+                      .account = detection.subject.account,
+                      .region = detection.subject.region,
+                      .user_agent = finding.call.user_agent,
+                      .remote_ip = detection.subject.remote_ip};
+  origin.complete();
+  row.from = Shared(std::move(origin));
+  row.finding = Boxed(std::move(finding));
   if (!detection.subject.buckets.empty()) row.bucket = detection.subject.buckets.front().name;
-  row.severity = detection.severity;
-  for (const IntelEvidence& hit : detection.intel) insert_few(row.indicators, hit.category);
   row.count = detection.count;
   row.first = detection.first;
   row.last = detection.last;
-  const std::uint64_t kind = row.kind_hash();
   const TimeMs slot = SignalRow::slot_of(at.value_or(row.first.time));
-  add(std::move(made), kind, slot);
+  add(std::move(made), slot);
 }
 
-void Sequences::keep(Actor& actor, ActorSignal&& signal, std::uint64_t key) {
-  actor.last = std::max(actor.last, signal.last.time);
-  actor.oldest = std::min(actor.oldest, signal.last.time);
-  // What is not taken is not moved.
-  const auto [at, fresh] = actor.signals.try_emplace(key, std::move(signal));
-  ActorSignal& known = at->second;
-  if (fresh || signal.bits > known.bits) actor.outlook.add(fresh ? known : signal);
-  if (!fresh) {
-    known.bits = std::max(known.bits, signal.bits);
-    known.severity = std::max(known.severity, signal.severity);
-    known.count += signal.count;
-    known.first_time |= signal.first_time;
-    take_later(known.last, signal.last);
-    if (signal.first < known.first) {
-      known.first = signal.first;
-      known.call = signal.call;
-      known.region = signal.region;
-    }
-    insert_few(known.actors, signal.actors);
-    insert_few(known.accounts, signal.accounts);
-    insert_few(known.buckets, signal.buckets);
-    insert_few(known.indicators, signal.indicators);
-    insert_few(known.addresses, signal.addresses);
-  } else if (actor.signals.size() > signals_max) {
-    const auto weakest = std::ranges::min_element(actor.signals, [](const auto& a, const auto& b) {
-      return std::tie(a.second.bits, a.second.first, a.first) <
-             std::tie(b.second.bits, b.second.first, b.first);
-    });
-    actor.signals.erase(weakest);
-    actor.oldest = std::numeric_limits<TimeMs>::min();
-    ++evicted_.signals;
-  }
+void Sequences::keep(Actor& actor, Boxed<ActorSignal> signal, std::uint64_t key) {
+  actor.last = std::max(actor.last, signal->last.time);
+  actor.oldest = std::min(actor.oldest, signal->last.time);
   actor.changed = true;
+  Boxed<ActorSignal>& known = actor.signals[key];
+  if (known) {
+    if (signal->bits > known->bits) actor.outlook.add(*signal);
+    const bool earlier = signal->first < known->first;
+    known->bits = std::max(known->bits, signal->bits);
+    known->count += signal->count;
+    known->first_time |= signal->first_time;
+    take_later(known->last, signal->last);
+    insert_few(known->buckets, signal->buckets);
+    insert_few(known->addresses, signal->addresses);
+    if (known->finding) merge(*known->finding, *signal->finding, earlier);
+    if (!earlier) return;
+    known->first = std::move(signal->first);
+    known->from = std::move(signal->from);
+    known->error_code = std::move(signal->error_code);
+    return;
+  }
+  known = std::move(signal);
+  actor.outlook.add(*known);
+  if (actor.signals.size() <= signals_max) return;
+  const auto weakest = std::ranges::min_element(actor.signals, [](const auto& a, const auto& b) {
+    return std::tie(a.second->bits, a.second->first, a.first) <
+           std::tie(b.second->bits, b.second->first, b.first);
+  });
+  // The outlook still holds what is gone; now and then it is made anew.
+  constexpr std::uint32_t gone_max = 16;
+  if (weakest->second->last.time == actor.oldest || ++actor.evicted == gone_max)
+    actor.oldest = std::numeric_limits<TimeMs>::min();
+  actor.signals.erase(weakest);
+  ++evicted_.signals;
 }
 
 void Sequences::Actor::look_again() {
   outlook = {};
+  evicted = 0;
   oldest = std::numeric_limits<TimeMs>::max();
   for (const auto& [key, signal] : signals) {
-    outlook.add(signal);
-    oldest = std::min(oldest, signal.last.time);
+    outlook.add(*signal);
+    oldest = std::min(oldest, signal->last.time);
   }
 }
 
 // What is older than a day takes no part, nor do identities that did nothing since.
 void Sequences::expire(Actor& actor, TimeMs now) {
   if (actor.oldest >= now - window_ms) return;
-  std::erase_if(actor.signals, [&](const auto& item) { return item.second.last.time < now - window_ms; });
+  boost::unordered::erase_if(actor.signals,
+                             [&](const auto& item) { return item.second->last.time < now - window_ms; });
   std::erase_if(actor.identities, [&](const auto& identity) {
-    return std::ranges::none_of(
-        actor.signals, [&](const auto& item) { return item.second.actors.contains(identity.first); });
+    return std::ranges::none_of(actor.signals,
+                                [&](const auto& item) { return item.second->from->id == identity.first; });
   });
   actor.look_again();
 }
@@ -660,23 +706,34 @@ void Sequences::expire(Actor& actor, TimeMs now) {
 void Sequences::judge(SignalRow& row, const Identity& root, const std::string& root_id, const Facts& facts) {
   const TimeMs now = row.first.time;
   for (Habits* habits : {&habits_, &places_}) habits->begin_day(static_cast<std::int32_t>(now / day_ms));
-  const Kin kin = kin_of(row.by);
-  const Habits::Circles self = circles_of(kin, row.account), person{kin.person, {kin.circle}};
+  const SignalOrigin& from = *row.from;
+  const Kin& kin = from.kin;
+  const Habits::Circles self = circles_of(kin, from.account), person{kin.person, {kin.circle}};
 
   const bool call = is_call(row.kind);
   const FindingType* const type = call ? nullptr : &detectors_[row.index]->types[row.type];
   const Named named = call ? named_apis()[row.index] : Named(type->name);
   const Tactic tactic = call ? listed_apis()[row.index].of.tactic
                              : tactic_of_id(type->mitre.tactic).value_or(Tactic::execution);
-  const unsigned weight = call ? listed_apis()[row.index].of.weight_bits
-                               : weight_of_finding(row.severity, row.kind == SignalKind::refused_finding);
+  const unsigned weight =
+      call ? listed_apis()[row.index].of.weight_bits
+           : weight_of_finding(row.finding->severity, row.kind == SignalKind::refused_finding);
   const Habits::Thing thing = is_refused(row.kind) ? named.refused : named.done;
   const Habits::Thing novelty = novelty_of(tactic, is_refused(row.kind));
   std::int32_t bits = habits_.bits(self, thing, weight, novelty);
   // A page of the console looks up many things that nobody asked for.
-  if (call && row.console && tactic == Tactic::discovery) bits /= 2;
+  if (call && from.console && tactic == Tactic::discovery) bits /= 2;
 
-  std::vector<ActorSignal> context;
+  std::vector<Boxed<ActorSignal>> signals;
+  const auto made = [&](SignalKind kind, std::uint8_t type_of, Tactic serves) -> ActorSignal& {
+    ActorSignal& signal = *signals.emplace_back(ActorSignal{});
+    signal.kind = kind;
+    signal.type = type_of;
+    signal.tactic = serves;
+    signal.index = row.index;
+    signal.name = name_of_signal(signal);
+    return signal;
+  };
   const auto note_new = [&](const News& news, std::string_view value) {
     const Habits::Thing seen = Habits::thing(value);
     const std::uint32_t days = places_.days(kin.person);
@@ -687,82 +744,59 @@ void Sequences::judge(SignalRow& row, const Identity& root, const std::string& r
       // Of somebody new it matters whether anybody was there before.
       const bool too_early = days < days_min && (known || !places_.settled(kin.circle));
       const Habits::Thing change = shared ? news.shared : news.fresh;
-      ActorSignal made;
-      made.kind = SignalKind::context;
-      made.name = fmt::format("{}{}", shared ? "colleagues' " : "", news.name);
-      made.tactic = name_of(Tactic::initial_access);
-      made.technique = "T1078.004";  // Valid Accounts: Cloud Accounts
-      made.bits =
+      const std::int32_t worth =
           places_.bits(person, change, shared ? 0 : news.weight, any_news) - (shared ? shared_bits : 0);
-      made.indicators.emplace(value);
-      if (made.bits > 0 && !too_early) context.push_back(std::move(made));
+      if (worth > 0 && !too_early) {
+        const auto which = static_cast<std::uint8_t>(news.context + (shared ? shared_contexts : 0));
+        ActorSignal& context = made(SignalKind::context, which, Tactic::initial_access);
+        context.bits = worth;
+        context.value = value;
+      }
       if (!too_early) places_.note(person, change, any_news);
       if (days > 0) places_.note(person, news.moved, any_news);
     }
     places_.note(person, seen, any_news);
   };
-  if (call && !row.call.user_agent.empty()) note_new(hours_news, hours_of(now));
+  if (call && !from.user_agent.empty()) note_new(hours_news, hours_of(now));
   std::string network;
-  if (row.remote_ip) {
-    const auto place = facts.place(*row.remote_ip);
-    network = place && place->asn != 0 ? fmt::format("AS{}", place->asn) : neighbourhood_of(*row.remote_ip);
-    if (call && !row.call.user_agent.empty()) {
+  if (from.remote_ip) {
+    const auto place = facts.place(*from.remote_ip);
+    network = place && place->asn != 0 ? fmt::format("AS{}", place->asn) : neighbourhood_of(*from.remote_ip);
+    if (call && !from.user_agent.empty()) {
       note_new(network_news, network);
-      note_new(client_news, client_family(row.call.user_agent));
+      note_new(client_news, client_family(from.user_agent));
     }
   }
   // What is usual in the account may still be a step of an intruder who never did it before.
   const bool first_time = habits_.days(kin.identity, thing) == 0;
   habits_.note(self, thing, novelty);
-  if (bits == 0 && !first_time && context.empty()) return;
+  if (bits > 0 || first_time) {
+    ActorSignal& signal = made(row.kind, row.type, tactic);
+    signal.first_time = first_time;
+    signal.bits = bits;
+    if (!row.bucket.empty()) signal.buckets.push_back(row.bucket);
+    signal.finding = std::move(row.finding);
+  }
+  if (signals.empty()) return;
 
   Actor& actor = actors_[root_id];
   if (actor.open.empty()) expire(actor, now);
   if (actor.signals.empty()) actor.who = root.who;
-  const std::string id = row.by.id();
-  const auto key_of = [&](SignalKind kind, std::string_view name, std::string_view more) {
-    std::uint64_t key = static_cast<std::uint64_t>(kind);
+  if (actor.identities.size() < values_max) actor.identities.try_emplace(from.id, row.from);
+  for (Boxed<ActorSignal>& signal : signals) {
+    const bool context = signal->kind == SignalKind::context;
+    std::uint64_t key = static_cast<std::uint64_t>(signal->kind);
     for (const std::string_view part :
-         {name, std::string_view(id), std::string_view(row.account), std::string_view(network), more})
+         {signal->name, std::string_view(from.id), std::string_view(from.account), std::string_view(network),
+          std::string_view(signal->value)})
       key = hash64(part, key);
-    return key;
-  };
-  if (actor.identities.size() < values_max && !actor.identities.contains(id))
-    actor.identities.try_emplace(id, SequenceActor{row.by.who, row.account});
-  for (ActorSignal& one : context) {
-    one.network = network;
-    const std::uint64_t key = key_of(one.kind, one.name, *one.indicators.begin());
-    one.count = 1;
-    one.call = row.call;
-    one.region = row.region;
-    one.first = one.last = row.first;
-    one.actors.insert(id);
-    one.accounts.insert(row.account);
-    if (row.remote_ip) one.addresses.insert(*row.remote_ip);
-    keep(actor, std::move(one), key);
-  }
-  if (bits > 0 || first_time) {
-    const std::uint64_t key = key_of(row.kind, named.name, {});
-    ActorSignal signal;
-    signal.first_time = first_time;
-    signal.kind = row.kind;
-    signal.name = named.name;
-    signal.tactic = name_of(tactic);
-    if (type != nullptr) signal.technique = type->mitre.technique;
-    signal.bits = bits;
-    signal.network = std::move(network);
-    // The row is not looked at again.
-    signal.severity = row.severity;
-    signal.count = row.count;
-    signal.call = std::move(row.call);
-    signal.region = std::move(row.region);
-    signal.first = std::move(row.first);
-    signal.last = std::move(row.last);
-    signal.actors.insert(id);
-    signal.accounts.insert(std::move(row.account));
-    if (!row.bucket.empty()) signal.buckets.insert(std::move(row.bucket));
-    if (row.remote_ip) signal.addresses.insert(*row.remote_ip);
-    signal.indicators = std::move(row.indicators);
+    signal->first = row.first;
+    signal->last = context ? row.first : row.last;
+    signal->count = context ? 1 : row.count;
+    signal->from = row.from;
+    signal->error_code = row.error_code;
+    signal->network = network;
+    if (from.remote_ip) signal->addresses.push_back(*from.remote_ip);
     keep(actor, std::move(signal), key);
   }
   consider(actor, now);
@@ -771,17 +805,56 @@ void Sequences::judge(SignalRow& row, const Identity& root, const std::string& r
   places_.forget_today(kin.person);
 }
 
+std::string_view Sequences::name_of_signal(const ActorSignal& signal) const {
+  return signal.kind == SignalKind::context ? context_names[signal.type]
+         : is_call(signal.kind)             ? named_apis()[signal.index].name
+                                            : detectors_[signal.index]->types[signal.type].name;
+}
+
+SequenceSignal Sequences::told(const ActorSignal& signal) const {
+  const SignalOrigin& from = *signal.from;
+  SequenceSignal made;
+  made.kind = signal.kind;
+  made.name = signal.name;
+  made.tactic = name_of(signal.tactic);
+  made.bits = signal.bits;
+  made.count = signal.count;
+  made.first = signal.first;
+  made.last = signal.last;
+  made.region = from.region;
+  made.actors = {from.id};
+  made.accounts = {from.account};
+  made.buckets = {signal.buckets.begin(), signal.buckets.end()};
+  made.addresses = {signal.addresses.begin(), signal.addresses.end()};
+  made.network = signal.network;
+  if (signal.finding) {
+    made.technique = detectors_[signal.index]->types[signal.type].mitre.technique;
+    made.severity = signal.finding->severity;
+    made.call = signal.finding->call;
+    made.indicators = signal.finding->indicators;
+    return made;
+  }
+  made.call = {.api = std::string(signal.api()),
+               .service_name = std::string(signal.service_name()),
+               .error_code = signal.error_code,
+               .user_agent = from.user_agent};
+  if (signal.kind == SignalKind::context) {
+    made.technique = "T1078.004";  // Valid Accounts: Cloud Accounts
+    made.indicators = {signal.value};
+  }
+  return made;
+}
+
 ActorSignals Sequences::view_of(const Actor& actor, TimeMs since,
                                 std::vector<const ActorSignal*>& room) const {
   room.clear();
   bool settled = true;
   std::string_view account;
   for (const auto& [key, signal] : actor.signals) {
-    if (signal.last.time < since) continue;
-    room.push_back(&signal);
-    for (const std::string& of : signal.accounts) {
-      if (of != account) settled = settled && habits_.settled(account_of(account = of));
-    }
+    if (signal->last.time < since) continue;
+    room.push_back(&*signal);
+    const std::string_view of = signal->from->account;
+    if (of != account) settled = settled && habits_.settled(account_of(account = of));
   }
   // As those who weigh want them.
   std::ranges::stable_sort(room, began_before);
@@ -810,12 +883,12 @@ void Sequences::consider(Actor& actor, TimeMs now) {
     open.held = now;
     open.severity = std::max(open.severity, tenths);
     if (!fresh) continue;
-    const SequenceSignal& anchor = **std::ranges::min_element(view->signals, began_before);
+    const ActorSignal& anchor = **std::ranges::min_element(view->signals, began_before);
     open.anchor = anchor.first.event_id.empty()
                       ? fmt::format("{}/{}", anchor.first.object, anchor.first.position)
                       : anchor.first.event_id;
-    open.account = *anchor.accounts.begin();
-    open.region = anchor.region;
+    open.account = anchor.from->account;
+    open.region = anchor.from->region;
     open.raised = now;
   }
 }
@@ -827,8 +900,8 @@ std::string Sequences::pivots(const ActorSignals& view, std::uint16_t detector) 
   std::vector<const ActorSignal*> room;
   for (const ActorSignal* one : view.signals) {
     const ActorSignals rest =
-        view.only([&](const SequenceSignal& signal) { return group_of(signal) != group_of(*one); }, room);
-    if (names.size() < told_max && !detectors_[detector]->logic.sequence(rest)) names.insert(one->name);
+        view.only([&](const ActorSignal& signal) { return group_of(signal) != group_of(*one); }, room);
+    if (names.size() < told_max && !detectors_[detector]->logic.sequence(rest)) names.emplace(one->name);
   }
   return fmt::format("{}", fmt::join(names, ", "));
 }
@@ -839,8 +912,9 @@ Activity Sequences::activity_of(const std::string& root, const Actor& actor, std
   const ActorSignals view = view_of(actor, 0, room);
   const Weight weight = sequence_in(view).value_or(view.weigh());
   Sequence sequence{.root = root, .raised = open.raised, .score = weight.score};
-  for (const SequenceSignal* signal : by_time(view.signals)) sequence.signals.push_back(*signal);
-  sequence.actors = actor.identities;
+  for (const ActorSignal* signal : by_time(view.signals)) sequence.signals.push_back(told(*signal));
+  for (const auto& [id, from] : actor.identities)
+    sequence.actors.try_emplace(id, from->by.who, from->account);
   mark_advances(sequence.signals);
 
   const Detector& literal = *detectors_[detector];
@@ -920,7 +994,7 @@ Sequences::Output Sequences::turn(TimeMs watermark, const Facts& facts) {
     for (auto* waiting : rows) {
       SignalRow& row = *waiting->second;
       // A sequence ends when nothing of the last day makes one; what comes then is another.
-      const Identity& root = lineage_.root_of(row.by, row.first.time);
+      const Identity& root = lineage_.root_of(row.from->by, row.first.time);
       const std::string root_id = root.id();
       if (const auto at = actors_.find(root_id);
           at != actors_.end() && !at->second.open.empty() && row.first.time - held(at->second) > window_ms) {
@@ -981,16 +1055,28 @@ void Sequences::save(Writer& out) const {
 void Sequences::load(Reader& in) {
   in(lineage_, habits_, places_, waiting_, actors_, judged_, evicted_);
   waiting_rows_ = 0;
+  const auto is_known = [&](SignalKind kind, std::size_t index, std::size_t type, bool finding) {
+    if (finding != is_finding(kind)) return false;
+    if (!finding) return index < listed_apis().size();
+    return index < detectors_.size() && type < detectors_[index]->types.size();
+  };
   for (const auto& [slot, kinds] : waiting_) {
-    for (const auto& [kind, row] : kinds) {
-      if (!row || (is_call(row->kind) ? row->index >= listed_apis().size()
-                                      : row->index >= detectors_.size() ||
-                                            row->type >= detectors_[row->index]->types.size()))
+    for (const auto& [hash, row] : kinds) {
+      if (!row || !row->from || !is_known(row->kind, row->index, row->type, static_cast<bool>(row->finding)))
         return in.fail();
     }
     waiting_rows_ += kinds.size();
   }
   for (auto& [root, actor] : actors_) {
+    for (auto& [key, signal] : actor.signals) {
+      if (!signal || !signal->from ||
+          !is_known(signal->kind, signal->index, signal->type, static_cast<bool>(signal->finding)) ||
+          (signal->kind == SignalKind::context && signal->type >= context_names.size()))
+        return in.fail();
+      signal->name = name_of_signal(*signal);
+    }
+    if (std::ranges::any_of(actor.identities, [](const auto& item) { return !item.second; }))
+      return in.fail();
     actor.look_again();
     for (const auto& [detector, open] : actor.open) {
       if (detector >= detectors_.size() || detectors_[detector]->logic.sequence == nullptr) return in.fail();

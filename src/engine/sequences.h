@@ -22,6 +22,7 @@
 #include "base/archive.h"
 #include "base/boxed.h"
 #include "base/flat_map.h"
+#include "base/shared.h"
 #include "engine/aggregate.h"
 #include "engine/detector.h"
 #include "engine/habits.h"
@@ -31,21 +32,53 @@
 
 namespace picket {
 
+// Who somebody is and whom they are like, by hash.
+struct Kin {
+  std::uint64_t identity = 0;
+  std::uint64_t person = 0;  // who signs in to many accounts by Identity Center, under one name
+  std::uint64_t peers = 0;   // those with this permission set or role, in any account; 0 for none
+  std::uint64_t circle = 0;  // people, or machines, who are elsewhere
+};
+
+// Whose signals, from where and with what: many have it in common.
+struct SignalOrigin {
+  Identity by;
+  std::string account, region, user_agent;
+  std::optional<IpAddress> remote_ip;
+  bool console = false;  // made by the console's pages
+  // What follows from the rest.
+  std::string id;  // by.id()
+  Kin kin;
+  std::uint64_t hash = 0;  // of whose, from where and with what
+  void complete();
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(by, account, region, user_agent, remote_ip, console);
+    if constexpr (Ar::reading) complete();
+  }
+};
+
+// What only a finding tells.
+struct SignalFinding {
+  ApiCall call;
+  double severity = 0;
+  std::set<std::string> indicators;  // categories of intelligence
+  template <class Ar>
+  void io(Ar& ar) {
+    ar(call, severity, indicators);
+  }
+};
+
 // Signals of one kind of one identity in one slot.
 struct SignalRow {
   SignalKind kind = SignalKind::call;
-  std::uint16_t index = 0;  // of listed_apis(), or of the detector
   std::uint8_t type = 0;    // of the detector's types
-  bool console = false;     // made by the console's pages
-  Identity by;
-  std::string account, region;
-  ApiCall call;  // API, service, error and client
-  std::optional<IpAddress> remote_ip;
-  std::string bucket;
-  double severity = 0;
-  std::set<std::string> indicators;
+  std::uint16_t index = 0;  // of listed_apis(), or of the detector
+  Shared<SignalOrigin> from;
+  std::string error_code, bucket;
   std::uint64_t count = 0;
   ProofRecord first, last;
+  Boxed<SignalFinding> finding;
 
   static constexpr TimeMs slot_ms = 5 * minute_ms;
   static TimeMs slot_of(TimeMs time) { return time - ((time % slot_ms) + slot_ms) % slot_ms; }
@@ -55,8 +88,7 @@ struct SignalRow {
   std::uint64_t kind_hash() const;
   template <class Ar>
   void io(Ar& ar) {
-    ar(kind, index, type, console, by, account, region, call, remote_ip, bucket, severity, indicators, count,
-       first, last);
+    ar(kind, type, index, from, error_code, bucket, count, first, last, finding);
   }
 };
 
@@ -64,27 +96,46 @@ struct SignalRow {
 class RiskyCalls {
  public:
   struct Folded {
-    Boxed<SignalRow> row;
-    std::uint64_t kind = 0;                // row->kind_hash()
-    std::vector<std::uint32_t> positions;  // in the object: a copy counts for nothing
+    std::vector<Boxed<SignalRow>> rows;
+    // Record (position in the object) and the row that counts it: a copy counts for nothing.
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> counted;
   };
   void add(const CloudTrailEvent& event, Caller& caller, std::uint16_t api, const ProofRecord& record,
            std::uint32_t position);
-  std::vector<Folded> take();
+  Folded take();
 
  private:
   static constexpr std::uint32_t nobody = 0xffff'ffff;  // whom sequences tell of
-  std::vector<Folded> rows_;
-  FlatMap<std::uint64_t, std::uint32_t> folded_;  // index of rows_
+  Folded folded_;
+  FlatMap<std::uint64_t, std::uint32_t> known_;           // index of the row
+  FlatMap<std::uint64_t, Shared<SignalOrigin>> origins_;  // none: nobody's
 };
 
 // A signal as it is judged.
-struct ActorSignal : SequenceSignal {
+struct ActorSignal {
+  SignalKind kind = SignalKind::call;
+  std::uint8_t type = 0;    // of the detector's types; of context, which
   bool first_time = false;  // its identity never did it on a day before
+  Tactic tactic = Tactic::execution;
+  std::uint16_t index = 0;  // of the detector; of listed_apis(), of context for the call it was seen with
+  std::int32_t bits = 0;    // evidence, in 1/256 bit
+  ProofRecord first, last;
+  std::string_view name;  // "iam:ListUsers", or the finding's type; for good
+  std::uint64_t count = 0;
+  Shared<SignalOrigin> from;  // of the first record, as the error is
+  std::string error_code;
+  std::string network;               // of the addresses: "AS64500"
+  std::string value;                 // of context: what is new
+  std::vector<std::string> buckets;  // few, in ascending order, as the addresses
+  std::vector<IpAddress> addresses;
+  Boxed<SignalFinding> finding;
+
+  std::string_view api() const;
+  std::string_view service_name() const;
   template <class Ar>
   void io(Ar& ar) {
-    SequenceSignal::io(ar);
-    ar(first_time);
+    ar(kind, type, first_time, tactic, index, bits, first, last, count, from, error_code, network, value,
+       buckets, addresses, finding);
   }
 };
 
@@ -102,7 +153,7 @@ struct ActorEvidence {
   std::uint32_t proofs = 0, first_times = 0, services = 0;  // first_times: within a burst
   bool destruction = false, elsewhere = false;
 
-  void see_context(const SequenceSignal& signal);
+  void see_context(const ActorSignal& signal);
   std::int32_t score() const;
 };
 
@@ -167,8 +218,7 @@ class Sequences {
   bool wanted() const { return !judges_.empty(); }
 
   void learn(IssuedKey issued) { lineage_.learn(std::move(issued)); }
-  // `kind`: row->kind_hash().
-  void add(Boxed<SignalRow> row, std::uint64_t kind);
+  void add(Boxed<SignalRow> row);
   // A detection of a detector that is no sequence; `at` is when it is known, if later than its records.
   void add(const Detection& detection, std::optional<TimeMs> at = {});
 
@@ -212,13 +262,14 @@ class Sequences {
   struct Actor {
     AccessKeySubject who;
     TimeMs last = 0;
-    std::map<std::uint64_t, ActorSignal> signals;  // by hash of what tells one from another
-    std::map<std::string, SequenceActor> identities;
+    FlatMap<std::uint64_t, Boxed<ActorSignal>> signals;  // by hash of what tells one from another
+    std::map<std::string, Shared<SignalOrigin>> identities;
     std::map<std::uint16_t, Open> open;  // by detector
     bool changed = false;
     // Not saved, but made anew: of all signals since the last one expired, and before when none does.
     Outlook outlook;
     TimeMs oldest = std::numeric_limits<TimeMs>::min();
+    std::uint32_t evicted = 0;  // since then
     void look_again();
     template <class Ar>
     void io(Ar& ar) {
@@ -227,10 +278,12 @@ class Sequences {
   };
   using Actors = NodeMap<std::string, Actor>;  // by root
 
-  void add(Boxed<SignalRow> row, std::uint64_t kind, TimeMs slot);
+  void add(Boxed<SignalRow> row, TimeMs slot);
   void judge(SignalRow& row, const Identity& root, const std::string& root_id, const Facts& facts);
   static void expire(Actor& actor, TimeMs now);
-  void keep(Actor& actor, ActorSignal&& signal, std::uint64_t key);
+  void keep(Actor& actor, Boxed<ActorSignal> signal, std::uint64_t key);
+  std::string_view name_of_signal(const ActorSignal& signal) const;
+  SequenceSignal told(const ActorSignal& signal) const;
   void consider(Actor& actor, TimeMs now);
   void close(const std::string& root, Actor& actor, Output& out);
   static TimeMs held(const Actor& actor);

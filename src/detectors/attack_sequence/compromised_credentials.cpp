@@ -31,8 +31,8 @@ extern const Detector compromised_credentials_sequence = {
 };
 
 // Reads and writes of objects are for AttackSequence:S3/CompromisedData.
-static bool of_credentials(const SequenceSignal& signal) {
-  return signal.buckets.empty() || !signal.call.api.contains("Object");
+static bool of_credentials(const ActorSignal& signal) {
+  return signal.buckets.empty() || !signal.api().contains("Object");
 }
 
 static std::optional<Evidence> judge(const ActorSignals& actor) {

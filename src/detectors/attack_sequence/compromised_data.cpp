@@ -43,16 +43,17 @@ bool is_one_of(std::string_view name, std::initializer_list<std::string_view> na
   return std::ranges::find(names, name) != names.end();
 }
 
-bool harms(const SequenceSignal& signal) {
+bool harms(const ActorSignal& signal) {
   return signal.kind == SignalKind::call && signal.name.starts_with("s3:") &&
-         is_one_of(signal.tactic, {"Collection", "Exfiltration", "Impact", "Defense Evasion"});
+         (signal.tactic == Tactic::collection || signal.tactic == Tactic::exfiltration ||
+          signal.tactic == Tactic::impact || signal.tactic == Tactic::defense_evasion);
 }
 
 // Who is there, which buckets, what is in them, then objects written and objects deleted in one bucket, all
 // in a few minutes: no job that reads and writes data asks for the account's users first.
 bool smash_and_grab(const ActorSignals& actor) {
-  std::array<const SequenceSignal*, 5> steps{};  // users or roles, buckets, objects, write, delete
-  for (const SequenceSignal* signal : by_time(actor.signals)) {
+  std::array<const ActorSignal*, 5> steps{};  // users or roles, buckets, objects, write, delete
+  for (const ActorSignal* signal : by_time(actor.signals)) {
     if (signal->kind != SignalKind::call) continue;
     const std::string_view name = signal->name;
     const int step =
@@ -63,16 +64,17 @@ bool smash_and_grab(const ActorSignals& actor) {
         : is_one_of(name, {"s3:DeleteObject", "s3:DeleteObjects", "s3:DeleteObjectVersion"})      ? 4
                                                                                                   : -1;
     if (step < 0) continue;
-    const SequenceSignal*& known = steps[static_cast<std::size_t>(step)];
+    const ActorSignal*& known = steps[static_cast<std::size_t>(step)];
     if (known == nullptr) known = signal;
   }
   if (std::ranges::find(steps, nullptr) != steps.end()) return false;
   const TimeMs begin = steps[0]->first.time;
-  for (const SequenceSignal* step : steps) {
+  for (const ActorSignal* step : steps) {
     if (step->first.time < begin || step->first.time > begin + smash_ms) return false;
   }
-  return std::ranges::any_of(steps[3]->buckets,
-                             [&](const std::string& bucket) { return steps[4]->buckets.contains(bucket); });
+  return std::ranges::any_of(steps[3]->buckets, [&](const std::string& bucket) {
+    return std::ranges::binary_search(steps[4]->buckets, bucket);
+  });
 }
 
 }  // namespace
@@ -82,7 +84,7 @@ static bool may_be(const Outlook& outlook) {
 }
 
 static std::optional<Evidence> judge(const ActorSignals& actor) {
-  if (std::ranges::none_of(actor.signals, [](const SequenceSignal* signal) { return harms(*signal); }))
+  if (std::ranges::none_of(actor.signals, [](const ActorSignal* signal) { return harms(*signal); }))
     return std::nullopt;
   if (const auto weight = sequence_in(actor)) return severe(*weight);
   if (!smash_and_grab(actor)) return std::nullopt;
