@@ -113,8 +113,10 @@ V4Bitmap::V4Bitmap(const RangeMap& ranges) {
     }
   });
   ranks_.resize(blocks_.size());
+  touched_.resize(blocks_.size() / 64);
   std::uint32_t leaves = 0;
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    if ((blocks_[i].full | blocks_[i].partial) != 0) touched_[i / 64] |= std::uint64_t{1} << (i % 64);
     ranks_[i] = leaves;
     leaves += static_cast<std::uint32_t>(__builtin_popcountll(blocks_[i].partial));
   }

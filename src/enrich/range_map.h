@@ -112,8 +112,11 @@ class V4Bitmap {
   V4Bitmap() = default;
 
   bool ready() const { return !blocks_.empty(); }
-  void prefetch(std::uint32_t ip) const { __builtin_prefetch(&blocks_[ip >> 14]); }
+  void prefetch(std::uint32_t ip) const {
+    if (touches(ip)) __builtin_prefetch(&blocks_[ip >> 14]);
+  }
   bool contains(std::uint32_t ip) const {
+    if (!touches(ip)) return false;
     const Block& block = blocks_[ip >> 14];
     const unsigned bit = (ip >> 8) & 63U;
     if ((block.full >> bit & 1U) != 0) return true;
@@ -124,13 +127,16 @@ class V4Bitmap {
     return (leaves_[leaf * 4 + ((ip >> 6) & 3U)] >> (ip & 63U) & 1U) != 0;
   }
   std::size_t bytes() const {
-    return blocks_.size() * sizeof(Block) + ranks_.size() * 4 + leaves_.size() * 8;
+    return touched_.size() * 8 + blocks_.size() * sizeof(Block) + ranks_.size() * 4 + leaves_.size() * 8;
   }
 
  private:
   struct Block {  // 64 blocks of 256 addresses
     std::uint64_t full = 0, partial = 0;
   };
+  // Most blocks hold nothing: 32 kB that stay in the cache say so, where the blocks take 4 MB.
+  bool touches(std::uint32_t ip) const { return (touched_[ip >> 20] >> (ip >> 14 & 63U) & 1U) != 0; }
+  std::vector<std::uint64_t> touched_;
   std::vector<Block> blocks_;
   std::vector<std::uint32_t> ranks_;  // leaves before this block
   std::vector<std::uint64_t> leaves_;
