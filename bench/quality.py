@@ -20,6 +20,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+from datetime import datetime
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -49,6 +50,21 @@ def scan(picket, path):
         if not stats.exists():
             sys.exit(f'quality: picket scan {path}: {run.stderr.strip()}')
         return run.returncode, [json.loads(line) for line in run.stdout.splitlines()], json.loads(stats.read_text())
+
+
+def first_told(picket, path, types):
+    """How many queries of a log a finding of these types takes, and how many seconds of its time."""
+    lines = sorted(gzip.open(path, 'rt'), key=lambda line: json.loads(line)['query_timestamp'])
+    when = [datetime.fromisoformat(json.loads(line)['query_timestamp']) for line in lines]
+    low, high = 1, len(lines)
+    with tempfile.TemporaryDirectory() as scratch:
+        part = pathlib.Path(scratch) / 'part.jsonl'
+        while low < high:
+            middle = (low + high) // 2
+            part.write_text(''.join(lines[:middle]))
+            told = any(finding['type'] in types for finding in scan(picket, part)[1])
+            low, high = (low, middle) if told else (middle + 1, high)
+    return low, (when[low - 1] - when[0]).total_seconds()
 
 
 def ledger_of(stats):
@@ -190,14 +206,20 @@ def section(each, result, notes, problems):
         lines += ['', '| label | | by |', '|---|---|---|']
     counts = collections.Counter(finding['type'] for finding in findings)
     for label in each.get('labels', []):
-        if 'later' in label:
-            lines.append(f'| {plain(label["label"])} | not covered yet | {label["later"]} |')
+        if 'untold' in label:
+            lines.append(f'| {plain(label["label"])} | not told | {label["untold"]} |')
             continue
         hits = sum(counts[t] for t in label['types'])
         found = hits >= label.get('least', 1)
         if not found:
             problems.append(f'{name}: missed: {label["label"]}')
-        lines.append(f'| {plain(label["label"])} | {"found" if found else "**missed**"} | '
+        verdict = 'found' if found else '**missed**'
+        if found and 'within' in label:
+            queries, seconds = first_told(each['picket'], each['folder'], label['types'])
+            verdict += f' by query {queries}, after {seconds:.0f} s'
+            if queries > label['within']['queries'] and seconds > label['within']['seconds']:
+                problems.append(f'{name}: told late, by query {queries} after {seconds:.0f} s: {label["label"]}')
+        lines.append(f'| {plain(label["label"])} | {verdict} | '
                      f'{", ".join(f"{t} ({counts[t]})" for t in label["types"] if counts[t]) or ", ".join(label["types"])} |')
     rows = rows_of(findings)
     if rows:
@@ -235,7 +257,7 @@ def main():
             each['people'] = calls_of_people(path)
         lines += section(each, result, notes, problems)
         if result is not None:
-            labels = [label for label in each.get('labels', []) if 'later' not in label]
+            labels = [label for label in each.get('labels', []) if 'untold' not in label]
             missed = sum('missed:' in problem for problem in problems[before:])
             summary.append(f'| {each["set"]} (recorded) | {ledger_of(result[2])["records_read"]:,} | '
                            f'{f"{len(labels) - missed} of {len(labels)}" if labels else "–"} | {len(result[1])}{" (benign)" if each.get("benign") else ""} |')

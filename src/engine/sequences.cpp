@@ -545,6 +545,7 @@ void Outlook::add(const ActorSignal& signal) {
   if (signal.kind == SignalKind::finding) {
     most_.findings += signal.bits;
     if (is_proof(signal)) ++most_.proofs;
+    escalates_ |= signal.tactic == Tactic::privilege_escalation;
   }
   if (signal.kind != SignalKind::call) return;
   if (looks_around(signal)) ++most_.services;
@@ -910,7 +911,8 @@ Activity Sequences::activity_of(const std::string& root, const Actor& actor, std
                                 const Open& open) const {
   std::vector<const ActorSignal*> room;
   const ActorSignals view = view_of(actor, 0, room);
-  const Weight weight = sequence_in(view).value_or(view.weigh());
+  const std::optional<Weight> enough = sequence_in(view);
+  const Weight weight = enough.value_or(view.weigh());
   Sequence sequence{.root = root, .raised = open.raised, .score = weight.score};
   for (const ActorSignal* signal : by_time(view.signals)) sequence.signals.push_back(told(*signal));
   for (const auto& [id, from] : actor.identities)
@@ -953,6 +955,7 @@ Activity Sequences::activity_of(const std::string& root, const Actor& actor, std
       {"tactics", fmt::format("{}", fmt::join(tactics, ", "))},
       {"score", text_of_bits(sequence.score)},
       {"threshold", text_of_bits(weight.bits_min)},
+      {"raised", enough ? "from " + text_of_bits(weight.bits_min) + " on" : "for these very steps"},
       {"could_not_do_without", pivots(view, detector)},
   };
   // The explanation: every signal, in order of time.

@@ -194,12 +194,13 @@ class Outlook {
   // Whether sequence_in() may find one, of whomever.
   bool may_be_sequence() const;
   bool destroys_objects() const { return destroys_objects_; }
+  bool escalates() const { return escalates_; }  // by a finding
 
  private:
   ActorEvidence most_;
   std::array<std::int32_t, tactic_kinds> advances_{};  // by tactic, at most
   std::uint32_t tactics_ = 0;                          // bit set of those with a signal that is a step
-  bool destroys_objects_ = false;
+  bool destroys_objects_ = false, escalates_ = false;
 };
 
 std::vector<const ActorSignal*> by_time(std::span<const ActorSignal* const> signals);
