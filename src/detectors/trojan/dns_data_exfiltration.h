@@ -29,17 +29,20 @@ class NameFlow {
   static std::uint64_t information_bytes(const Names& names);
 
  public:
-  // The most the domain was told in a window until now, and in a day (UTC) before this one.
+  // The most the domain was told in a window until now, and in a day before this one. Days begin at the hour
+  // of its first window, so that midnight does not halve a channel.
   struct Baseline {
     std::uint64_t bytes_most = 0, day_bytes_most = 0;
     std::uint32_t windows = 0, days = 0;
-    std::int64_t day = 0;  // since 1970
+    TimeMs begin = 0;      // of the first day
+    std::int64_t day = 0;  // since then
     Names names;           // of that day
+    std::int64_t day_of(const NameFlow& window) const;
     void fold(const NameFlow& window);
     std::size_t bytes() const { return names.bytes(); }
     template <class Ar>
     void io(Ar& ar) {
-      ar(bytes_most, day_bytes_most, windows, days, day, names);
+      ar(bytes_most, day_bytes_most, windows, days, begin, day, names);
     }
   };
   void judge(const Judging& judging, const Baseline& before, Emit& emit) const;
@@ -51,7 +54,7 @@ class NameFlow {
   }
 
  private:
-  std::int64_t day() const;
+  TimeMs begin() const;  // of its earliest record
 
   Names names_;
   // Those of smallest hash: enough to tell one from a fleet.
