@@ -439,6 +439,9 @@ void Behaviours::add(const AuditEvent& event, std::uint64_t object, std::uint64_
   std::string api(event.verb);
   (api += ' ') += target.resource;
   if (!target.subresource.empty()) (api += '/') += target.subresource;
+  // Those of one namespace are an application's own; those of all take another role, and are worth all else.
+  if (target.resource == "secrets" && target.namespace_name.empty() && target.name.empty())
+    api += " of all namespaces";
   for (const auto& [key, value] : made.details) {
     if (key == "resource") made.resource = value;
   }
