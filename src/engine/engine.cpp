@@ -435,17 +435,15 @@ void Engine::take_signals(const std::vector<std::vector<std::uint64_t>>& duplica
   if (!sequences_.wanted()) return;
   for (WorkerOutput& output : outputs_) {
     for (IssuedKey& issued : output.issued_keys) sequences_.learn(std::move(issued));
-    for (PendingSignals& of_object : output.signals) {
-      const auto& twice = duplicates[of_object.object_index];
-      if (!twice.empty()) {
-        for (const auto& [position, number] : of_object.calls.counted)
-          of_object.calls.rows[number]->count -= std::ranges::binary_search(twice, position) ? 1 : 0;
-      }
-      for (Boxed<SignalRow>& row : of_object.calls.rows) {
-        const SignalOrigin& from = *row->from;
-        if (from.remote_ip && intel_->is_trusted(*from.remote_ip, {from.account, from.region})) continue;
-        sequences_.add(std::move(row));
-      }
+    RiskyCalls::Folded calls = output.risky_calls.take();
+    for (const auto& [object, position, row] : calls.counted) {
+      const auto& twice = duplicates[object];
+      if (!twice.empty() && std::ranges::binary_search(twice, position)) --calls.rows[row]->count;
+    }
+    for (Boxed<SignalRow>& row : calls.rows) {
+      const SignalOrigin& from = *row->from;
+      if (from.remote_ip && intel_->is_trusted(*from.remote_ip, {from.account, from.region})) continue;
+      sequences_.add(std::move(row));
     }
   }
 }

@@ -35,7 +35,6 @@ void WorkerOutput::clear() {
   host_days.clear();
   queries.clear();
   behaviours.clear();
-  signals.clear();
   issued_keys.clear();
   fact_rows.clear();
   interfaces.clear();
@@ -428,9 +427,9 @@ void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t positi
       if (auto row = Facts::row_of(event)) out_.fact_rows.push_back(std::move(*row));
     }
     if (entry->risky != TriggerIndex::no_api) {
-      risky_calls_.add(event, caller, entry->risky,
-                       {event.event_time, object_, records_before_ + position, std::string(event.event_id)},
-                       static_cast<std::uint32_t>(position));
+      out_.risky_calls.add(
+          event, caller, entry->risky,
+          {object_index_, static_cast<std::uint32_t>(position), object_, records_before_ + position});
     }
     if (entry->issues_key) {
       if (auto issued = Lineage::issued_by(event, caller)) out_.issued_keys.push_back(std::move(*issued));
@@ -715,7 +714,6 @@ void ObjectRun::on_quarantined(LogKind kind, const Quarantined& record) {
 }
 
 void ObjectRun::finish(const DecodeReport& report) {
-  out_.signals.push_back({risky_calls_.take(), object_index_});
   ObjectLedger& ledger = result_.ledger;
   ledger.state = report.verdict == ObjectVerdict::decoded  ? ObjectState::read
                  : report.verdict == ObjectVerdict::failed ? ObjectState::failed

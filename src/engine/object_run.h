@@ -99,10 +99,6 @@ struct RuleHits {
 // epoch.
 void tell_hits(RuleHits& hits, const RecordMatcher& rules,
                const std::function<const ObjectInfo&(std::uint32_t object_index)>& info_of);
-struct PendingSignals {
-  RiskyCalls::Folded calls;
-  std::uint32_t object_index = 0;
-};
 struct PendingRow {
   OrderedRow row;
   std::uint32_t object_index = 0;
@@ -134,7 +130,7 @@ struct WorkerOutput {
   DailyActivities activities;  // of flow and DNS records
   std::array<WindowTable, partition_count> windows;
   HostDayTable host_days;
-  std::deque<PendingSignals> signals;
+  RiskyCalls risky_calls;
   std::vector<IssuedKey> issued_keys;
   Behaviours behaviours;  // remembers over epochs what it told
   QueryTallies queries;
@@ -263,8 +259,7 @@ class ObjectRun final : public EventSink {
   std::string_view overlapping_flow_log_;
   TimeSampler times_;
   std::vector<RuleHit> hits_;
-  std::string issue_;  // of the record at hand
-  RiskyCalls risky_calls_;
+  std::string issue_;                   // of the record at hand
   std::vector<IntelHit> scoped_hits_;   // backs Context::hits of the record at hand
   std::uint16_t current_detector_ = 0;  // whose window is being filled
   std::string_view current_account_;

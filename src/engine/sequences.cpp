@@ -328,8 +328,7 @@ std::uint64_t SignalRow::kind_hash() const {
                 hash_mix(from->hash, (static_cast<std::uint64_t>(kind) << 32U) + index * 256U + type));
 }
 
-void RiskyCalls::add(const CloudTrailEvent& event, Caller& caller, std::uint16_t api,
-                     const ProofRecord& record, std::uint32_t position) {
+void RiskyCalls::add(const CloudTrailEvent& event, Caller& caller, std::uint16_t api, const Where& where) {
   const UserIdentity& identity = event.user_identity;
   if (identity.type == "AWSService" || through_service(identity)) return;
   const Outcome result = outcome(event);
@@ -347,9 +346,11 @@ void RiskyCalls::add(const CloudTrailEvent& event, Caller& caller, std::uint16_t
   const auto [at, fresh] = known_.try_emplace(hash, nobody);
   if (!fresh) {
     if (at->second == nobody) return;
-    folded_.counted.emplace_back(position, at->second);
+    folded_.counted.push_back({where.object_index, where.position, at->second});
     SignalRow& row = *folded_.rows[at->second];
     ++row.count;
+    if (row.first.time < event.event_time && event.event_time < row.last.time) return;
+    const ProofRecord record{event.event_time, where.object, where.number, std::string(event.event_id)};
     if (record < row.first) row.first = record;
     take_later(row.last, record);
     return;
@@ -373,7 +374,7 @@ void RiskyCalls::add(const CloudTrailEvent& event, Caller& caller, std::uint16_t
   }
   if (!of->second) return;
   at->second = static_cast<std::uint32_t>(folded_.rows.size());
-  folded_.counted.emplace_back(position, at->second);
+  folded_.counted.push_back({where.object_index, where.position, at->second});
   SignalRow& row = *folded_.rows.emplace_back(SignalRow{});
   row.kind = result == Outcome::denied ? SignalKind::refused_call : SignalKind::call;
   row.index = api;
@@ -381,7 +382,7 @@ void RiskyCalls::add(const CloudTrailEvent& event, Caller& caller, std::uint16_t
   row.error_code = event.error_code;
   row.bucket = bucket;
   row.count = 1;
-  row.first = row.last = record;
+  row.first = row.last = {event.event_time, where.object, where.number, std::string(event.event_id)};
 }
 
 RiskyCalls::Folded RiskyCalls::take() {

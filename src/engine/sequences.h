@@ -92,16 +92,23 @@ struct SignalRow {
   }
 };
 
-// Calls of one object, folded. Few are made into rows: which API, the trigger index tells.
+// What a worker reads in an epoch, folded. Few calls are made into rows: which API, the trigger index tells.
 class RiskyCalls {
  public:
+  // Where a record is.
+  struct Where {
+    std::uint32_t object_index = 0, position = 0;  // of the epoch, and in the object
+    std::uint64_t object = 0, number = 0;          // as its proof names it
+  };
+  // A record and the row that counts it: a copy counts for nothing.
+  struct Counted {
+    std::uint32_t object_index = 0, position = 0, row = 0;
+  };
   struct Folded {
     std::vector<Boxed<SignalRow>> rows;
-    // Record (position in the object) and the row that counts it: a copy counts for nothing.
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> counted;
+    std::vector<Counted> counted;
   };
-  void add(const CloudTrailEvent& event, Caller& caller, std::uint16_t api, const ProofRecord& record,
-           std::uint32_t position);
+  void add(const CloudTrailEvent& event, Caller& caller, std::uint16_t api, const Where& where);
   Folded take();
 
  private:
