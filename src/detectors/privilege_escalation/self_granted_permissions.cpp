@@ -5,11 +5,12 @@ namespace picket::detectors {
 
 namespace {
 
-// Whom the call gives rights to is the caller: its user, or the role that its session is of.
+// Whom the call gives rights to is the caller: its user, or the role of the instance that calls. Pipelines
+// that keep an account as code describes it keep their own role, too.
 bool about_itself(const CloudTrailEvent& call) {
   const UserIdentity& identity = call.user_identity;
   const bool role = identity.type == "AssumedRole";
-  if (!role && identity.type != "IAMUser") return false;
+  if (role ? instance_session(identity).empty() : identity.type != "IAMUser") return false;
   const std::string_view name = role ? identity.session_issuer.user_name : identity.user_name;
   return !name.empty() && call.request_parameters.find(role ? "roleName" : "userName") == name;
 }
@@ -42,9 +43,8 @@ extern const Detector self_granted_permissions = {
                               "its own permissions "
                               "may soon do everything; people are given rights by others."}},
     .summary =
-        "An IAM user or a role's session gave itself a policy, joined a group or took away its own "
-        "permissions "
-        "boundary.",
+        "An IAM user, or the role of an instance, gave itself a policy, joined a group or took "
+        "away its own permissions boundary.",
     .when = {calls("iam.amazonaws.com",
                    {"PutUserPolicy", "AttachUserPolicy", "AddUserToGroup", "DeleteUserPermissionsBoundary",
                     "PutRolePolicy", "AttachRolePolicy", "DeleteRolePermissionsBoundary"})},
@@ -52,8 +52,9 @@ extern const Detector self_granted_permissions = {
     .logic = each(grants_itself),
     .blind_spots =
         "Rights gained by a detour: a policy's new version, a role or function made for it, another user. "
-        "How "
-        "much the policy allows is not weighed.",
+        "Roles other "
+        "than those of instances, which pipelines keep up themselves. How much the policy allows is not "
+        "weighed.",
 };
 
 }  // namespace picket::detectors
