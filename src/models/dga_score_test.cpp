@@ -39,6 +39,7 @@ TEST(ChosenPartsTest, cut_where_registrars_and_dynamic_dns_sell) {
   EXPECT_EQ(chosen_parts_of("xkqzvw.duckdns.org").label, "xkqzvw");
   EXPECT_EQ(chosen_parts_of("a.xkqzvw.duckdns.org").registered, "xkqzvw.duckdns.org");
   EXPECT_EQ(chosen_parts_of("a.xkqzvw.duckdns.org").below, "a");
+  EXPECT_EQ(chosen_parts_of("a.xkqzvw.bazar").registered, "xkqzvw.bazar");
   for (const char* none :
        {"", "com", "co.uk", "duckdns.org", "qwfpgjluy", "a.b.internal", "host.corp", ".com", "a..com"})
     EXPECT_TRUE(chosen_parts_of(none).label.empty()) << none;

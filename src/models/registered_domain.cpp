@@ -24,6 +24,10 @@ const std::unordered_set<std::string_view> dynamic_dns = {
 const std::unordered_set<std::string_view> flat_tops = {"com", "net", "org", "info",  "biz",
                                                         "dev", "app", "edu", "cloud", "gov"};
 
+// Of other roots (Namecoin's, EmerCoin's): no resolver of AWS knows them, and malware registers there what
+// nobody takes away.
+const std::unordered_set<std::string_view> other_roots = {"bit", "bazar", "coin", "emc", "lib"};
+
 NameParts cut(std::string_view name, std::size_t registered) {
   NameParts parts;
   parts.registered = name.substr(registered);
@@ -68,7 +72,8 @@ NameParts chosen_parts_of(const std::string& name) {
   std::size_t suffix = std::string::npos, at = name.size() + 1;
   for (int missing = 0; missing < 2 && at != 0;) {
     at = label_before(at);
-    if (flat_tops.contains(std::string_view(name).substr(at))) {
+    const std::string_view top = std::string_view(name).substr(at);
+    if (flat_tops.contains(top) || other_roots.contains(top)) {
       suffix = at;
       break;
     }

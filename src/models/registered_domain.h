@@ -20,7 +20,8 @@ NameParts parts_of(const std::string& name);
 
 // By the suffixes that registries run and those of dynamic DNS, where anyone takes a name for nothing: the
 // machine-made names that clouds and content delivery hand out below their own domains are not labels here.
-// All parts are empty also where the top-level domain is no public one.
+// All parts are empty also where the top-level domain is neither a public one nor of a root beside that is
+// sold.
 NameParts chosen_parts_of(const std::string& name);
 
 }  // namespace picket

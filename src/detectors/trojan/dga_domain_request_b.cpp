@@ -14,12 +14,14 @@
 #include "detectors/shared/row_value.h"
 #include "engine/detector.h"
 #include "models/dga_score.h"
+#include "models/known_generators.h"
 #include "models/registered_domain.h"
 
 namespace picket::detectors {
 
 namespace {
 
+constexpr std::uint8_t known_type = 1;  // Trojan:EC2/DGADomainRequest.C!DNS
 // All in 1/256 bit.
 constexpr std::int32_t bit = 256;
 // One in 10,000 hosts with 50 new harmless names each reaches 28.5 bits, with names from the worst of nine
@@ -63,6 +65,12 @@ constexpr std::size_t service_hosts = 3;
 // Of one account, 60 bytes a name and at most 2 kB a host; beyond it the longest unused quarter goes.
 constexpr std::size_t names_max = 65536, hosts_max = 8192;
 constexpr std::size_t recent_max = 128, shown_max = 10;  // of a host
+
+// A name is looked up among those of known malware when its letters say so much: hardly any harmless one is,
+// and nearly all of theirs are; or when it is of this length and does not exist, as Banjori's are, which join
+// words.
+constexpr std::int32_t looked_up_at = 3 * bit;
+constexpr std::size_t looked_up_size = 24;
 
 // ---- the rows ----
 
@@ -202,10 +210,11 @@ struct Host {
   std::vector<std::uint64_t> recent;  // hashes of names, the newest last
   // Of names that do not exist: those that share pieces with one before, and those that can be spoken.
   Sum joined, alternating;
-  std::vector<std::string> labels;  // the newest last
+  std::vector<std::string> labels;    // the newest last
+  std::vector<std::string> families;  // of known malware, whose names it asked for
   template <class Ar>
   void io(Ar& ar) {
-    ar(last, faded, letters, nonexistent, recent, joined, alternating, labels);
+    ar(last, faded, letters, nonexistent, recent, joined, alternating, labels, families);
   }
 
   // Whether it shares a piece with one before.
@@ -282,6 +291,21 @@ class NewNames {
     if (host.recent.size() > recent_max) host.recent.erase(host.recent.begin());
     host.add(bits);
     if (!nonexistent && score <= 0) host.joined.add(bits);
+    // Once for each family: the rest of its names is told as any generated ones.
+    if (score >= looked_up_at || (nonexistent && registered.size() >= looked_up_size)) {
+      // The same for all accounts.
+      thread_local KnownGenerators known;
+      const std::string_view family = known.family_of(registered, static_cast<std::int32_t>(now / day_ms));
+      if (!family.empty() && std::ranges::find(host.families, family) == host.families.end()) {
+        host.families.emplace_back(family);
+        Candidate made = row;
+        made.type = known_type;
+        made.evidence = {{"family", std::string(family)},
+                         {"generated_for", fmt::format("within {} days of {}", KnownGenerators::days_around,
+                                                       format_time(now).substr(0, 10))}};
+        return made;
+      }
+    }
     if (nonexistent) {
       const bool joins = host.join(registered), alternates = host.alternate(registered);
       if (joins && host.joined.due(joined_raised_at))
@@ -334,14 +358,26 @@ extern const Detector dga_domain_request_b = {
                .description =
                    "{host} asked for {names} new domains that look made up by a program ({nonexistent} of "
                    "them do not exist), at last {domain}; malware looks for its command and control server "
-                   "so."}},
-    .summary = "A host asked for new domains of which the names, taken together, look generated.",
+                   "so."},
+              {.name = "Trojan:EC2/DGADomainRequest.C!DNS",
+               .severity = Severity::high,
+               .mitre = {"TA0011", "T1568.002"},  // Dynamic Resolution: Domain Generation Algorithms
+               .role = ResourceRole::actor,
+               .title = "{host} asked for {domain}, a name that malware {family} generates.",
+               .description = "{host} asked for {domain}, which the algorithm of malware {family} generates "
+                              "{generated_for}; it looks for its command and control server so."}},
+    .summary =
+        "A host asked for new domains of which the names, taken together, look generated, or for one that a "
+        "known program generates for these days.",
     .when = {queries()},
     .issue = {key::host},
     .entity = key::account,
     .logic = ordered<NewNames>(select),
     .blind_spots =
-        "Many names joined from words, and those that can be spoken unless vowels and consonants come by "
+        "Of known malware six families are told by their first name (Gameover Zeus, PadCrypt, Necurs, "
+        "Qakbot, "
+        "Murofet, Banjori). Many names joined from words, and those that can be spoken unless vowels and "
+        "consonants come by "
         "turns in "
         "nearly all of them: the letters alone tell, and which words come again. Of the families that the "
         "model did "
