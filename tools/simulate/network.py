@@ -177,7 +177,7 @@ def sweep(rng, org, account, m, t):
     for n in range(rng.choice([60, 150, 250])):
         rows.append(_row(m, t + n * 1.5, m.private, f"{outside}.{7 + n // 250}.{4 + n % 250}" if outside else f"10.{account.net}.{17 + n // 250}.{4 + n % 250}",
                          rng.randrange(32768, 60999), port, TCP, 1, 44, 0, "REJECT" if rng.random() < 0.8 else "ACCEPT", SYN))
-    return rows, ["Impact:EC2/PortSweep", "Recon:EC2/Portscan"], None
+    return rows, ["Impact:EC2/PortSweep" if outside else "Discovery:EC2/InternalPortSweep", "Recon:EC2/Portscan"], None
 
 
 def ssh_guessing(rng, org, account, m, t):

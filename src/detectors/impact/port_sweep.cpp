@@ -1,6 +1,7 @@
 #include "detectors/impact/port_sweep.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "detectors/network_thresholds.h"
 #include "engine/detector.h"
@@ -22,16 +23,29 @@ bool only_syns(const FlowRecord& flow) {
          flow.bytes == flow.packets * 48;
 }
 
+// Inside, where refusals are everyday, one address in four stands for all: those whose last two bits are 1,
+// as looking at every one cost two hundredths of the flow budget.
+constexpr std::uint64_t inside_share = 4;
+
+// Between addresses of the network's own, and one of those looked at. What the Internet tries inside is no
+// sweep of ours.
+bool stays_inside(const FlowRecord& flow) {
+  return flow.dstaddr.low() % inside_share == 1 && !flow.srcaddr.is_public() &&
+         !flow.dstaddr.is_multicast() && !flow.dstaddr.is_link_local();
+}
+
 }  // namespace
 
 bool HostsTried::select(const FlowRecord& flow) {
   if (flow.protocol != tcp || flow.dstport >= client_port_min || flow.dstport >= flow.srcport) return false;
   if (flow.packets > probe_packets_max) return false;
-  return (flow.action == FlowAction::reject || only_syns(flow)) && flow.dstaddr.is_public();
+  return (flow.action == FlowAction::reject || only_syns(flow)) &&
+         (flow.dstaddr.is_public() || stays_inside(flow));
 }
 
 std::uint64_t HostsTried::entity(const FlowRecord& flow) {
-  return hash_mix(FlowPair::entity(flow, flow.srcaddr, flow.srcaddr), flow.dstport);
+  return hash_mix(FlowPair::entity(flow, flow.srcaddr, flow.srcaddr),
+                  flow.dstport * 2U + (flow.dstaddr.is_public() ? 0 : 1));
 }
 
 void HostsTried::add(const FlowRecord& flow, const ProofRecord& record) {
@@ -58,13 +72,16 @@ void HostsTried::merge(const HostsTried& other) {
 }
 
 void HostsTried::judge(const Judging& judging, Emit& emit) const {
-  if (hosts_.size() < sweep_hosts_min) return;
+  const std::uint64_t share = pair_.destination().is_public() ? 1 : inside_share;
+  if (hosts_.size() < sweep_hosts_min / share) return;
   const auto local = pair_.local(judging);
   if (!local || *local != pair_.source()) return;
-  std::string hosts = std::to_string(hosts_.size());
+  std::string hosts = std::to_string(hosts_.size() * share);
   if (hosts_.size() == sweep_hosts_kept) hosts += " or more";
-  emit.detection({{"hosts", hosts}, {"connection_attempts", std::to_string(pair_.records())}},
-                 pair_.subject(*local, Direction::outbound), pair_.records(), pair_.first(), pair_.last());
+  Evidence evidence{{"hosts", hosts}, {"connection_attempts", std::to_string(pair_.records() * share)}};
+  evidence.type = share == 1 ? 0 : 1;
+  emit.detection(std::move(evidence), pair_.subject(*local, Direction::outbound), pair_.records(),
+                 pair_.first(), pair_.last());
 }
 
 extern const Detector port_sweep = {
@@ -74,16 +91,27 @@ extern const Detector port_sweep = {
                .role = ResourceRole::actor,
                .title = "{host} probes port {remote_port} of many addresses.",
                .description = "{host} tried TCP port {remote_port} of {hosts} public addresses within ten "
-                              "minutes and hardly any answered."}},
-    .summary = "An instance tried one port of many public addresses within ten minutes.",
+                              "minutes and hardly any answered."},
+              {.name = "Discovery:EC2/InternalPortSweep",
+               .severity = Severity::medium,
+               .mitre = {"TA0007", "T1046"},  // Discovery: Network Service Discovery
+               .role = ResourceRole::actor,
+               .origin = Origin::picket,
+               .title = "{host} probes port {remote_port} of many addresses inside.",
+               .description =
+                   "{host} tried TCP port {remote_port} of {hosts} private addresses within ten minutes and "
+                   "hardly any answered: an intruder looks for the next machine so, and so do inventory and "
+                   "vulnerability scanners."}},
+    .summary = "An instance tried one port of many addresses within ten minutes, of the Internet or inside.",
     .when = {flows()},
     .issue = {key::host, key::remote_port},
     .logic = window<HostsTried>({.span = scan_span,
                                  .reason = "A sweep of a /24 takes seconds to minutes.",
-                                 .records_min = sweep_hosts_min}),
+                                 .records_min = sweep_hosts_min / inside_share}),
     .blind_spots =
-        "Sweeps of fewer than 50 addresses in ten minutes, of private addresses or over UDP; without TCP "
-        "flags in the log those from Windows and with raw SYNs.",
+        "Sweeps of fewer than 50 addresses in ten minutes or over UDP; without TCP "
+        "flags in the log those from Windows and with raw SYNs. The company's own scanners are told too: "
+        "suppress them.",
 };
 
 }  // namespace picket::detectors

@@ -1,4 +1,5 @@
-// The public addresses one host tried on one port in one window. Order-free: add and merge commute.
+// The addresses one host tried on one port in one window, public ones or those inside. Order-free: add and
+// merge commute.
 #pragma once
 
 #include <boost/container/small_vector.hpp>
