@@ -109,6 +109,7 @@ class CloudTrailDecoder final : public TextDecoder {
 
   std::size_t window() const override { return window_bytes; }
   std::uint64_t records_read() const override { return records_; }
+  std::uint64_t record_bytes() const override { return record_bytes_; }
 
   std::size_t feed(char* text, std::size_t size, bool last) override {
     std::size_t at = 0;
@@ -136,7 +137,7 @@ class CloudTrailDecoder final : public TextDecoder {
   std::size_t cut(const char* text, std::size_t at, std::size_t size, bool last);
   void take(RecordStatus status, std::size_t start, std::size_t end);
   void set_aside(std::size_t start, std::size_t end, std::string_view reason, std::string detail);
-  bool hopeless() const { return !any_ && records_ >= hopeless_after; }
+  bool hopeless() const { return record_bytes_ == 0 && records_ >= hopeless_after; }
   std::size_t give_up(std::size_t at, std::size_t size, bool last);
   void quarantine(std::uint64_t start, std::uint64_t end, std::string_view reason, std::string detail) {
     sink_.on_quarantined(LogKind::cloudtrail, {++records_, start, end - start, reason, std::move(detail)});
@@ -152,7 +153,7 @@ class CloudTrailDecoder final : public TextDecoder {
   JsonMatcher matcher_;
   std::uint64_t offset_ = 0;  // of the window in the decoded text
   std::uint64_t records_ = 0;
-  bool any_ = false;  // of them was one to read
+  std::uint64_t record_bytes_ = 0;
 };
 
 // The end of what is worth indexing: with more to come, the last place that probably lies between two
@@ -265,8 +266,10 @@ void CloudTrailDecoder::take(RecordStatus status, std::size_t start, std::size_t
         start, end, "record_too_large",
         fmt::format("a record of {} bytes; the limit is {}", end - start, limits_.record_bytes_max));
   }
-  any_ = any_ || status == RecordStatus::event || status == RecordStatus::insight ||
-         status == RecordStatus::digest || status == RecordStatus::other_event;
+  if (status == RecordStatus::event || status == RecordStatus::insight || status == RecordStatus::digest ||
+      status == RecordStatus::other_event) {
+    record_bytes_ += end - start;
+  }
   switch (status) {
     case RecordStatus::event:
       sink_.on_cloudtrail(reader_.event(), ++records_);

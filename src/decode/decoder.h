@@ -22,6 +22,9 @@ struct DecodeLimits {
   std::uint64_t object_bytes_max = 16ULL << 30;  // decoded
   std::uint64_t record_bytes_max = 1ULL << 20;
   unsigned ratio_max = 500;  // gzip: checked from 256 KiB on, Zstandard: from 16 MiB
+  // Of text in which there is no record, for each packed byte, and beyond `record_bytes_max`: twice what real
+  // logs come to.
+  unsigned barren_ratio_max = 64;
   unsigned depth_max = 64;
 };
 
@@ -82,6 +85,8 @@ class TextDecoder {
   virtual std::size_t feed(char* text, std::size_t size, bool last) = 0;
   // Records seen so far (delivered, filtered and quarantined).
   virtual std::uint64_t records_read() const = 0;
+  // Bytes of the consumed text that belong to records that could be read (delivered or filtered).
+  virtual std::uint64_t record_bytes() const = 0;
 };
 
 std::unique_ptr<TextDecoder> make_cloudtrail_decoder(const ObjectInfo& info, const DecodeLimits& limits,

@@ -44,6 +44,7 @@ class FlowDecoder final : public TextDecoder {
   }
 
   std::uint64_t records_read() const override { return records_read_; }
+  std::uint64_t record_bytes() const override { return base_ - barren_bytes_; }
 
  private:
   void use(FlowLayout layout) {
@@ -132,7 +133,10 @@ class FlowDecoder final : public TextDecoder {
       text.remove_suffix(1);
       if (columns <= values_.size()) values_[columns - 1].remove_suffix(1);
     }
-    if (text.empty()) return;
+    if (text.empty()) {
+      ++barren_bytes_;
+      return;
+    }
     if (looks_like_header(columns)) {
       if (auto layout = flow_layout_from(text)) {
         use(std::move(*layout));
@@ -203,6 +207,7 @@ class FlowDecoder final : public TextDecoder {
 
   void quarantine(std::uint64_t offset, std::uint64_t length, std::string_view reason, std::string detail) {
     flush();
+    barren_bytes_ += length;
     sink_.on_quarantined(LogKind::vpcflow, {line_, offset, length, reason, std::move(detail)});
   }
 
@@ -220,7 +225,8 @@ class FlowDecoder final : public TextDecoder {
   std::uint64_t base_ = 0;  // decoded bytes before the current text
   std::uint64_t line_ = 0;
   std::uint64_t records_read_ = 0;
-  bool skipping_ = false;  // inside a line that is too long
+  std::uint64_t barren_bytes_ = 0;  // of lines that are no record
+  bool skipping_ = false;           // inside a line that is too long
   std::uint64_t skip_from_ = 0, skipped_ = 0;
 };
 

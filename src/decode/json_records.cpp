@@ -189,6 +189,7 @@ JsonRecordsDecoder::Walk JsonRecordsDecoder::walk(char* text, std::size_t begin,
       set_aside(base_ + start, base_ + walked.at, reader_->reason(), std::move(reader_->detail()));
     } else {
       ++records_;
+      record_bytes_ += walked.at - start;
     }
   }
   index_.release();
@@ -212,6 +213,7 @@ std::size_t JsonRecordsDecoder::read_pieces(char* text, std::size_t at, std::siz
       while (!line.empty() && blank(line.back())) line.remove_suffix(1);
       if (simdjson::validate_utf8(line.data(), line.size()) && reader_->other_line(line, records_ + 1)) {
         ++records_;
+        record_bytes_ += line.size();
         at = line_end;
         continue;
       }

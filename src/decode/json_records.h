@@ -55,6 +55,7 @@ class JsonRecordsDecoder final : public TextDecoder {
   std::size_t window() const override;
   std::size_t feed(char* text, std::size_t size, bool last) override;
   std::uint64_t records_read() const override { return records_; }
+  std::uint64_t record_bytes() const override { return record_bytes_; }
 
  private:
   // What encloses the next value.
@@ -80,6 +81,7 @@ class JsonRecordsDecoder final : public TextDecoder {
   Context context_ = Context::top;
   std::uint64_t base_ = 0;  // decoded bytes before the current text
   std::uint64_t records_ = 0;
+  std::uint64_t record_bytes_ = 0;
   // Inside a span that is set aside and whose end was not seen yet.
   bool aside_ = false;
   std::uint64_t aside_start_ = 0;

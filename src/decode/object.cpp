@@ -269,6 +269,18 @@ DecodeReport decode_object(ByteSource& source, const ObjectInfo& info, const Dec
     if (filled.last) break;
     filled.size -= used;
     std::memmove(work.window.data(), work.window.data() + used, filled.size);
+    const std::uint64_t barren = fed - decoder->record_bytes();
+    if (barren > limits.record_bytes_max && barren / limits.barren_ratio_max > outer.bytes_in()) {
+      filled.error = Error{
+          ErrorKind::too_large,
+          fmt::format(
+              "decoding stopped: {} bytes became {}, of which {} belong to no record (a compression bomb)",
+              outer.bytes_in(), fed, barren),
+          {},
+          -1};
+      filled.last = true;
+      continue;
+    }
     if (used > 0) {
       wanted = std::max(window, filled.size + window / 2);
     } else if (wanted < window_max) {

@@ -1,8 +1,10 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <isa-l/igzip_lib.h>
 #include <zstd.h>
 
+#include <random>
 #include <string>
 #include <vector>
 
@@ -152,6 +154,40 @@ TEST(Object, StopsABombAtTheCap) {
   EXPECT_THAT(by_ratio.report.reason, HasSubstr("bomb"));
   EXPECT_EQ(by_ratio.sink.events, 10U);
   EXPECT_LT(by_ratio.report.bytes_decoded, 2U << 20);
+}
+
+// Below the limit of the whole: pieces of noise among blanks, empty lines, records of which none can be read.
+TEST(Object, StopsWhereTextHoldsNoRecord) {
+  std::string noise, lines, nothing;
+  std::mt19937 random(1);
+  while (noise.size() < 32U << 20) {
+    noise.append(128U << 10, ' ');
+    for (int i = 0; i < 64; ++i) noise += fmt::format("{:08x}", random());
+  }
+  while (lines.size() < 32U << 20) lines.append(random() % 1000, '\n').append(random() % 2 + 1, '\r');
+  while (nothing.size() < 32U << 20) {
+    nothing += fmt::format(R"({{"eventTime":"{:08x}","x":")", random());
+    nothing.append(16U << 10, 'x').append("\"},");
+  }
+  const std::string flows =
+      "2 111122223333 eni-1 10.0.0.1 10.0.0.2 1 2 6 1 40 1780000000 1780000060 ACCEPT OK\n";
+  const std::string trail = records(0, 10);
+  const std::string trail_start = trail.substr(0, trail.size() - 2) + ",";
+  for (const auto& [good, bad, events] : {std::tuple{trail_start, noise, 10U}, std::tuple{flows, lines, 1U},
+                                          std::tuple{trail_start, nothing, 10U}}) {
+    const std::string packed = gzip(good + bad);
+    ASSERT_LT((good.size() + bad.size()) / packed.size(), DecodeLimits{}.ratio_max);
+    const Decoded decoded = decode(packed);
+    EXPECT_EQ(decoded.report.verdict, ObjectVerdict::failed);
+    EXPECT_THAT(decoded.report.reason, HasSubstr("belong to no record"));
+    EXPECT_EQ(decoded.sink.events, events);
+    EXPECT_LT(decoded.report.bytes_decoded, 65 * packed.size() + (2U << 20));
+  }
+  // Not what is packed less, however much of it there is.
+  EXPECT_EQ(decode(noise).report.verdict, ObjectVerdict::not_a_log);
+  const Decoded plain = decode(trail_start + noise);
+  EXPECT_EQ(plain.report.verdict, ObjectVerdict::decoded);
+  EXPECT_EQ(plain.sink.events, 10U);
 }
 
 TEST(Object, TellsLogsFromOtherThings) {
