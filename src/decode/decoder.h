@@ -22,9 +22,9 @@ struct DecodeLimits {
   std::uint64_t object_bytes_max = 16ULL << 30;  // decoded
   std::uint64_t record_bytes_max = 1ULL << 20;
   unsigned ratio_max = 500;  // gzip: checked from 256 KiB on, Zstandard: from 16 MiB
-  // Of text in which there is no record, for each packed byte, and beyond `record_bytes_max`: twice what real
-  // logs come to.
-  unsigned barren_ratio_max = 64;
+  // Of text in which there is no record, for each packed byte, and beyond `record_bytes_max`: what the best
+  // packed of real logs comes to.
+  unsigned barren_ratio_max = 32;
   unsigned depth_max = 64;
 };
 

@@ -181,7 +181,7 @@ TEST(Object, StopsWhereTextHoldsNoRecord) {
     EXPECT_EQ(decoded.report.verdict, ObjectVerdict::failed);
     EXPECT_THAT(decoded.report.reason, HasSubstr("belong to no record"));
     EXPECT_EQ(decoded.sink.events, events);
-    EXPECT_LT(decoded.report.bytes_decoded, 65 * packed.size() + (2U << 20));
+    EXPECT_LT(decoded.report.bytes_decoded, 33 * packed.size() + (2U << 20));
   }
   // Not what is packed less, however much of it there is.
   EXPECT_EQ(decode(noise).report.verdict, ObjectVerdict::not_a_log);
