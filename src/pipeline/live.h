@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -162,6 +163,9 @@ class Live {
   std::map<std::string, RateMeter> rates_;  // of sources
   TimeMs last_report_ = 0;
   Watcher watcher_;
+  // To list a large tree takes long: a tenth of the time at most goes to it.
+  static constexpr int look_pause = 9;
+  std::chrono::steady_clock::time_point next_look_{};
   std::map<std::pair<std::string, std::string>, TimeMs> seen_;
   std::uint64_t written_ = 0, turns_ = 0;
   TimeMs last_arrival_ = 0;        // of objects, by the wall clock

@@ -54,8 +54,10 @@ std::vector<Manifest> Watcher::poll(const std::map<std::string, KnownFile>& know
                                     Workers& workers) {
   failures_.clear();
   unquiet_ = 0;
+  look_time_ = {};
   std::vector<Manifest> found;
   for (const WatchSource& source : sources_) {
+    const auto begun = std::chrono::steady_clock::now();
     Listing listing = list_files(source.path);
     failures_.insert(failures_.end(), listing.failures.begin(), listing.failures.end());
     std::vector<ListedFile> fresh;
@@ -71,6 +73,7 @@ std::vector<Manifest> Watcher::poll(const std::map<std::string, KnownFile>& know
         ++unquiet_;
       }
     }
+    look_time_ += std::chrono::steady_clock::now() - begun;
     for (Manifest& m : plan(fresh, source.settings, workers)) {
       const std::string head =
           read_at(m.path, 0, static_cast<std::size_t>(std::min<std::uint64_t>(manifest_head_bytes, m.size)));

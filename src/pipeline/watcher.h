@@ -2,6 +2,7 @@
 // it has been quiet for a moment; of a growing text file only complete lines are.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <string>
 #include <vector>
@@ -29,6 +30,8 @@ class Watcher {
   // Files that the last poll left, or the last line of which it left, for a later one: they are being
   // written.
   std::size_t unquiet() const { return unquiet_; }
+  // How long the last poll took to list and compare, without the planning of what was new.
+  std::chrono::steady_clock::duration look_time() const { return look_time_; }
   // Paths that could not be listed at the last poll.
   const PathFailures& failures() const { return failures_; }
 
@@ -38,6 +41,7 @@ class Watcher {
   std::vector<WatchSource> sources_;
   PathFailures failures_;
   std::size_t unquiet_ = 0;
+  std::chrono::steady_clock::duration look_time_{};
 };
 
 }  // namespace picket
