@@ -178,8 +178,7 @@ LiveSettings live_settings_of(const Config& config, const ServeFlags& flags) {
   settings.baseline = flags.baseline;
   if (flags.exit_when_done) settings.quiet_before_release = 0;  // What is there is all.
   settings.snapshot_interval = config.snapshot_interval;
-  settings.lateness.of = {config.lateness_cloudtrail, config.lateness_vpcflow, config.lateness_dns,
-                          config.lateness_k8saudit};
+  settings.lateness = lateness_of(config);
   settings.builtin_lists = config.intel_builtin;
   settings.set_limits = {config.intel_sets.bytes_max, config.intel_sets.trusted_ips_max,
                          config.intel_sets.threat_ips_max, config.intel_sets.entities_max};

@@ -418,6 +418,7 @@ Result<Config> parse_config(std::string_view text, const std::string& origin) {
       table.text("region", source.region);
       table.text("cluster", source.cluster);
       table.text("flow_format", source.flow_format);
+      table.duration("lateness", source.lateness);
       config.sources.push_back(std::move(source));
     });
     top.tables("account", [&](Table& table) {

@@ -49,6 +49,7 @@ struct SourceKeys {  // [[source]]
   std::string start = "earliest";                 // of Kafka: or "latest", where nothing was read yet
   std::optional<LogKind> kind;
   std::string account, region, cluster, flow_format;
+  std::optional<TimeMs> lateness;  // default: that of the kind
 };
 
 struct AccountKeys {  // [[account]]

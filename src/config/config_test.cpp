@@ -19,6 +19,7 @@ path = "/logs"
 kind = "dns"
 account = "111122223333"
 region = "eu-west-1"
+lateness = "5 min"
 [intel]
 builtin = false
 [[intel.list]]
@@ -52,6 +53,9 @@ threads = 3
   EXPECT_FALSE(config->intel_builtin);
   EXPECT_EQ(config->intel_lists.at(0).match, "exact");
   EXPECT_EQ(config->lateness_cloudtrail, 90 * minute_ms);
+  EXPECT_EQ(config->sources.at(0).lateness, 5 * minute_ms);
+  EXPECT_EQ(config->log.format, "json");
+  EXPECT_EQ(config->log.level, "warning");
   EXPECT_EQ(config->retention, 30 * day_ms);
   EXPECT_FALSE(config->auto_detectors);
   EXPECT_EQ(config->threads, 3U);

@@ -25,6 +25,25 @@ std::uint64_t detectors_hash(std::span<const Detector* const> detectors) {
 
 }  // namespace
 
+TimeMs Lateness::of_stream(std::string_view stream, LogKind kind) const {
+  if (!of_source.empty()) {
+    // Sources are called as they like, kinds, accounts and Regions have no "/".
+    std::size_t end = stream.size();
+    for (int i = 0; i < 3 && end != std::string_view::npos && end > 0; ++i) end = stream.rfind('/', end - 1);
+    if (end != std::string_view::npos)
+      if (const auto found = of_source.find(stream.substr(0, end)); found != of_source.end())
+        return found->second;
+  }
+  return of[static_cast<std::size_t>(kind)];
+}
+
+std::array<TimeMs, log_kinds.size()> Lateness::longest() const {
+  std::array<TimeMs, log_kinds.size()> out = of;
+  for (const auto& [name, lateness] : of_source)
+    for (TimeMs& longest : out) longest = std::max(longest, lateness);
+  return out;
+}
+
 std::uint64_t EvictionCounts::total() const {
   std::uint64_t sum = identities + ordered_rows + facts + norms + sequences.signals + sequences.keys +
                       sequences.habits + sequences.early + hosts.days + hosts.norms + entities;
@@ -38,7 +57,7 @@ Engine::Engine(std::span<const Detector* const> detectors, std::shared_ptr<const
     : detectors_(detectors),
       intel_(std::move(intel)),
       rules_(std::move(rules)),
-      lateness_(lateness),
+      lateness_(std::move(lateness)),
       limits_(limits),
       triggers_(detectors),
       workers_(threads),
@@ -416,7 +435,7 @@ void Engine::judge_visibility(std::span<const EpochObject> objects, std::vector<
     const auto known = before.windows.find(detector);
     visibility_.evicted(detector, count - (known == before.windows.end() ? 0 : known->second));
   }
-  Visibility::Output told = visibility_.turn(watermark_, lateness_.of, facts_);
+  Visibility::Output told = visibility_.turn(watermark_, lateness_.longest(), facts_);
   for (auto& [window, detection] : told.changed) {
     if (!admit(detection)) continue;
     keep_key(detection);
@@ -574,18 +593,21 @@ void Engine::move_watermarks(std::span<const EpochObject> objects, const std::ve
   for (const auto& [name, stream] : streams_) {
     const auto kind = static_cast<std::size_t>(stream.kind);
     TimeMs mark = stream.released;
+    const TimeMs lateness = lateness_.of_stream(name, stream.kind);
     if (const auto waiting = pending.find(name); waiting != pending.end()) {
-      mark = waiting->second - lateness_.of[kind];
+      mark = waiting->second - lateness;
     } else if (stream.advanced > unknown) {
-      mark = std::max(mark, stream.advanced - lateness_.of[kind]);
+      mark = std::max(mark, stream.advanced - lateness);
     }
     lowest[kind] = std::min(lowest[kind], mark);
   }
   // A stream that no epoch has seen yet holds every kind back: which kind it is, only its records tell.
   for (const auto& [name, bound] : pending) {
     if (streams_.contains(name)) continue;
-    for (std::size_t kind = 0; kind < lowest.size(); ++kind)
-      lowest[kind] = std::min(lowest[kind], bound - lateness_.of[kind]);
+    for (const LogKind kind : log_kinds) {
+      TimeMs& mark = lowest[static_cast<std::size_t>(kind)];
+      mark = std::min(mark, bound - lateness_.of_stream(name, kind));
+    }
   }
   for (std::size_t kind = 0; kind < lowest.size(); ++kind) {
     if (lowest[kind] != std::numeric_limits<TimeMs>::max())

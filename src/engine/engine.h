@@ -50,7 +50,11 @@ struct EngineLimits {
 // How long a kind's records may still come after newer ones (DESIGN section 3).
 struct Lateness {
   std::array<TimeMs, log_kinds.size()> of{60 * minute_ms, 30 * minute_ms, 15 * minute_ms, 15 * minute_ms};
-  TimeMs operator[](LogKind kind) const { return of[static_cast<std::size_t>(kind)]; }
+  std::map<std::string, TimeMs, std::less<>> of_source;  // that has its own, by its name
+  // Of a stream (named SOURCE/KIND/ACCOUNT/REGION).
+  TimeMs of_stream(std::string_view stream, LogKind kind) const;
+  // The longest that records of each kind may take.
+  std::array<TimeMs, log_kinds.size()> longest() const;
 };
 
 // One object of an epoch.

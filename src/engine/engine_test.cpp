@@ -172,6 +172,22 @@ struct Job {
   std::map<std::string, Activity> findings;
 };
 
+TEST(Engine, ASourceMayHaveItsOwnLateness) {
+  Lateness lateness;
+  lateness.of_source = {{"/srv/logs", 5 * minute_ms}, {"a", 2 * hour_ms}};
+  EXPECT_EQ(lateness.of_stream("/srv/logs/cloudtrail/111122223333/eu-west-1", LogKind::cloudtrail),
+            5 * minute_ms);
+  EXPECT_EQ(lateness.of_stream("a/unknown//", LogKind::dns), 2 * hour_ms);
+  EXPECT_EQ(lateness.of_stream("/srv/cloudtrail/111122223333/eu-west-1", LogKind::cloudtrail), hour_ms);
+  EXPECT_EQ(lateness.of_stream("trail", LogKind::vpcflow), 30 * minute_ms);
+  EXPECT_EQ(lateness.longest()[static_cast<std::size_t>(LogKind::dns)], 2 * hour_ms);
+  Engine engine(all, trusting(""), lateness, EngineLimits{}, 1);
+  EpochObject trail = object("a.jsonl", call("ListBuckets", 1, day));
+  trail.stream = "/srv/logs/cloudtrail//";
+  engine.run_epoch(std::vector{trail}, {});
+  EXPECT_EQ(engine.watermark(LogKind::cloudtrail), day - 5 * minute_ms);
+}
+
 TEST(Engine, CountsADuplicateOnceWhereverItComes) {
   Job run;
   const auto first = run.epoch(

@@ -427,7 +427,7 @@ Result<void> Live::release_silent() {
     time = std::max(time, stream.advanced);
   }
   for (const auto& [name, stream] : setup_.engine->streams()) {
-    const TimeMs lateness = settings_.lateness[stream.kind];
+    const TimeMs lateness = settings_.lateness.of_stream(name, stream.kind);
     // A day past the newest event of its kind closes every window; more would only fill the log.
     const TimeMs until = std::min(now - 2 * lateness, newest[static_cast<std::size_t>(stream.kind)] + day_ms);
     if (stream.advanced - lateness >= now - 2 * lateness || stream.released >= until) continue;

@@ -105,6 +105,15 @@ Result<rules::LoadedRules> load_rules(const std::vector<std::string>& paths) {
 
 unsigned default_threads() { return std::max(1U, std::thread::hardware_concurrency()); }
 
+Lateness lateness_of(const Config& config) {
+  Lateness lateness;
+  lateness.of = {config.lateness_cloudtrail, config.lateness_vpcflow, config.lateness_dns,
+                 config.lateness_k8saudit};
+  for (const SourceKeys& source : config.sources)
+    if (source.lateness) lateness.of_source.insert_or_assign(source.name, *source.lateness);
+  return lateness;
+}
+
 Result<Setup> make_setup(const Config& config, const std::filesystem::path& feeds, unsigned threads,
                          const RecordFilter& filter) {
   Setup setup;
@@ -128,9 +137,6 @@ Result<Setup> make_setup(const Config& config, const std::filesystem::path& feed
     std::ranges::move(loaded->rules, std::back_inserter(all_rules));
   }
   setup.rules = std::make_shared<const rules::RuleSet>(std::move(all_rules), all_detectors());
-  Lateness lateness;
-  lateness.of = {config.lateness_cloudtrail, config.lateness_vpcflow, config.lateness_dns,
-                 config.lateness_k8saudit};
   EngineLimits limits;
   limits.identities_max = config.identities_max;
   limits.entity_bytes_max = config.entity_bytes_max;
@@ -141,8 +147,8 @@ Result<Setup> make_setup(const Config& config, const std::filesystem::path& feed
   auto modes = default_rule_modes(config);
   if (!modes) return std::unexpected(modes.error());
   setup.rule_modes = std::move(*modes);
-  setup.engine = std::make_unique<Engine>(setup.rules->detectors(), intel->index, lateness, limits, threads,
-                                          setup.rules);
+  setup.engine = std::make_unique<Engine>(setup.rules->detectors(), intel->index, lateness_of(config), limits,
+                                          threads, setup.rules);
   setup.engine->use_rule_modes(std::make_shared<const RuleModes>(setup.rule_modes));
   if (setup.geo) {
     setup.engine->facts().use_places([geo = setup.geo](const IpAddress& ip) -> std::optional<GeoPlace> {

@@ -40,6 +40,8 @@ Result<LoadedIntel> load_intel(const Config& config, const std::filesystem::path
 // The configured rules; those that cannot be loaded are among the refused.
 Result<rules::LoadedRules> load_rules(const std::vector<std::string>& paths);
 
+Lateness lateness_of(const Config& config);
+
 // `threads` 0: as configured, else one per core.
 Result<Setup> make_setup(const Config& config, const std::filesystem::path& feeds, unsigned threads,
                          const RecordFilter& filter);
