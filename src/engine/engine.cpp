@@ -13,7 +13,7 @@ namespace picket {
 namespace {
 
 constexpr std::size_t recent_keys_max = 100'000;
-constexpr std::uint32_t snapshot_version = 9;
+constexpr std::uint32_t snapshot_version = 10;
 constexpr PackedKind snapshot{"picketS1", "snapshot"};
 
 // Which build of detectors wrote a snapshot: state of other detectors or in another order cannot be read.
@@ -204,7 +204,8 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
     }
   }
 
-  PartitionTime time{watermark_, lateness_.of};
+  PartitionTime time{watermark_, lateness_.longest()};
+  time.ahead = ahead_;
   if (spill_failed_) time.rows_early = early_rows(time);
   // First every worker's rows are dealt out, then each partition takes its own, and its windows.
   using DealtRows = std::array<std::vector<OrderedRow*>, partition_count>;
@@ -261,6 +262,14 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
   evictions_.hosts = hosts_.evicted();
   evictions_.norms = learners_[0].norms().evicted() + learners_[1].norms().evicted();
   for (PartitionOutput& turn : turns) {
+    for (auto& [window, detection] : turn.ahead) {
+      const LeftOut counted = left_out_;  // when it is judged in order
+      if (admit(detection)) {
+        keep_key(detection);
+        aggregator_.replace(window, detection);
+      }
+      left_out_ = counted;
+    }
     for (auto& [window, detection] : turn.windows) {
       if (!admit(detection)) {
         aggregator_.withdraw(window);

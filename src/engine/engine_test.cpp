@@ -224,6 +224,35 @@ TEST(Engine, OrderedRowsWaitForTheirWatermarkAndComeInOrderOfTime) {
   EXPECT_EQ(run.engine.ledger().late(), 0U);
 }
 
+TEST(Engine, WhatHasToWaitIsToldProvisionally) {
+  Job run;
+  run.engine.judge_ahead();
+  // As they come the third of the four is the second, and the last the fourth.
+  run.epoch({object("a.jsonl",
+                    call("PutObject", 4, day + 4 * minute_ms) + call("PutObject", 3, day + 3 * minute_ms))});
+  ASSERT_EQ(run.findings.size(), 1U);
+  EXPECT_NE(run.text().find("event=id-0004 provisional=true"), std::string::npos) << run.text();
+  run.epoch({object("b.jsonl", call("PutObject", 1, day + minute_ms))});
+  EXPECT_EQ(run.findings.size(), 1U);
+  // The same record in another object is no news.
+  run.epoch({object("b2.jsonl", call("PutObject", 1, day + minute_ms))});
+  EXPECT_EQ(run.findings.size(), 1U);
+  const std::string state = run.engine.save();
+  Job after;
+  after.engine.judge_ahead();
+  ASSERT_TRUE(after.engine.load(state));
+  EXPECT_EQ(after.engine.save(), state);
+  // In order of time it is the second and the third: what was told of the fourth is taken back.
+  for (Job* job : {&run, &after}) {
+    job->epoch({object("c.jsonl", call("ListBuckets", 9, day + 3 * hour_ms))});
+    EXPECT_EQ(job->engine.ledger().late(), 0U);
+  }
+  ASSERT_EQ(run.findings.size(), 1U);
+  EXPECT_NE(run.text().find("event=id-0003"), std::string::npos) << run.text();
+  EXPECT_EQ(run.text().find("provisional"), std::string::npos) << run.text();
+  EXPECT_EQ(after.text(), run.text());
+}
+
 TEST(Engine, ALateRecordIsEvaluatedAndCounted) {
   Job run;
   run.epoch({object("a.jsonl", call("ListBuckets", 1, day + 5 * hour_ms))});
@@ -289,12 +318,41 @@ TEST(Engine, ThreadsDoNotShow) {
   }
 }
 
+TEST(Engine, WhatIsToldProvisionallyDoesNotShowInTheEnd) {
+  Job whole;
+  for (auto& objects : epochs()) whole.epoch(objects);
+  whole.finish();
+  std::vector<std::string> told;  // after each epoch
+  for (const bool small : {false, true}) {
+    EngineLimits limits;
+    if (small) limits.ordered_bytes_max = 6000;  // rows wait on disk
+    for (const unsigned threads : {1U, 8U}) {
+      Job run(threads, "", limits);
+      run.engine.judge_ahead();
+      if (small) run.engine.spill_to(testing::TempDir());
+      std::vector<std::string> now;
+      for (auto& objects : epochs()) {
+        run.epoch(objects);
+        now.push_back(run.text());
+      }
+      if (told.empty()) told = now;
+      EXPECT_EQ(now, told);
+      EXPECT_NE(now.back().find("provisional"), std::string::npos);
+      run.finish();
+      EXPECT_EQ(run.text(), whole.text());
+      EXPECT_EQ(run.engine.left_out().trusted, whole.engine.left_out().trusted);
+    }
+  }
+}
+
 TEST(Engine, ARestartFromSavedStateDoesNotShow) {
   Job whole;
   for (auto& objects : epochs()) whole.epoch(objects);
   whole.finish();
   for (int cut = 1; cut < 10; cut += 2) {
     Job before, after;
+    before.engine.judge_ahead();
+    after.engine.judge_ahead();
     const auto all_epochs = epochs();
     for (int e = 0; e < cut; ++e) before.epoch(all_epochs[static_cast<std::size_t>(e)]);
     const std::string state = before.engine.save();
@@ -312,7 +370,7 @@ TEST(Engine, RowsThatWaitOnDiskDoNotShow) {
   for (auto& objects : epochs()) whole.epoch(objects);
   whole.finish();
   EngineLimits limits;
-  for (const std::size_t bytes : {0, 6000}) {
+  for (const std::size_t bytes : {std::size_t{0}, std::size_t{6000}}) {
     limits.ordered_bytes_max = bytes;
     Job before(2, "", limits), after(2, "", limits);
     before.engine.spill_to(testing::TempDir());

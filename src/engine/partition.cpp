@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/subject.h"
+#include "finding/provisional.h"
 
 namespace picket {
 
@@ -227,10 +228,56 @@ OrderedState& Partition::state_of(const OrderedRow& row, const Detector& detecto
   return *at->second;
 }
 
+// A finding need not wait for the watermark: what came with this epoch and has to wait is judged as things
+// stand. What is told so is a window of its own, which says nothing any more once the row was judged in
+// order; only that judgement counts, and is learned from. Queries are left out: they are too many.
+void Partition::judge_ahead(std::span<const Detector* const> detectors, const Facts& facts,
+                            const PartitionTime& time, PartitionOutput& out) {
+  std::sort(rows_.begin() + static_cast<std::ptrdiff_t>(rows_sorted_), rows_.end(), OrderedRow::before);
+  Candidate room;
+  for (const OrderedRow& row : std::span(rows_).subspan(rows_sorted_)) {
+    const Detector& detector = *detectors[row.detector()];
+    if (row.records() == 0 || detector.when.front().log == LogKind::dns) continue;
+    const std::pair key{row.detector(), row.entity()};
+    auto at = ahead_.find(key);
+    if (at == ahead_.end()) {
+      at = ahead_.emplace(key, Ahead{detector.logic.ordered(), row.time()}).first;
+      if (const auto behind = ordered_.find(key); behind != ordered_.end()) {
+        std::string bytes;
+        Writer saved(bytes);
+        behind->second->save(saved);
+        Reader read(bytes);
+        at->second.state->load(read);
+      }
+    }
+    at->second.last = std::max(at->second.last, row.time());
+    std::optional<Candidate> raised = at->second.state->step(row.candidate(detector, room), facts);
+    if (!raised || time.due(row, detector) || row.time() <= time.rows_early) continue;
+    Detection made = row.raised(std::move(*raised), detector);
+    made.evidence.emplace_back(provisional_evidence, "true");
+    std::uint64_t window = hash64(detector.name, row.detector());
+    window = hash_mix(window, hash64(row.entity()));
+    window = hash_mix(window, row.event_id().empty() ? hash_mix(made.first.object, made.first.position)
+                                                     : hash64(row.event_id()));
+    told_ahead_.emplace(row.time(), window);
+    out.ahead.emplace_back(window, std::move(made));
+  }
+}
+
+// What was told of rows up to there has been judged.
+void Partition::end_ahead(TimeMs until, PartitionOutput& out) {
+  for (auto at = told_ahead_.begin(); at != told_ahead_.end() && at->first <= until;
+       at = told_ahead_.erase(at))
+    out.withdrawn.push_back(at->second);
+  std::erase_if(ahead_, [&](const auto& item) { return item.second.last <= until; });
+}
+
 void Partition::judge_rows(std::span<const Detector* const> detectors, const Facts& facts,
                            const PartitionTime& time, PartitionOutput& out) {
+  if (time.ahead) judge_ahead(detectors, facts, time, out);
   load_rows(time, out);
-  if (rows_.empty()) return;
+  const TimeMs loaded = std::max(*std::ranges::max_element(time.watermark), time.rows_early);
+  if (rows_.empty()) return end_ahead(loaded, out);
   sort_rows();
   fold_copies();
   std::size_t judged = 0;
@@ -255,6 +302,7 @@ void Partition::judge_rows(std::span<const Detector* const> detectors, const Fac
   }
   rows_.erase(rows_.begin(), rows_.begin() + static_cast<std::ptrdiff_t>(judged));
   rows_sorted_ = rows_.size();
+  end_ahead(rows_.empty() ? loaded : std::min(loaded, rows_.front().time() - 1), out);
   std::erase_if(ordered_, [&](const auto& item) {
     const LogKind log = detectors[item.first.first]->when.front().log;
     return item.second->is_spent(time.watermark[static_cast<std::size_t>(log)]);
@@ -350,6 +398,13 @@ void Partition::save(Writer& out) const {
     out(key.first, key.second);
     state->save(out);
   }
+  out(static_cast<std::uint32_t>(ahead_.size()));
+  for (const auto& [key, ahead] : ahead_) {
+    out(key.first, key.second, ahead.last);
+    ahead.state->save(out);
+  }
+  out(static_cast<std::uint32_t>(told_ahead_.size()));
+  for (const auto& [time, window] : told_ahead_) out(time, window);
 }
 
 void Partition::load(Reader& in, std::span<const Detector* const> detectors) {
@@ -417,6 +472,22 @@ void Partition::load(Reader& in, std::span<const Detector* const> detectors) {
     auto& state = ordered_[key];
     state = detectors[key.first]->logic.ordered();
     state->load(in);
+  }
+  in(count);
+  for (std::uint32_t i = 0; i < count && !in.failed(); ++i) {
+    Entity key;
+    TimeMs last = 0;
+    in(key, last);
+    if (in.failed() || key.first >= detectors.size() || detectors[key.first]->logic.ordered == nullptr)
+      return in.fail();
+    Ahead& ahead = ahead_[key] = {detectors[key.first]->logic.ordered(), last};
+    ahead.state->load(in);
+  }
+  in(count);
+  for (std::uint32_t i = 0; i < count && !in.failed(); ++i) {
+    std::pair<TimeMs, std::uint64_t> told;
+    in(told);
+    told_ahead_.insert(told);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@ namespace picket {
 // What a partition hands to the aggregator after an epoch, in an order that does not matter.
 struct PartitionOutput {
   std::vector<Detection> detections;                         // of ordered rows
+  std::vector<std::pair<std::uint64_t, Detection>> ahead;    // of those that wait: provisional, by window
   DailyActivities activities;                                // of those of DNS queries
   std::vector<std::pair<std::uint64_t, Detection>> windows;  // of windows, by window
   std::vector<std::uint64_t> withdrawn;                      // windows that no longer say anything
@@ -31,6 +33,8 @@ struct PartitionTime {
   std::array<TimeMs, log_kinds.size()> lateness{};
   // Rows up to here are judged before the watermark comes to them, because too many wait.
   TimeMs rows_early = std::numeric_limits<TimeMs>::min();
+  // Rows that have to wait are judged provisionally besides.
+  bool ahead = false;
 
   bool due(const OrderedRow& row, const Detector& detector) const {
     return row.time() <= watermark[static_cast<std::size_t>(detector.when.front().log)];
@@ -75,6 +79,9 @@ class Partition {
   void judge_rows(std::span<const Detector* const> detectors, const Facts& facts, const PartitionTime& time,
                   PartitionOutput& out);
   OrderedState& state_of(const OrderedRow& row, const Detector& detector);
+  void judge_ahead(std::span<const Detector* const> detectors, const Facts& facts, const PartitionTime& time,
+                   PartitionOutput& out);
+  void end_ahead(TimeMs until, PartitionOutput& out);
   void fold_copies();
   void evict_windows(std::span<const Detector* const> detectors, PartitionOutput& out);
   void evict_baselines(std::span<const Detector* const> detectors, PartitionOutput& out);
@@ -95,7 +102,16 @@ class Partition {
       return std::pair<std::uint16_t, std::string_view>(a) < std::pair<std::uint16_t, std::string_view>(b);
     }
   };
-  std::map<std::pair<std::uint16_t, std::string>, std::unique_ptr<OrderedState>, OrderedLess> ordered_;
+  using Entity = std::pair<std::uint16_t, std::string>;
+  std::map<Entity, std::unique_ptr<OrderedState>, OrderedLess> ordered_;
+  // As the states would be if the rows that wait had been judged as they came. Only for entities of which
+  // some wait; begun anew from the state behind the watermark when none does.
+  struct Ahead {
+    std::unique_ptr<OrderedState> state;
+    TimeMs last = 0;  // newest row
+  };
+  std::map<Entity, Ahead, OrderedLess> ahead_;
+  std::set<std::pair<TimeMs, std::uint64_t>> told_ahead_;  // time of the row, window
 };
 
 }  // namespace picket

@@ -165,6 +165,7 @@ Result<Runner::Recovery> Live::start() {
   runner.snapshot_folder = folder;
   runner.open_remote = [this](const Manifest& manifest) { return open_remote(manifest); };
   setup_.engine->spill_to(folder);
+  setup_.engine->judge_ahead();
   runner_ = std::make_unique<Runner>(
       *setup_.engine, *log_, runner,
       [this](std::uint64_t epoch, const EpochResult& result) {

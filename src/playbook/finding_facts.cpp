@@ -1,8 +1,10 @@
 #include "playbook/finding_facts.h"
 
+#include <fmt/format.h>
 #include <simdjson.h>
 
 #include "finding/export.h"
+#include "finding/provisional.h"
 
 namespace picket::playbook {
 
@@ -111,6 +113,9 @@ Result<FindingFacts> facts_of(std::string_view document) {
   facts.last_seen = parse_time(text(root, "/service/eventLastSeen")).value_or(0);
   bool sample = false;
   facts.sample = root.at_pointer("/service/additionalInfo/sample").get(sample) == simdjson::SUCCESS && sample;
+  facts.provisional =
+      text(root, fmt::format("/service/additionalInfo/picket/why/{}", provisional_evidence).c_str()) ==
+      "true";
   facts.action_type = text(root, "/service/action/actionType");
   facts.api = text(root, "/service/action/awsApiCallAction/api");
   facts.error_code = text(root, "/service/action/awsApiCallAction/errorCode");

@@ -14,7 +14,8 @@ struct FindingFacts {
   std::string id, type, account, region;
   TimeMs last_seen = 0;
   bool sample = false;
-  std::string action_type;  // "AWS_API_CALL", "NETWORK_CONNECTION", …; empty: none, as in attack sequences
+  bool provisional = false;  // records that come late may still change it
+  std::string action_type;   // "AWS_API_CALL", "NETWORK_CONNECTION", …; empty: none, as in attack sequences
   std::string api, error_code;      // of an API call
   std::string direction, protocol;  // of a connection
   std::string instance_id;

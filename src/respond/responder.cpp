@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "base/json_writer.h"
+#include "playbook/finding_facts.h"
 #include "respond/dead_letters.h"
 #include "respond/update_times.h"
 #include "store/publishing.h"
@@ -19,6 +20,7 @@ constexpr std::size_t rows_at_once = 1000;
 constexpr auto pause = std::chrono::milliseconds(200);
 constexpr TimeMs look_interval = 5 * second_ms;  // at settings that change rarely
 constexpr TimeMs backoff_first = second_ms, backoff_last = 5 * minute_ms;
+constexpr TimeMs provisional_pause = 15 * second_ms;
 
 std::size_t level_of(Severity severity) { return static_cast<std::size_t>(severity); }
 
@@ -104,8 +106,11 @@ void Lane::put_back(Item item, bool unreachable, TimeMs now) {
     paused_until_ = now + backoff(++failures_);
     counts_.paused = true;
   }
+  wait_until(now + backoff(std::max(1U, item.attempts)), std::move(item));
+}
+
+void Lane::wait_until(TimeMs at, Item item) {
   waiting_.try_emplace(item.finding_id, Spot{level_of(item.severity), item.sequence});
-  const TimeMs at = now + backoff(std::max(1U, item.attempts));
   later_.emplace(at, std::move(item));
 }
 
@@ -134,6 +139,13 @@ Result<bool> Lane::turn(FindingStore& store, LineFile& dead_letters, TimeMs now)
     count(&LaneCounts::dropped);
     return end();
   }
+  // A playbook acts on what is sure; what is provisional becomes so within the lateness of its logs, or goes.
+  if (target_.kind == TargetKind::playbook)
+    if (const auto facts = playbook::facts_of(stored->front().document); facts && facts->provisional) {
+      const std::lock_guard lock(mutex_);
+      wait_until(now + provisional_pause, std::move(*item));
+      return true;
+    }
   const FindingEvent event =
       event_of(stored->front().document, item->finding_id, stored->front().epoch, item->is_new);
   const auto sent = send_(event, target_.body(event, item->rule, now));

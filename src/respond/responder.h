@@ -65,6 +65,7 @@ class Lane {
   bool joined(const Item& item);
   std::optional<Item> take(TimeMs now);
   void put_back(Item item, bool unreachable, TimeMs now);
+  void wait_until(TimeMs at, Item item);
   TimeMs backoff(unsigned attempts);
   bool take_token(std::size_t level, TimeMs now);
 
