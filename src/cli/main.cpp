@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/program_log.h"
 #include "cli/commands.h"
 
 #ifdef PICKET_MIMALLOC
@@ -16,8 +17,19 @@
 
 namespace picket::cli {
 
+namespace {
+// As a line of the log where programs read it.
+void tell_failure(std::string_view why) {
+  if (program_log_form() == LogForm::json) {
+    spdlog::critical("{}", why);
+  } else {
+    fmt::print(stderr, "picket: {}\n", why);
+  }
+}
+}  // namespace
+
 int failed(const Error& error, int code) {
-  fmt::print(stderr, "picket: {}\n", error.message());
+  tell_failure(error.message());
   return code;
 }
 
@@ -122,7 +134,7 @@ int main(int argc, char** argv) {
   try {
     return run();
   } catch (const std::exception& error) {
-    fmt::print(stderr, "picket: {}\n", error.what());
+    tell_failure(error.what());
     return exit_internal;
   }
 }

@@ -1,11 +1,10 @@
 #include <fmt/format.h>
 #include <pwd.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include "api/samples.h"
 #include "base/clock.h"
+#include "base/program_log.h"
 #include "cli/commands.h"
 #include "cli/open_store.h"
 #include "cli/table.h"
@@ -33,7 +32,7 @@ struct Works {
 
 Result<Works> open_works(const PlaybookFlags& flags) {
   // What is told on the way does not belong to the answer.
-  spdlog::set_default_logger(spdlog::stderr_color_mt("picket"));
+  start_program_log(LogForm::text, spdlog::level::info);
   Works works;
   auto config = load_config(flags.config);
   if (!config) return std::unexpected(config.error());

@@ -159,6 +159,8 @@ std::vector<PushSource*> PushedSources::sources() const {
 
 Result<std::vector<std::string>> PushedSources::listen() {
   std::vector<std::string> told;
+  for (const auto& source : sources_)
+    if (!source->place().starts_with("firehose://")) told.push_back("taking " + source->place());
   for (const auto& [address, endpoint] : endpoints_) {
     const std::vector<FirehoseSource*>& sources = endpoint.sources;
     auto settings = address_of(address, "source.url");

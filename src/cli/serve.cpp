@@ -1,6 +1,4 @@
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <chrono>
@@ -17,6 +15,7 @@
 #include "base/clock.h"
 #include "base/file_stamp.h"
 #include "base/folder_lock.h"
+#include "base/program_log.h"
 #include "cli/bucket.h"
 #include "cli/commands.h"
 #include "cli/console_files.h"
@@ -218,9 +217,11 @@ class CertificateKeeper {
     if (const auto now = stamps(); asked || now != stamps_) {
       stamps_ = now;
       if (const auto done = server_.reload_tls(); !done) {
-        spdlog::error("the certificate in use stays: {}", done.error().message());
+        log_with(spdlog::level::err, {{"certificate", files_.certificate}},
+                 "the certificate in use stays: {}", done.error().message());
       } else {
-        spdlog::info("certificate loaded from {}", files_.certificate);
+        log_with(spdlog::level::info, {{"certificate", files_.certificate}}, "certificate loaded from {}",
+                 files_.certificate);
       }
     }
   }
@@ -239,19 +240,20 @@ class TroubleLog {
  public:
   void look(const LiveStatus& status) {
     for (const SourceReport& source : status.sources)
-      look("source " + source.name, source.failing, source.last_error);
-    look("the pipeline", !status.stalled.empty(), status.stalled);
+      look("source " + source.name, source.name, source.failing, source.last_error);
+    look("the pipeline", "", !status.stalled.empty(), status.stalled);
   }
 
  private:
   static constexpr std::chrono::seconds calm{10};
-  void look(const std::string& what, bool failing, const std::string& why) {
+  void look(const std::string& what, std::string_view source, bool failing, const std::string& why) {
     const auto now = std::chrono::steady_clock::now();
     if (failing) {
-      if (failed_.insert_or_assign(what, now).second) spdlog::warn("{}: {}; tried again", what, why);
+      if (failed_.insert_or_assign(what, now).second)
+        log_with(spdlog::level::warn, {{"source", source}, {"error", why}}, "{}: {}; tried again", what, why);
     } else if (const auto at = failed_.find(what); at != failed_.end() && now - at->second > calm) {
       failed_.erase(at);
-      spdlog::info("{}: goes on", what);
+      log_with(spdlog::level::info, {{"source", source}}, "{}: goes on", what);
     }
   }
   std::map<std::string, std::chrono::steady_clock::time_point> failed_;  // when last
@@ -402,9 +404,8 @@ Result<std::unique_ptr<console::OidcClient>> make_oidc(const Config& config, aws
   }
   for (const OidcGrantKeys& grant : keys.grants) {
     if (!credentials.find_profile(grant.profile))
-      fmt::print(stderr,
-                 "warning: {}: there is no active profile '{}' yet: make it with picket credentials\n",
-                 grant.where, grant.profile);
+      spdlog::warn("{}: there is no active profile '{}' yet: make it with picket credentials", grant.where,
+                   grant.profile);
     settings.grants.push_back({grant.claim, grant.value, grant.profile,
                                aws::parse_role(grant.role).value_or(aws::Role::read_only)});
   }
@@ -434,35 +435,64 @@ bool has_sources(const LiveSettings& live) {
   return !live.sources.empty() || !live.buckets.empty() || !live.pushed.empty();
 }
 
-void print_start(const ServeFlags& flags, const std::string& url, console::Console& console,
-                 const LiveSettings& live, const std::vector<std::string>& listening) {
-  fmt::print("picket {} serves the GuardDuty API on {}\n", PICKET_VERSION, url);
+// On standard output for people, as lines of the log for programs.
+void tell_start(const ServeFlags& flags, const std::string& url, console::Console& console,
+                const LiveSettings& live, const std::vector<std::string>& listening) {
+  const auto tell = [](std::initializer_list<LogField> fields, const std::string& line) {
+    if (program_log_form() == LogForm::json) {
+      log_line(spdlog::level::info, {fields.begin(), fields.size()}, line);
+    } else {
+      fmt::print("{}\n", printable(line));
+    }
+  };
+  tell({{"version", PICKET_VERSION}, {"url", url}},
+       fmt::format("picket {} serves the GuardDuty API on {}", PICKET_VERSION, url));
   if (console_files().empty()) {
-    fmt::print("this build has no console: npm was not there when it was made\n");
+    tell({}, "this build has no console: npm was not there when it was made");
   } else if (const std::string link = console.setup_link(); !link.empty()) {
-    fmt::print("console: make its first user at {}{}\n", url, link);
+    tell({}, fmt::format("console: make its first user at {}{}", url, link));
   } else {
-    fmt::print("console: {}/console/\n", url);
+    tell({}, fmt::format("console: {}/console/", url));
   }
-  fmt::print("data in {}, credentials in {}/credentials, metrics on {}/metrics\n", flags.data_dir,
-             flags.data_dir, url);
+  tell({{"data_dir", flags.data_dir}},
+       fmt::format("data in {}, credentials in {}/credentials, metrics on {}/metrics", flags.data_dir,
+                   flags.data_dir, url));
   if (!has_sources(live))
-    fmt::print("no logs are watched: give --watch PATH or [[source]] in the configuration\n");
-  for (const WatchSource& source : live.sources) fmt::print("watching {}\n", printable(source.path));
+    tell({}, "no logs are watched: give --watch PATH or [[source]] in the configuration");
+  for (const WatchSource& source : live.sources)
+    tell({{"source", source.settings.name.empty() ? source.path : source.settings.name}},
+         "watching " + source.path);
   for (const WatchedBucket& watched : live.buckets)
-    fmt::print("watching {}\n", printable(watched.bucket->url_of(watched.bucket->settings().prefix)));
-  for (const std::string& line : listening) fmt::print("{}\n", line);
+    tell({{"source", watched.settings.name}},
+         "watching " + watched.bucket->url_of(watched.bucket->settings().prefix));
+  for (const std::string& line : listening) tell({}, line);
   std::fflush(stdout);
+}
+
+void tell_caught_up(const LiveStatus& status) {
+  std::uint64_t objects = 0, records = 0;
+  for (const SourceReport& source : status.sources) {
+    objects += source.totals.read.objects;
+    records += source.totals.read.records_read;
+  }
+  log_with(spdlog::level::info,
+           {{"objects", std::to_string(objects)},
+            {"records", std::to_string(records)},
+            {"findings", std::to_string(status.findings_written)}},
+           "caught up: {} records of {} objects read so far, {} findings written since the start", records,
+           objects, status.findings_written);
 }
 
 int run_serve(ServeFlags flags) {
   // Standard output tells where the API and the console are; who does not read on must not stop the log.
-  spdlog::set_default_logger(spdlog::stderr_color_mt("picket"));
+  start_program_log(LogForm::text, spdlog::level::info);
   Config config;
   if (!flags.config.empty()) {
     auto loaded = load_config(flags.config);
     if (!loaded) return failed(loaded.error());
     config = std::move(*loaded);
+    start_program_log(config.log.format == "json" ? LogForm::json : LogForm::text,
+                      spdlog::level::from_str(config.log.level));
   }
   auto server_settings = address_of(flags.listen, "--listen");
   if (!server_settings) return failed(server_settings.error());
@@ -496,7 +526,7 @@ int run_serve(ServeFlags flags) {
   if (!store) return failed(store.error());
   auto setup = make_setup(config, feeds_folder(flags.data_dir), flags.threads, {});
   if (!setup) return failed(setup.error());
-  for (const std::string& note : setup->notes) fmt::print(stderr, "{}\n", note);
+  for (const std::string& note : setup->notes) spdlog::info("{}", note);
   const aws::KeyFiles key_files(flags.data_dir, config.master_key_file);
   const auto known = known_credentials(key_files, config, live_settings.sources);
   if (!known) return failed(known.error());
@@ -514,9 +544,9 @@ int run_serve(ServeFlags flags) {
   Live live(live_settings, *setup, **store, contents, workers, wall_clock);
   const auto recovered = live.start();
   if (!recovered) return failed(recovered.error(), exit_internal);
-  for (const std::string& warning : recovered->warnings) fmt::print(stderr, "warning: {}\n", warning);
+  for (const std::string& warning : recovered->warnings) spdlog::warn("{}", warning);
   if (recovered->epochs_replayed > 0)
-    fmt::print(stderr, "replayed {} epochs of the input log\n", recovered->epochs_replayed);
+    spdlog::info("replayed {} epochs of the input log", recovered->epochs_replayed);
 
   api::Backend backend = backend_of(config, **store, live, *setup->engine, *known);
   std::timed_mutex reading;  // one record at a time: a large object must be decoded up to it
@@ -569,7 +599,7 @@ int run_serve(ServeFlags flags) {
   const auto listening = pushed->listen();
   if (!listening) return failed(listening.error());
   for (const auto& [listener, files] : pushed->with_tls()) certificates.emplace_back(*listener, files);
-  print_start(flags, url, console, live_settings, *listening);
+  tell_start(flags, url, console, live_settings, *listening);
 
   sigset_t signals;
   sigemptyset(&signals);
@@ -586,14 +616,18 @@ int run_serve(ServeFlags flags) {
   while (!ended) {
     const timespec pause{0, 200'000'000};
     const int signal = sigtimedwait(&signals, nullptr, &pause);
-    if (signal == SIGINT || signal == SIGTERM) break;
+    if (signal == SIGINT || signal == SIGTERM) {
+      spdlog::info("stopping: {}", signal == SIGINT ? "SIGINT" : "SIGTERM");
+      break;
+    }
     for (CertificateKeeper& certificate : certificates) certificate.look(signal == SIGHUP);
     tend(service, audit.get(), (*outbound)->playbooks());
     const LiveStatus status = live.status();
     trouble.look(status);
     if (!told && status.caught_up && (has_sources(live_settings) || flags.exit_when_done)) {
       told = true;
-      print_findings(**store, flags.data_dir, url);
+      tell_caught_up(status);
+      if (program_log_form() == LogForm::text) print_findings(**store, flags.data_dir, url);
       if (flags.exit_when_done) break;
     }
   }
@@ -607,7 +641,9 @@ int run_serve(ServeFlags flags) {
   if (audit)
     if (const auto done = audit->rotate(wall_clock(), true); !done)
       return failed(done.error(), exit_internal);
-  return outcome ? exit_ok : failed(outcome.error(), exit_internal);
+  if (!outcome) return failed(outcome.error(), exit_internal);
+  spdlog::info("stopped; what was read is saved");
+  return exit_ok;
 }
 
 }  // namespace

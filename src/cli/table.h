@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/printable.h"
 #include "base/time.h"
 
 namespace picket::cli {
@@ -22,8 +23,5 @@ void print_table(std::FILE* out, std::vector<FindingLine> lines, bool colour);
 
 // Whether to colour: a terminal, and NO_COLOR not set.
 bool wants_colour(std::FILE* out);
-
-// Text of logs made harmless for a terminal: control and bidirectional characters are spelled out.
-std::string printable(std::string_view text);
 
 }  // namespace picket::cli

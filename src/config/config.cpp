@@ -470,6 +470,10 @@ Result<Config> parse_config(std::string_view text, const std::string& origin) {
       table.text("profile", config.s3.profile);
       while (config.s3.endpoint.ends_with('/')) config.s3.endpoint.pop_back();
     });
+    top.table("log", [&](Table& table) {
+      table.one_of("format", config.log.format, {"text", "json"});
+      table.one_of("level", config.log.level, {"debug", "info", "warning", "error"});
+    });
     top.table("integrity", [&](Table& table) {
       table.texts("keys", config.integrity.keys);
       table.duration("every", config.integrity.every);

@@ -92,6 +92,11 @@ struct OidcKeys {  // [console.oidc]: signing in to the console through an OpenI
   std::vector<OidcGrantKeys> grants;
 };
 
+struct LogKeys {                // [log]: what `picket serve` says of itself on standard error
+  std::string format = "text";  // or "json": an object a line
+  std::string level = "info";   // the least that is told: debug, info, warning, error
+};
+
 struct S3Keys {             // [s3]: where lists are fetched from and findings are published to
   std::string endpoint;     // empty: AWS
   std::string credentials;  // file in the AWS shared-credentials format; empty: the environment
@@ -112,6 +117,7 @@ struct Config {
   S3Keys s3;
   RespondKeys respond;
   IntegrityKeys integrity;
+  LogKeys log;
   OidcKeys oidc;
   std::vector<std::string> geoip_databases;  // [geoip] databases = ["….mmdb"]
   std::string aws_ranges;                    // [aws] ip_ranges = "ip-ranges.json"

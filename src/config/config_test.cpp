@@ -39,6 +39,9 @@ dry_run = ["VPCFlowLogsDeleted"]
 findings = "30 d"
 [api]
 auto_detectors = false
+[log]
+format = "json"
+level = "warning"
 [engine]
 threads = 3
 )",

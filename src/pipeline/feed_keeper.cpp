@@ -1,12 +1,11 @@
 #include "pipeline/feed_keeper.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <chrono>
 #include <thread>
 
 #include "base/json_writer.h"
+#include "base/program_log.h"
 #include "pipeline/lists.h"
 
 namespace picket {
@@ -40,7 +39,8 @@ Result<void> FeedKeeper::publish() {
     }
     const auto content = cache->content(*cache->find(list.config.name));
     if (!content) {
-      spdlog::error("feed {} left out: {}", list.config.name, content.error().message());
+      log_with(spdlog::level::err, {{"feed", list.config.name}, {"error", content.error().message()}},
+               "feed {} left out: {}", list.config.name, content.error().message());
       continue;
     }
     if (const auto kept = contents_.keep(*content); !kept) return std::unexpected(kept.error());
@@ -62,7 +62,9 @@ Result<void> FeedKeeper::turn() {
   if (!reports && reports.error().kind != ErrorKind::conflict) return std::unexpected(reports.error());
   if (reports) {
     for (const FeedReport& report : *reports) {
-      if (report.outcome == FeedOutcome::failed) spdlog::warn("feed {}: {}", report.name, report.detail);
+      if (report.outcome == FeedOutcome::failed)
+        log_with(spdlog::level::warn, {{"feed", report.name}, {"error", report.detail}}, "feed {}: {}",
+                 report.name, report.detail);
     }
   }
   return publish();

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "base/program_log.h"
 #include "pipeline/lists.h"
 
 namespace picket {
@@ -124,7 +124,10 @@ void ListKeeper::activate(ListSet& set) {
     set.error_details = (report ? kept.error() : report.error()).what;
     set.content_sha256.clear();
     set.entries = 0;
-    spdlog::warn("list set {} of {} in {}: {}", set.name, set.account, set.region, set.error_details);
+    log_with(
+        spdlog::level::warn,
+        {{"set", set.name}, {"account", set.account}, {"region", set.region}, {"error", set.error_details}},
+        "list set {} of {} in {}: {}", set.name, set.account, set.region, set.error_details);
     return;
   }
   set.status = ListSetStatus::active;

@@ -1,7 +1,6 @@
 #include "pipeline/publisher.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <chrono>
@@ -10,6 +9,7 @@
 
 #include "base/gzip.h"
 #include "base/hash.h"
+#include "base/program_log.h"
 #include "finding/export.h"
 
 namespace picket {
@@ -118,7 +118,9 @@ Result<void> Publisher::serve(PublishingDestination destination) {
     return note(before, std::move(destination));
   }
   // Told in the destination's status and tried again; nothing is lost meanwhile.
-  spdlog::warn("publishing to {}: {}", destination.destination_arn, (*refused)->message());
+  log_with(spdlog::level::warn,
+           {{"destination", destination.destination_arn}, {"error", (*refused)->message()}},
+           "publishing to {}: {}", destination.destination_arn, (*refused)->message());
   retry_at_[destination.id] = now + retry_interval;
   if (destination.failing_since == 0) destination.failing_since = now;
   destination.status = PublishingStatus::unable;

@@ -1,7 +1,6 @@
 #include "playbook/playbooks.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <chrono>
@@ -11,6 +10,7 @@
 
 #include "aws/private_file.h"
 #include "base/json_writer.h"
+#include "base/program_log.h"
 #include "base/text.h"
 
 namespace picket::playbook {
@@ -460,7 +460,8 @@ Result<void> Playbooks::execute(Run& run, Hands& hands) {
     if (!waits) run.state = "failed";
     if (auto saved = save(run, &hands); !saved) return saved;
     if (waits) return taken;
-    spdlog::error("playbook {}: run {} failed: {}", run.playbook, run.id, run.why);
+    log_with(spdlog::level::err, {{"playbook", run.playbook}, {"run", run.id}, {"error", run.why}},
+             "playbook {}: run {} failed: {}", run.playbook, run.id, run.why);
     return {};
   }
   run.state = "done";
@@ -550,7 +551,8 @@ Result<void> Playbooks::go_on(Run run) {
   const auto means = means_of(run);
   if (!means) return std::unexpected(means.error());
   Hands hands{*means->aws, means->cluster, run.id};
-  spdlog::info("playbook {}: run {} goes on", run.playbook, run.id);
+  log_with(spdlog::level::info, {{"playbook", run.playbook}, {"run", run.id}}, "playbook {}: run {} goes on",
+           run.playbook, run.id);
   if (run.state == "running") return execute(run, hands);
   auto undone = undo_steps(run, hands);
   if (undone || undone.error().kind == ErrorKind::io) return undone;

@@ -1,12 +1,12 @@
 #include "respond/responder.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <chrono>
 
 #include "base/json_writer.h"
+#include "base/program_log.h"
 #include "playbook/finding_facts.h"
 #include "respond/dead_letters.h"
 #include "respond/update_times.h"
@@ -168,12 +168,17 @@ Result<bool> Lane::turn(FindingStore& store, LineFile& dead_letters, TimeMs now)
   if (item->attempts++ == 0) item->first_tried = now;
   if (now - item->first_tried < target_.keys.retry_for) {
     const bool unreachable = sent.error().kind != ErrorKind::invalid;
-    spdlog::warn("respond.target {}: {}; tried again", target_.keys.name, sent.error().message());
+    log_with(
+        spdlog::level::warn,
+        {{"target", target_.keys.name}, {"finding", item->finding_id}, {"error", sent.error().message()}},
+        "respond.target {}: {}; tried again", target_.keys.name, sent.error().message());
     put_back(std::move(*item), unreachable, now);
     return true;
   }
-  spdlog::error("respond.target {}: {}; given up after {} attempts: {}", target_.keys.name,
-                sent.error().message(), item->attempts, dead_letters.path());
+  log_with(spdlog::level::err,
+           {{"target", target_.keys.name}, {"finding", item->finding_id}, {"error", sent.error().message()}},
+           "respond.target {}: {}; given up after {} attempts: {}", target_.keys.name, sent.error().message(),
+           item->attempts, dead_letters.path());
   if (auto kept = dead_letters.append(dead_letter_line({.time = now,
                                                         .target = target_.keys.name,
                                                         .rule = item->rule,
@@ -232,8 +237,9 @@ Result<void> Responder::take_in() {
       auto task = parse_task(row.kind);
       if (!task) continue;
       if (!lanes_.contains(task->target)) {
-        spdlog::warn("respond: finding {} was meant for target {}, which is not configured any more",
-                     row.finding_id, task->target);
+        log_with(spdlog::level::warn, {{"target", task->target}, {"finding", row.finding_id}},
+                 "respond: finding {} was meant for target {}, which is not configured any more",
+                 row.finding_id, task->target);
         ++without_target_;
         over.push_back(row.sequence);
         continue;
