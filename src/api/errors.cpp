@@ -11,9 +11,11 @@ std::unexpected<ApiError> bad_request(std::string message) {
   return std::unexpected(ApiError{.message = std::move(message)});
 }
 
-std::unexpected<ApiError> invalid_parameter(std::string_view name) {
-  return bad_request(
-      fmt::format("The request is rejected because the parameter {} has an invalid value.", name));
+std::unexpected<ApiError> invalid_parameter(std::string_view name, std::string_view why) {
+  std::string message =
+      fmt::format("The request is rejected because the parameter {} has an invalid value.", name);
+  if (!why.empty()) message += fmt::format(" Reason: {}.", why);
+  return bad_request(std::move(message));
 }
 
 std::unexpected<ApiError> invalid_parameters() {
@@ -74,7 +76,7 @@ std::unexpected<ApiError> internal_error() {
 }
 
 std::unexpected<ApiError> store_error(const Error& error, std::string_view parameter) {
-  if (error.kind == ErrorKind::invalid) return invalid_parameter(parameter);
+  if (error.kind == ErrorKind::invalid) return invalid_parameter(parameter, error.message());
   spdlog::error("api: {}", error.message());
   return internal_error();
 }

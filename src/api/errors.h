@@ -20,8 +20,9 @@ struct ApiError {
 using Answer = std::expected<std::string, ApiError>;
 
 std::unexpected<ApiError> bad_request(std::string message);
-// "The request is rejected because the parameter NAME has an invalid value."
-std::unexpected<ApiError> invalid_parameter(std::string_view name);
+// "The request is rejected because the parameter NAME has an invalid value.", and after it the reason, if one
+// is given.
+std::unexpected<ApiError> invalid_parameter(std::string_view name, std::string_view why = {});
 // "The request is rejected because the one or more input parameters have invalid values."
 std::unexpected<ApiError> invalid_parameters();
 // "The request is rejected because an invalid or out-of-range value is specified as an input parameter."

@@ -95,7 +95,8 @@ Answer create_filter(Call& call) {
   auto others = filters_here(call);
   if (!others) return std::unexpected(others.error());
   FilterSettings filter{.account = call.caller.account, .region = call.region, .name = *call.text("name")};
-  if (!is_filter_name(filter.name)) return invalid_parameter("name");
+  if (!is_filter_name(filter.name))
+    return invalid_parameter("name", "3 to 64 of letters, digits, '.', '_' and '-'");
   if (std::ranges::find(*others, filter.name, &FilterSettings::name) != others->end())
     return bad_request("The request is rejected because a filter with the given name already exists.");
   if (others->size() >= filters_max)

@@ -28,7 +28,7 @@ std::expected<Sort, ApiError> sort_of(const Call& call) {
   std::string_view name, order;
   if ((*given)["attributeName"].get(name) == simdjson::SUCCESS) {
     const auto attribute = find_attribute(name);
-    if (!attribute) return invalid_parameter("sortCriteria.attributeName");
+    if (!attribute) return invalid_parameter("sortCriteria.attributeName", "unknown attribute");
     sort.attribute = *attribute;
     sort.descending = false;
   }
@@ -56,7 +56,8 @@ std::expected<void, ApiError> require_findings(const Call& call, std::span<const
   if (ids.empty()) return {};
   const auto known = call.store().count(call.scope(), with_ids(ids));
   if (!known) return store_error(known.error(), "findingIds");
-  if (*known != static_cast<std::int64_t>(ids.size())) return invalid_parameter("findingIds");
+  if (*known != static_cast<std::int64_t>(ids.size()))
+    return invalid_parameter("findingIds", "not every one is a finding that the caller sees in this Region");
   return {};
 }
 
@@ -197,7 +198,7 @@ Answer get_findings_statistics(Call& call) {
   const auto group_by = call.text("groupBy");
   if (by_type == group_by.has_value()) return invalid_parameters();
   if (group_by) return grouped(call, *criteria, *group_by);
-  if (call.text("orderBy")) return invalid_parameter("orderBy");
+  if (call.text("orderBy")) return invalid_parameter("orderBy", "it goes with groupBy only");
   return count_by_severity(call, *criteria);
 }
 

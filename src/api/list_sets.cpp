@@ -44,6 +44,8 @@ unsigned sets_max(const ListSetLimits& limits, ListSetKind kind) {
   return 0;
 }
 
+constexpr std::string_view location_forms = "a location begins with s3://, https:// or file://";
+
 bool names_a_place(std::string_view location) {
   return location.starts_with("s3://") || location.starts_with("https://") || location.starts_with("file://");
 }
@@ -71,7 +73,7 @@ Answer create(Call& call, ListSetKind kind) {
   set.name = *call.text("name");
   set.format = *call.text("format");
   set.location = *call.text("location");
-  if (!names_a_place(set.location)) return invalid_parameter("location");
+  if (!names_a_place(set.location)) return invalid_parameter("location", location_forms);
   set.expected_bucket_owner = call.text("expectedBucketOwner").value_or("");
   const unsigned most = sets_max(call.backend.list_set_limits, kind);
   if (std::ranges::count_if(*others, [](const ListSet& other) { return !other.is_gone(); }) >=
@@ -126,7 +128,7 @@ Answer update(Call& call, ListSetKind kind) {
   if (const auto name = call.text("name")) set->name = *name;
   bool moved = false;
   if (const auto location = call.text("location")) {
-    if (!names_a_place(*location)) return invalid_parameter("location");
+    if (!names_a_place(*location)) return invalid_parameter("location", location_forms);
     moved = *location != set->location;
     set->location = *location;
   }

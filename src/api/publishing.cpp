@@ -39,7 +39,8 @@ std::expected<void, ApiError> apply_properties(const Call& call, PublishingDesti
   given("kmsKeyArn", destination.kms_key_arn);
   given("expectedBucketOwner", destination.expected_bucket_owner);
   if (!parse_bucket_arn(destination.destination_arn))
-    return invalid_parameter("destinationProperties.destinationArn");
+    return invalid_parameter("destinationProperties.destinationArn",
+                             "it is not the ARN of a bucket, arn:aws:s3:::NAME with or without a prefix");
   destination.status = PublishingStatus::pending_verification;
   destination.failing_since = 0;
   destination.updated_at = call.now;

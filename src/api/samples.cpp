@@ -126,7 +126,9 @@ Answer create_sample_findings(Call& call) {
   wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
   for (const std::string& type : wanted) {
     const SampleType* sample = find_sample(type);
-    if (sample == nullptr) return invalid_parameter("findingTypes");
+    if (sample == nullptr)
+      return invalid_parameter("findingTypes",
+                               "a sample can be made of GuardDuty's types only, spelled out in full");
     rows.push_back(sample_finding(*sample, place));
   }
   const auto outbox = outbox_of(call, rows);

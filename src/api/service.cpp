@@ -23,11 +23,16 @@ constexpr std::size_t json_depth_max = 64;
 
 bool blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
 
-ApiError unknown_operation(std::string_view method) {
+// Mostly of an endpoint that was given with a path.
+ApiError unknown_operation(const aws::HttpRequest& request) {
+  constexpr std::size_t shown_max = 200;
   return {.status = 404,
           .type = "UnknownOperationException",
           .code = "UnknownOperationException",
-          .message = fmt::format("No operation has the method {} and this path.", method)};
+          .message =
+              fmt::format("No operation of GuardDuty is {} {}. The endpoint is the server's address alone, "
+                          "without a path.",
+                          request.method, request.path.substr(0, shown_max))};
 }
 
 }  // namespace
@@ -80,7 +85,7 @@ Service::Handled Service::handle_guardduty(const aws::HttpRequest& request, Time
     return std::move(handled);
   };
   const auto route = router_.find(request.method, request.path);
-  if (!route) return refuse(unknown_operation(request.method));
+  if (!route) return refuse(unknown_operation(request));
   handled.operation = handled.event_name = route->operation->name;
   handled.event_source = "guardduty.amazonaws.com";
   const auto verified =
@@ -105,7 +110,7 @@ Service::Handled Service::handle_picket(const aws::HttpRequest& request, TimeMs 
   };
   const std::string_view operation =
       request.method == "GET" ? picket_operation(request.path) : std::string_view();
-  if (operation.empty()) return answered(std::unexpected(unknown_operation(request.method)));
+  if (operation.empty()) return answered(std::unexpected(unknown_operation(request)));
   handled.operation = fmt::format("picket:{}", operation);
   handled.event_source = picket_event_source;
   handled.event_name = operation;
@@ -157,7 +162,7 @@ Service::Handled Service::handle_respond(const aws::HttpRequest& request, TimeMs
                    .scope = {},
                    .backend = backend_,
                    .finding = {}};
-  if (!find_respond_operation(request, call)) return refuse(unknown_operation(request.method));
+  if (!find_respond_operation(request, call)) return refuse(unknown_operation(request));
   handled.operation = fmt::format("picket:{}", call.operation);
   handled.event_name = call.operation;
   handled.event_source = picket_event_source;
@@ -196,7 +201,7 @@ Service::Handled Service::handle_access(const aws::HttpRequest& request, TimeMs 
                   .request = request,
                   .backend = backend_,
                   .files = keys_.files()};
-  if (!find_access_operation(request, call)) return refuse(unknown_operation(request.method));
+  if (!find_access_operation(request, call)) return refuse(unknown_operation(request));
   handled.operation = fmt::format("picket:{}", call.operation);
   handled.event_name = call.operation;
   handled.event_source = picket_event_source;
@@ -326,8 +331,7 @@ Service::Outcome Service::run(const Route& route, const aws::Credential& caller,
             .backend = backend_,
             .members = std::move(*members)};
   if (const auto wrong = validate(operation, call.uri, call.query, body)) {
-    spdlog::debug("api: {}: {} {}", operation.name, wrong->parameter, wrong->why);
-    return {invalid_parameter(wrong->parameter)};
+    return {invalid_parameter(wrong->parameter, wrong->why)};
   }
   const auto earlier = call.earlier_answer();
   if (!earlier) return {std::unexpected(earlier.error())};

@@ -167,7 +167,11 @@ TEST_F(ServiceTest, EveryOperationIsRoutedAndAuthenticated) {
     const Response response = service->handle({operation.method, path, "", unsigned_headers, ""});
     EXPECT_EQ(response.status, 403U) << operation.name;
   }
-  expect_error(send(admin, "GET", "/nothing"), 404, "UnknownOperationException", "No operation");
+  expect_error(send(admin, "GET", "/nothing"), 404, "UnknownOperationException", "GET /nothing");
+  expect_error(
+      send(admin, "POST", at(admin, "/findings"), R"({"maxResults": 51})"), 400, "BadRequestException",
+      "The request is rejected because the parameter maxResults has an invalid value. Reason: value 51 is "
+      "not within 1 and 50.");
 }
 
 TEST(Handlers, EveryOperationHasOne) {

@@ -249,7 +249,8 @@ void write_trial(JsonWriter& json, const std::string& account, const DetectorSet
 Answer get_usage_statistics(Call& call) {
   if (const auto detector = require_detector(call); !detector) return std::unexpected(detector.error());
   const auto unit_name = std::ranges::find(unit_names, call.text("unit").value_or("BYTES"));
-  if (unit_name == unit_names.end()) return invalid_parameter("unit");
+  if (unit_name == unit_names.end())
+    return invalid_parameter("unit", fmt::format("it is none of {}", fmt::join(unit_names, ", ")));
   const auto unit = static_cast<Unit>(unit_name - unit_names.begin());
   const Selection selection(call);
   const std::string type = *call.text("usageStatisticsType");

@@ -12,6 +12,10 @@ namespace picket::api {
 
 namespace {
 
+// In an error.
+constexpr std::size_t values_named_max = 20;
+constexpr std::size_t pattern_shown_max = 100;  // characters
+
 using simdjson::dom::element;
 using simdjson::dom::element_type;
 
@@ -47,12 +51,17 @@ std::optional<Invalid> check_string(ShapeId id, std::string_view text, const std
   const Shape& shape = shapes()[id];
   if (auto wrong = check_bounds(shape, characters(text), path, "length")) return wrong;
   if (!shape.values.empty() && std::ranges::find(shape.values, text) == shape.values.end())
-    return invalid(path, "is none of the allowed values");
+    return invalid(path,
+                   fmt::format("it is none of {}", shape.values.size() <= values_named_max
+                                                       ? fmt::format("{}", fmt::join(shape.values, ", "))
+                                                       : "the allowed values"));
   if (!shape.forbidden_prefix.empty() && text.starts_with(shape.forbidden_prefix))
-    return invalid(path, fmt::format("begins with {}", shape.forbidden_prefix));
+    return invalid(path, fmt::format("it begins with {}", shape.forbidden_prefix));
   if (!shape.pattern.empty() &&
       !re2::RE2::FullMatch(re2::StringPiece(text.data(), text.size()), pattern_of(id)))
-    return invalid(path, "does not match the pattern");
+    return invalid(path, shape.pattern.size() <= pattern_shown_max
+                             ? fmt::format("it does not match the pattern {}", shape.pattern)
+                             : "it does not match the pattern");
   return std::nullopt;
 }
 
@@ -64,16 +73,17 @@ std::optional<Invalid> check_text(ShapeId id, const std::string& text, const std
       return check_string(id, text, name);
     case ShapeKind::boolean:
       if (text == "true" || text == "false") return std::nullopt;
-      return invalid(name, "is not a boolean");
+      return invalid(name, "it is not a boolean");
     case ShapeKind::integer:
     case ShapeKind::number: {
       std::int64_t value = 0;
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-      if (error != std::errc() || end != text.data() + text.size()) return invalid(name, "is not an integer");
+      if (error != std::errc() || end != text.data() + text.size())
+        return invalid(name, "it is not an integer");
       return check_bounds(shape, value, name, "value");
     }
     default:
-      return invalid(name, "cannot be sent here");
+      return invalid(name, "it cannot be sent here");
   }
 }
 
@@ -88,7 +98,7 @@ std::optional<Invalid> check_members(const Shape& shape, const simdjson::dom::ob
     if (body_only && member.location != Location::body) continue;
     const auto found = object[member.name];
     if (is_absent(found)) {
-      if (member.required) return invalid(prefix + std::string(member.name), "is required");
+      if (member.required) return invalid(prefix + std::string(member.name), "it is required");
       continue;
     }
     if (auto wrong =
@@ -98,7 +108,7 @@ std::optional<Invalid> check_members(const Shape& shape, const simdjson::dom::ob
   if (unknown == Unknown::refused) {
     for (const auto& [key, value] : object)
       if (std::ranges::find(shape.members, key, &Member::name) == shape.members.end())
-        return invalid(prefix + std::string(key), "is not in the model");
+        return invalid(prefix + std::string(key), "it is not in the model");
   }
   return std::nullopt;
 }
@@ -110,12 +120,12 @@ std::optional<Invalid> validate_value(ShapeId id, const element& value, std::str
   switch (shape.kind) {
     case ShapeKind::structure: {
       simdjson::dom::object object;
-      if (value.get(object) != simdjson::SUCCESS) return invalid(path, "is not an object");
+      if (value.get(object) != simdjson::SUCCESS) return invalid(path, "it is not an object");
       return check_members(shape, object, path, false, unknown);
     }
     case ShapeKind::map: {
       simdjson::dom::object object;
-      if (value.get(object) != simdjson::SUCCESS) return invalid(path, "is not an object");
+      if (value.get(object) != simdjson::SUCCESS) return invalid(path, "it is not an object");
       if (auto wrong = check_bounds(shape, static_cast<std::int64_t>(object.size()), path, "size"))
         return wrong;
       for (const auto& [key, member] : object) {
@@ -127,7 +137,7 @@ std::optional<Invalid> validate_value(ShapeId id, const element& value, std::str
     }
     case ShapeKind::list: {
       simdjson::dom::array array;
-      if (value.get(array) != simdjson::SUCCESS) return invalid(path, "is not a list");
+      if (value.get(array) != simdjson::SUCCESS) return invalid(path, "it is not a list");
       if (auto wrong = check_bounds(shape, static_cast<std::int64_t>(array.size()), path, "size"))
         return wrong;
       for (const element member : array)
@@ -136,19 +146,19 @@ std::optional<Invalid> validate_value(ShapeId id, const element& value, std::str
     }
     case ShapeKind::string: {
       std::string_view text;
-      if (value.get(text) != simdjson::SUCCESS) return invalid(path, "is not a string");
+      if (value.get(text) != simdjson::SUCCESS) return invalid(path, "it is not a string");
       return check_string(id, text, path);
     }
     case ShapeKind::boolean:
-      return value.is_bool() ? std::nullopt : invalid(path, "is not a boolean");
+      return value.is_bool() ? std::nullopt : invalid(path, "it is not a boolean");
     case ShapeKind::integer: {
       std::int64_t number = 0;
-      if (value.get(number) != simdjson::SUCCESS) return invalid(path, "is not an integer");
+      if (value.get(number) != simdjson::SUCCESS) return invalid(path, "it is not an integer");
       return check_bounds(shape, number, path, "value");
     }
     case ShapeKind::number:
     case ShapeKind::timestamp:
-      return value.is_number() ? std::nullopt : invalid(path, "is not a number");
+      return value.is_number() ? std::nullopt : invalid(path, "it is not a number");
   }
   return std::nullopt;
 }
@@ -162,11 +172,11 @@ std::optional<Invalid> validate(const Operation& operation, const UriParameters&
     const std::string name(member.name);
     if (member.location == Location::body) {
       takes_body = true;
-      if (member.required && !body) return invalid(name, "is required");
+      if (member.required && !body) return invalid(name, "it is required");
     }
     if (member.location == Location::uri) {
       const auto found = uri.find(name);
-      if (found == uri.end()) return invalid(name, "is required");
+      if (found == uri.end()) return invalid(name, "it is required");
       if (auto wrong = check_text(member.shape, found->second, name)) return wrong;
     }
     if (member.location != Location::querystring) continue;
@@ -179,14 +189,14 @@ std::optional<Invalid> validate(const Operation& operation, const UriParameters&
       if (auto wrong = check_text(shape.kind == ShapeKind::list ? shape.element : member.shape, text, name))
         return wrong;
     }
-    if (sent == 0 && member.required) return invalid(name, "is required");
-    if (shape.kind != ShapeKind::list && sent > 1) return invalid(name, "is repeated");
+    if (sent == 0 && member.required) return invalid(name, "it is required");
+    if (shape.kind != ShapeKind::list && sent > 1) return invalid(name, "it is repeated");
     if (shape.kind == ShapeKind::list && sent > 0)
       if (auto wrong = check_bounds(shape, sent, name, "size")) return wrong;
   }
   if (!takes_body || !body) return std::nullopt;
   simdjson::dom::object object;
-  if (body->get(object) != simdjson::SUCCESS) return invalid("body", "is not an object");
+  if (body->get(object) != simdjson::SUCCESS) return invalid("body", "it is not an object");
   return check_members(input, object, "", true, Unknown::ignored);
 }
 

@@ -177,9 +177,11 @@ std::unexpected<AuthenticationError> missing(std::string message) {
 std::unexpected<AuthenticationError> incomplete(std::string message) {
   return std::unexpected(AuthenticationError{"IncompleteSignatureException", std::move(message)});
 }
-std::unexpected<AuthenticationError> unrecognized() {
-  return std::unexpected(AuthenticationError{"UnrecognizedClientException",
-                                             "The security token included in the request is invalid."});
+// AWS's sentence, and what it means here.
+std::unexpected<AuthenticationError> unrecognized(std::string_view meaning) {
+  return std::unexpected(
+      AuthenticationError{"UnrecognizedClientException",
+                          fmt::format("The security token included in the request is invalid. {}", meaning)});
 }
 std::unexpected<AuthenticationError> invalid(std::string message) {
   return std::unexpected(AuthenticationError{"InvalidSignatureException", std::move(message)});
@@ -439,11 +441,19 @@ std::expected<Verified, AuthenticationError> verify(const HttpRequest& request, 
                                skew_minutes));
 
   std::optional<AccessKey> key = lookup(authorization->access_key_id);
-  if (!key) return unrecognized();
   const std::string_view brought = token.value_or("");
+  if (!key) {
+    return unrecognized(
+        brought.empty() ? "This server has no such access key, or it is disabled or deleted."
+                        : "This server has no such session; is AWS_SESSION_TOKEN left over from elsewhere?");
+  }
   const bool same_token = brought.size() == key->session_token.size() &&
                           CRYPTO_memcmp(brought.data(), key->session_token.data(), brought.size()) == 0;
-  if (!same_token) return unrecognized();
+  if (!same_token) {
+    return unrecognized(
+        brought.empty() ? "The access key is of a session, whose token is missing."
+                        : "This server has no such session; is AWS_SESSION_TOKEN left over from elsewhere?");
+  }
   if (key->expires_at && *key->expires_at <= now)
     return std::unexpected(AuthenticationError{"ExpiredTokenException",
                                                "The security token included in the request is expired"});
