@@ -244,12 +244,11 @@ bool is_access_path(std::string_view path) {
   return path.starts_with("access-keys") || path.starts_with("audit-events");
 }
 
-bool find_access_operation(const aws::HttpRequest& request, AccessCall& call) {
+void find_access_operation(const aws::HttpRequest& request, AccessCall& call) {
   auto found = find_picket_operation(operations_here, request);
-  if (!found) return false;
+  if (!found) return;
   call.operation = found->name;
   call.subject = std::move(found->subject);
-  return true;
 }
 
 std::vector<std::string_view> access_operations() {

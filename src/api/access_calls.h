@@ -41,8 +41,8 @@ struct AccessCall {
   std::string audited = {}, audited_answer = {};  // what the audit log tells, set by answer_access
 };
 
-// Sets operation and subject; false: there is no such call.
-bool find_access_operation(const aws::HttpRequest& request, AccessCall& call);
+// Sets operation and subject, which stay empty when there is no such call.
+void find_access_operation(const aws::HttpRequest& request, AccessCall& call);
 // Names of all of them: reading is for administrators too.
 std::vector<std::string_view> access_operations();
 Answer answer_access(AccessCall& call);

@@ -146,12 +146,11 @@ bool is_respond_path(std::string_view path) {
   return path.starts_with("playbook") || path.starts_with("responders");
 }
 
-bool find_respond_operation(const aws::HttpRequest& request, RespondCall& call) {
+void find_respond_operation(const aws::HttpRequest& request, RespondCall& call) {
   auto found = find_picket_operation(respond_operations, request);
-  if (!found) return false;
+  if (!found) return;
   call.operation = found->name;
   call.subject = std::move(found->subject);
-  return true;
 }
 
 std::vector<std::string_view> changing_respond_operations() {

@@ -40,8 +40,8 @@ struct RespondCall {
   std::string audited = {};  // what the audit log tells of the parameters, set by answer_respond
 };
 
-// Sets operation and subject; false: there is no such call.
-bool find_respond_operation(const aws::HttpRequest& request, RespondCall& call);
+// Sets operation and subject, which stay empty when there is no such call.
+void find_respond_operation(const aws::HttpRequest& request, RespondCall& call);
 // Names of all that change something.
 std::vector<std::string_view> changing_respond_operations();
 Answer answer_respond(RespondCall& call);

@@ -96,29 +96,39 @@ Service::Handled Service::handle_guardduty(const aws::HttpRequest& request, Time
   return handled;
 }
 
-Service::Handled Service::handle_picket(const aws::HttpRequest& request, TimeMs now) {
+Service::Handled Service::handle_own(const aws::HttpRequest& request, std::string_view operation,
+                                     std::string_view action, const std::function<Answer(Handled&)>& answer,
+                                     TimeMs now) {
   Handled handled;
-  const auto answered = [&](Answer answer) {
-    if (answer) {
-      handled.response.body = std::move(*answer);
+  const auto answered = [&](Answer given) {
+    if (given) {
+      handled.response.body = std::move(*given);
       handled.response.headers.emplace_back("Content-Type", "application/json");
     } else {
-      handled.response = error_response(answer.error());
-      handled.error = std::move(answer.error());
+      handled.response = error_response(given.error());
+      handled.error = std::move(given.error());
     }
     return std::move(handled);
   };
-  const std::string_view operation =
-      request.method == "GET" ? picket_operation(request.path) : std::string_view();
   if (operation.empty()) return answered(std::unexpected(unknown_operation(request)));
   handled.operation = fmt::format("picket:{}", operation);
   handled.event_source = picket_event_source;
   handled.event_name = operation;
-  // Who may not see findings learns nothing of whom they are about either.
-  const auto verified = authorize(request, guardduty, "guardduty:GetFindings", handled.caller, now);
+  const auto verified =
+      authorize(request, guardduty, action.empty() ? handled.operation : action, handled.caller, now);
   if (!verified) return answered(std::unexpected(verified.error()));
   handled.region = verified->region;
-  return answered(answer_picket_for(*handled.caller, verified->region, request.path, request.query));
+  return answered(answer(handled));
+}
+
+Service::Handled Service::handle_picket(const aws::HttpRequest& request, TimeMs now) {
+  const std::string_view operation =
+      request.method == "GET" ? picket_operation(request.path) : std::string_view();
+  // Who may not see findings learns nothing of whom they are about either.
+  const auto answer = [&](Handled& handled) {
+    return answer_picket_for(*handled.caller, handled.region, request.path, request.query);
+  };
+  return handle_own(request, operation, "guardduty:GetFindings", answer, now);
 }
 
 Answer Service::answer_picket_for(const aws::Credential& caller, const std::string& region,
@@ -148,12 +158,6 @@ Response Service::picket(const aws::Credential& caller, const std::string& regio
 }
 
 Service::Handled Service::handle_respond(const aws::HttpRequest& request, TimeMs now) {
-  Handled handled;
-  const auto refuse = [&](ApiError error) {
-    handled.response = error_response(error);
-    handled.error = std::move(error);
-    return std::move(handled);
-  };
   RespondCall call{.operation = {},
                    .subject = {},
                    .caller = {},
@@ -162,38 +166,26 @@ Service::Handled Service::handle_respond(const aws::HttpRequest& request, TimeMs
                    .scope = {},
                    .backend = backend_,
                    .finding = {}};
-  if (!find_respond_operation(request, call)) return refuse(unknown_operation(request));
-  handled.operation = fmt::format("picket:{}", call.operation);
-  handled.event_name = call.operation;
-  handled.event_source = picket_event_source;
-  const auto verified = authorize(request, guardduty, handled.operation, handled.caller, now);
-  if (!verified) return refuse(verified.error());
-  call.caller = *handled.caller;
-  call.region = handled.region = verified->region;
-  const auto members = members_.current(*backend_.store);
-  if (!members) return refuse(store_error(members.error(), "findingId").error());
-  if ((*members)->association(call.caller.account, call.region) != nullptr &&
-      is_administrators_task(call.operation))
-    return refuse(access_denied(fmt::format("Account {} is a member: {} is for its administrator.",
-                                            call.caller.account, handled.operation))
-                      .error());
-  call.scope = scope_of(call.caller, **members, call.region);
-  call.finding = [&](const std::string& id) { return finding(call.caller, call.region, id); };
-  auto answer = answer_respond(call);
-  if (is_changing(call.operation)) handled.request_parameters = call.audited;
-  if (!answer) return refuse(answer.error());
-  handled.response.body = std::move(*answer);
-  handled.response.headers.emplace_back("Content-Type", "application/json");
-  return handled;
+  find_respond_operation(request, call);
+  const auto answer = [&](Handled& handled) -> Answer {
+    call.caller = *handled.caller;
+    call.region = handled.region;
+    const auto members = members_.current(*backend_.store);
+    if (!members) return store_error(members.error(), "findingId");
+    if ((*members)->association(call.caller.account, call.region) != nullptr &&
+        is_administrators_task(call.operation))
+      return access_denied(fmt::format("Account {} is a member: {} is for its administrator.",
+                                       call.caller.account, handled.operation));
+    call.scope = scope_of(call.caller, **members, call.region);
+    call.finding = [&](const std::string& id) { return finding(call.caller, call.region, id); };
+    Answer given = answer_respond(call);
+    if (is_changing(call.operation)) handled.request_parameters = call.audited;
+    return given;
+  };
+  return handle_own(request, call.operation, {}, answer, now);
 }
 
 Service::Handled Service::handle_access(const aws::HttpRequest& request, TimeMs now) {
-  Handled handled;
-  const auto refuse = [&](ApiError error) {
-    handled.response = error_response(error);
-    handled.error = std::move(error);
-    return std::move(handled);
-  };
   AccessCall call{.operation = {},
                   .subject = {},
                   .caller = {},
@@ -201,21 +193,16 @@ Service::Handled Service::handle_access(const aws::HttpRequest& request, TimeMs 
                   .request = request,
                   .backend = backend_,
                   .files = keys_.files()};
-  if (!find_access_operation(request, call)) return refuse(unknown_operation(request));
-  handled.operation = fmt::format("picket:{}", call.operation);
-  handled.event_name = call.operation;
-  handled.event_source = picket_event_source;
-  const auto verified = authorize(request, guardduty, handled.operation, handled.caller, now);
-  if (!verified) return refuse(verified.error());
-  call.caller = *handled.caller;
-  call.region = handled.region = verified->region;
-  auto answer = answer_access(call);
-  handled.request_parameters = std::move(call.audited);
-  handled.response_elements = std::move(call.audited_answer);
-  if (!answer) return refuse(answer.error());
-  handled.response.body = std::move(*answer);
-  handled.response.headers.emplace_back("Content-Type", "application/json");
-  return handled;
+  find_access_operation(request, call);
+  const auto answer = [&](Handled& handled) {
+    call.caller = *handled.caller;
+    call.region = handled.region;
+    Answer given = answer_access(call);
+    handled.request_parameters = std::move(call.audited);
+    handled.response_elements = std::move(call.audited_answer);
+    return given;
+  };
+  return handle_own(request, call.operation, {}, answer, now);
 }
 
 Service::Handled Service::handle_neighbour(std::string_view service, const aws::HttpRequest& request,

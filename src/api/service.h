@@ -2,6 +2,7 @@
 // one request in, one response out, from any thread.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -65,6 +66,11 @@ class Service {
   Handled handle_guardduty(const aws::HttpRequest& request, TimeMs now);
   Answer answer_picket_for(const aws::Credential& caller, const std::string& region, std::string_view path,
                            std::string_view query);
+  // A call of ours: `operation` is empty where there is none, `action` what the key must be allowed to do,
+  // empty for picket:OPERATION. `answer` is asked of callers who may, and can add to what the audit log
+  // tells.
+  Handled handle_own(const aws::HttpRequest& request, std::string_view operation, std::string_view action,
+                     const std::function<Answer(Handled&)>& answer, TimeMs now);
   Handled handle_picket(const aws::HttpRequest& request, TimeMs now);
   Handled handle_respond(const aws::HttpRequest& request, TimeMs now);
   Handled handle_access(const aws::HttpRequest& request, TimeMs now);
