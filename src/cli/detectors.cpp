@@ -56,7 +56,7 @@ int run_detectors(const std::string& wanted, const std::string& format, const st
     if (!read) return failed(read.error());
     config = std::move(*read);
   }
-  auto loaded = load_rules(config.rules);
+  auto loaded = load_rules(config.rules, config.rules_dry_run);
   if (!loaded) return failed(loaded.error());
   std::vector<rules::Rule> all_rules = rules::custom_rules();
   std::ranges::move(loaded->rules, std::back_inserter(all_rules));

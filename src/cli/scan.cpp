@@ -247,7 +247,7 @@ int run_scan(const ScanFlags& flags) {
   if (const auto wrong = time_flag(flags.from, filter.from)) return usage_error("--from: " + *wrong);
   if (const auto wrong = time_flag(flags.to, filter.to)) return usage_error("--to: " + *wrong);
   config.rules.insert(config.rules.end(), flags.rules.begin(), flags.rules.end());
-  if (flags.explain && config.rules.empty())
+  if (flags.explain && config.rules.empty() && config.rules_dry_run.empty())
     return usage_error("--explain tells of rules: name them with --rules or in the configuration");
   auto setup = make_setup(config, feeds_folder(default_data_dir()), flags.threads, filter);
   if (!setup) return usage_error(setup.error().message());

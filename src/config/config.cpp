@@ -398,6 +398,7 @@ Result<Config> parse_config(std::string_view text, const std::string& origin) {
   {
     Table top(root, "", origin, error);
     top.texts("rules", config.rules);
+    top.texts("rules_dry_run", config.rules_dry_run);
     top.tables("source", [&](Table& table) {
       SourceKeys source;
       const toml::node* url = table.find("url");
@@ -550,6 +551,7 @@ Result<Config> load_config(const std::string& path) {
   for (std::string& database : config->geoip_databases) anchor(database);
   for (std::string& inventory : config->inventory) anchor(inventory);
   for (std::string& rules : config->rules) anchor(rules);
+  for (std::string& rules : config->rules_dry_run) anchor(rules);
   anchor(config->aws_ranges);
   anchor(config->master_key_file);
   for (std::string& folder : config->intel_sets.folders) anchor(folder);

@@ -104,7 +104,8 @@ struct S3Keys {             // [s3]: where lists are fetched from and findings a
 };
 
 struct Config {
-  std::vector<std::string> rules;  // Sigma rules: files and folders
+  std::vector<std::string> rules;          // Sigma rules: files and folders
+  std::vector<std::string> rules_dry_run;  // of these matches are only counted
   std::vector<SourceKeys> sources;
   std::vector<AccountKeys> accounts;
   std::string organization_id, management_account;  // [organization]

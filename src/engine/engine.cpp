@@ -116,6 +116,21 @@ void Engine::add_hits(const RuleHits& hits, RuleHits::Group& group,
   aggregator_.add(std::move(activity));
 }
 
+void Engine::count_dry_runs(const DryRunHits& found, std::span<const std::vector<std::uint64_t>> duplicates) {
+  std::vector<const std::pair<std::string, std::string>*> places(found.places.size());
+  for (const auto& [place, number] : found.places) places[number] = &place;
+  const auto count_of = [&](std::uint16_t detector, std::uint32_t place) -> std::uint64_t& {
+    return dry_run_counts_[{std::string(detectors_[detector]->name), places[place]->first,
+                            places[place]->second}];
+  };
+  for (const DryRunHits::Hit& hit : found.hits) {
+    const auto& twice = duplicates[hit.object_index];
+    if (!std::binary_search(twice.begin(), twice.end(), hit.position)) ++count_of(hit.detector, hit.place);
+  }
+  for (const auto& [key, count] : found.counts)
+    count_of(static_cast<std::uint16_t>(key >> 32U), static_cast<std::uint32_t>(key)) += count;
+}
+
 EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const PendingBounds& pending) {
   ++epoch_;
   const EvictionCounts evicted_before = evictions_;
@@ -170,6 +185,8 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
   for (WorkerOutput& output : outputs_) {
     for (auto& [key, group] : output.rule_hits.groups) add_hits(output.rule_hits, group, duplicates, copies);
     output.rule_hits = {};
+    count_dry_runs(output.dry_runs, duplicates);
+    output.dry_runs = {};
     for (PendingDetection& item : output.pending) {
       const auto& twice = duplicates[item.object_index];
       if (std::binary_search(twice.begin(), twice.end(), item.position)) {

@@ -195,6 +195,7 @@ class Engine {
   void find_duplicates(std::vector<ObjectOutput>& objects,
                        std::vector<std::vector<std::uint64_t>>& duplicates,
                        const std::function<void()>& beside);
+  void count_dry_runs(const DryRunHits& found, std::span<const std::vector<std::uint64_t>> duplicates);
   TimeMs early_rows(const PartitionTime& time) const;
   void spill_rows();
   void move_watermarks(std::span<const EpochObject> objects, const std::vector<ObjectOutput>& outputs,

@@ -29,6 +29,7 @@ Subject placed_in(const ObjectInfo& info, Subject subject) {
 void WorkerOutput::clear() {
   pending.clear();
   rule_hits = {};
+  dry_runs = {};
   rows.clear();
   activities.clear();
   for (WindowTable& table : windows) table.clear();
@@ -222,10 +223,26 @@ Evidence ObjectRun::evidence_of(LogKind log, const RuleHit& hit) const {
   return evidence;
 }
 
+std::uint32_t ObjectRun::dry_run_place(std::string_view account, std::string_view region) {
+  DryRunHits& all = out_.dry_runs;
+  return all.places
+      .try_emplace({std::string(account.empty() ? info_.account : account),
+                    std::string(region.empty() ? info_.region : region)},
+                   static_cast<std::uint32_t>(all.places.size()))
+      .first->second;
+}
+
 void ObjectRun::take_hits(const CloudTrailEvent& event, Caller& caller, const Context& context,
                           std::uint64_t position) {
   HitRecord record;
   for (const RuleHit& hit : rule_hits(LogKind::cloudtrail, event)) {
+    if (hit.dry_run) {
+      const std::string_view account =
+          event.recipient_account_id.empty() ? event.user_identity.account_id : event.recipient_account_id;
+      out_.dry_runs.hits.push_back(
+          {position, object_index_, dry_run_place(account, event.aws_region), hit.detector});
+      continue;
+    }
     if (!hit.plain) {
       const RuleMode mode = mode_of(hit.detector, context, event.event_time);
       if (mode == RuleMode::off) continue;
@@ -256,6 +273,10 @@ void ObjectRun::take_hits(const AuditEvent& event, const Context& context, std::
   const TimeMs time = event.request_received_timestamp;
   HitRecord record;
   for (const RuleHit& hit : rule_hits(LogKind::k8saudit, event)) {
+    if (hit.dry_run) {
+      out_.dry_runs.hits.push_back({position, object_index_, dry_run_place({}, {}), hit.detector});
+      continue;
+    }
     if (!hit.plain) {
       const RuleMode mode = mode_of(hit.detector, context, time);
       if (mode == RuleMode::off) continue;
@@ -578,8 +599,13 @@ void ObjectRun::take_flows(std::span<const FlowRecord> records) {
   }
   if (tables_.rules == nullptr || !tables_.rules->wants(LogKind::vpcflow)) return;
   for (const FlowRecord& flow : records) {
-    for (const RuleHit& hit : rule_hits(LogKind::vpcflow, flow))
-      raise(flow, hit.detector, evidence_of(LogKind::vpcflow, hit));
+    for (const RuleHit& hit : rule_hits(LogKind::vpcflow, flow)) {
+      if (hit.dry_run) {
+        ++out_.dry_runs.counts[std::uint64_t{hit.detector} << 32U | dry_run_place(flow.account_id, {})];
+      } else {
+        raise(flow, hit.detector, evidence_of(LogKind::vpcflow, hit));
+      }
+    }
   }
 }
 
@@ -652,8 +678,14 @@ void ObjectRun::on_dns(const DnsQuery& query, std::uint64_t position) {
     window.logic->add_dns(query, {query.query_timestamp, object_, records_before_ + position, {}}, this,
                           &window_state);
   }
-  for (const RuleHit& hit : rule_hits(LogKind::dns, query))
-    raise(query, position, hit.detector, evidence_of(LogKind::dns, hit), {});
+  for (const RuleHit& hit : rule_hits(LogKind::dns, query)) {
+    if (hit.dry_run) {
+      ++out_.dry_runs
+            .counts[std::uint64_t{hit.detector} << 32U | dry_run_place(query.account_id, query.region)];
+    } else {
+      raise(query, position, hit.detector, evidence_of(LogKind::dns, hit), {});
+    }
+  }
 }
 
 void ObjectRun::on_audit(const AuditEvent& event, std::uint64_t position) {

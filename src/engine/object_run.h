@@ -99,6 +99,21 @@ struct RuleHits {
 // epoch.
 void tell_hits(RuleHits& hits, const RecordMatcher& rules,
                const std::function<const ObjectInfo&(std::uint32_t object_index)>& info_of);
+// Records that rules of users hit which are only counted. Of logs whose records may come twice each is kept
+// until the duplicates of the epoch are known.
+struct DryRunHits {
+  struct Hit {
+    std::uint64_t position = 0;  // in the object
+    std::uint32_t object_index = 0;
+    std::uint32_t place = 0;
+    std::uint16_t detector = 0;
+  };
+  std::map<std::pair<std::string, std::string>, std::uint32_t>
+      places;  // account and Region, numbered as they come
+  std::vector<Hit> hits;
+  boost::unordered_flat_map<std::uint64_t, std::uint64_t>
+      counts;  // by detector and place; of flows and queries
+};
 struct PendingRow {
   OrderedRow row;
   std::uint32_t object_index = 0;
@@ -126,6 +141,7 @@ struct ObjectOutput {
 struct WorkerOutput {
   std::vector<PendingDetection> pending;
   RuleHits rule_hits;
+  DryRunHits dry_runs;
   std::vector<PendingRow> rows;
   DailyActivities activities;  // of flow and DNS records
   std::array<WindowTable, partition_count> windows;
@@ -234,6 +250,7 @@ class ObjectRun final : public EventSink {
   void take_hits(const CloudTrailEvent& event, Caller& caller, const Context& context,
                  std::uint64_t position);
   void take_hits(const AuditEvent& event, const Context& context, std::uint64_t position);
+  std::uint32_t dry_run_place(std::string_view account, std::string_view region);
   void begin(HitRecord& record, TimeMs time, std::string_view id, std::uint64_t position);
   std::uint32_t number_of(const HitRecord& record, const CloudTrailEvent& event, Caller& caller,
                           std::span<const IssueKey> keys);

@@ -17,6 +17,7 @@ namespace picket {
 struct RuleHit {
   std::uint16_t detector = 0;  // of the engine's, whose trigger is `matched`
   bool plain = false;          // a user's rule about single records: it holds everywhere, and needs no order
+  bool dry_run = false;        // only counted
   std::uint32_t number = 0;    // the matcher's own
 };
 

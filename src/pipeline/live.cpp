@@ -844,11 +844,12 @@ std::string Live::metrics() const {
   out += fmt::format("picket_detections_left_out_total{{why=\"detector_disabled\"}} {}\n",
                      now.findings_withheld);
   head("picket_custom_rule_dry_run_matches_total", "counter",
-       "Records that custom detection rules in DRY_RUN would have raised something for.");
+       "Records that custom detection rules in DRY_RUN, and rules of users on dry run, would have raised "
+       "something for.");
   for (const auto& [key, count] : now.dry_run_counts) {
     out += fmt::format(
-        "picket_custom_rule_dry_run_matches_total{{rule=\"{}\",account=\"{}\",region=\"{}\"}} {}\n", key.rule,
-        escape_label(key.account), escape_label(key.region), count);
+        "picket_custom_rule_dry_run_matches_total{{rule=\"{}\",account=\"{}\",region=\"{}\"}} {}\n",
+        escape_label(key.rule), escape_label(key.account), escape_label(key.region), count);
   }
   const Entities::Counts entities = setup_.engine->entities().counts();
   head("picket_entities", "gauge", "Entities that are kept for who investigates.");

@@ -95,10 +95,13 @@ Result<LoadedIntel> load_intel(const Config& config, const std::filesystem::path
   return loaded;
 }
 
-Result<rules::LoadedRules> load_rules(const std::vector<std::string>& paths) {
+Result<rules::LoadedRules> load_rules(const std::vector<std::string>& paths,
+                                      const std::vector<std::string>& dry_run) {
   rules::SigmaLoader loader;
-  for (const std::string& path : paths) {
-    if (auto added = loader.add_path(path); !added) return std::unexpected(added.error());
+  for (const auto& [given, only_counted] : {std::pair{&paths, false}, std::pair{&dry_run, true}}) {
+    for (const std::string& path : *given) {
+      if (auto added = loader.add_path(path, only_counted); !added) return std::unexpected(added.error());
+    }
   }
   return loader.finish();
 }
@@ -127,8 +130,8 @@ Result<Setup> make_setup(const Config& config, const std::filesystem::path& feed
     setup.geo = *geo;
   }
   std::vector<rules::Rule> all_rules = rules::custom_rules();
-  if (!config.rules.empty()) {
-    auto loaded = load_rules(config.rules);
+  if (!config.rules.empty() || !config.rules_dry_run.empty()) {
+    auto loaded = load_rules(config.rules, config.rules_dry_run);
     if (!loaded) return std::unexpected(loaded.error());
     setup.notes.push_back(fmt::format("rules: {} loaded from {} files, {} refused", loaded->rules.size(),
                                       loaded->files, loaded->refused.size()));

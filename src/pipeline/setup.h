@@ -37,8 +37,10 @@ Result<std::vector<IntelListConfig>> configured_lists(const Config& config);
 // The built-in lists, the fetched feeds kept in `feeds` and the configured lists.
 Result<LoadedIntel> load_intel(const Config& config, const std::filesystem::path& feeds);
 
-// The configured rules; those that cannot be loaded are among the refused.
-Result<rules::LoadedRules> load_rules(const std::vector<std::string>& paths);
+// The rules of some files and folders, of `dry_run` only to be counted; those that cannot be loaded are among
+// the refused.
+Result<rules::LoadedRules> load_rules(const std::vector<std::string>& paths,
+                                      const std::vector<std::string>& dry_run = {});
 
 Lateness lateness_of(const Config& config);
 

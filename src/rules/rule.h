@@ -46,6 +46,7 @@ struct Rule {
   Predicate when;                   // of a rule without correlation
   std::optional<Correlation> correlation;
   bool raises = true;       // false: only correlations use it
+  bool dry_run = false;     // its matches are only counted
   std::string blind_spots;  // what it cannot see, a sentence for the reference
 };
 

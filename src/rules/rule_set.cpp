@@ -122,7 +122,8 @@ void RuleSet::compile(LogKind log) {
   for (std::uint32_t i = 0; i < rules_.size(); ++i) {
     if (rules_[i].log != log || rules_[i].correlation) continue;
     predicates.push_back(&rules_[i].when);
-    compiled.rules.push_back({i, detector_of_[i], rules_[i].origin == Origin::rule, {}, {}});
+    compiled.rules.push_back(
+        {i, detector_of_[i], rules_[i].origin == Origin::rule, rules_[i].dry_run, {}, {}});
   }
   compiled.predicates = std::make_unique<CompiledPredicates>(log, predicates);
   for (Matched& matched : compiled.rules) {
@@ -179,7 +180,7 @@ void RuleSet::match(LogKind kind, const RecordView& record, std::string_view acc
     const Matched& rule = log.rules[predicate];
     matches_[rule.rule].fetch_add(1, std::memory_order_relaxed);
     if (rule.detector != none)
-      hits.push_back({static_cast<std::uint16_t>(rule.detector), rule.plain, predicate});
+      hits.push_back({static_cast<std::uint16_t>(rule.detector), rule.plain, rule.dry_run, predicate});
     for (const Use& use : rule.uses) {
       Row row{use.correlation, std::string(account), std::to_string(use.number), use.value};
       const std::vector<std::string>& names = rules_[use.correlation].correlation->group_by;
@@ -205,7 +206,8 @@ void RuleSet::match(LogKind kind, const RecordView& record, std::string_view acc
     }
   }
   for (std::uint32_t i = 0; i < rows.size(); ++i)
-    hits.push_back({static_cast<std::uint16_t>(detector_of_[rows[i].correlation]), false, row_base + i});
+    hits.push_back(
+        {static_cast<std::uint16_t>(detector_of_[rows[i].correlation]), false, false, row_base + i});
 }
 
 void RuleSet::tell(LogKind kind, const RuleHit& hit, Evidence& evidence) const {

@@ -53,7 +53,8 @@ class RuleSet final : public RecordMatcher {
   struct Matched {
     std::uint32_t rule = 0;
     std::uint32_t detector = none;  // none: only correlations use it
-    bool plain = false;             // as RuleHit has it
+    bool plain = false;             // as RuleHit has them
+    bool dry_run = false;
     std::vector<std::uint32_t> shown;
     std::vector<Use> uses;
   };

@@ -216,6 +216,7 @@ class SigmaDocument {
     rule.description = optional_text(root_, "description");
     while (!rule.description.empty() && rule.description.back() == '\n') rule.description.pop_back();
     rule.origin_text = where_;
+    rule.dry_run = loader_.dry_run_;
     rule.severity = severity_of_level(root_);
     read_tags(root_, rule);
     return draft;
@@ -465,7 +466,8 @@ bool is_separator(std::string_view line) {
 
 }  // namespace
 
-void SigmaLoader::add_text(std::string_view text, const std::string& origin) {
+void SigmaLoader::add_text(std::string_view text, const std::string& origin, bool dry_run) {
+  dry_run_ = dry_run;
   ++files_;
   if (text.size() > file_bytes_max) {
     refused_.push_back({place(origin, 1), "", "the file is larger than 4 MiB"});
@@ -519,7 +521,7 @@ void SigmaLoader::add_document(const std::string& text, const std::string& origi
   refused_.push_back({place(origin, first_line + line), title, reason});
 }
 
-Result<void> SigmaLoader::add_path(const std::string& path) {
+Result<void> SigmaLoader::add_path(const std::string& path, bool dry_run) {
   namespace fs = std::filesystem;
   std::error_code error;
   std::vector<fs::path> files;
@@ -538,7 +540,7 @@ Result<void> SigmaLoader::add_path(const std::string& path) {
     std::ifstream stream(file, std::ios::binary);
     if (!stream) return fail(ErrorKind::io, "cannot open the rules", file.string());
     std::string text(std::istreambuf_iterator<char>(stream), {});
-    add_text(text, file.string());
+    add_text(text, file.string(), dry_run);
   }
   return {};
 }
@@ -570,6 +572,9 @@ void SigmaLoader::apply(const Filter& filter) {
 
 // References become ids, group-by and value fields the fields of each rule's records.
 Result<void> SigmaLoader::resolve(Draft& draft) {
+  if (draft.rule.dry_run)
+    return fail(ErrorKind::unsupported,
+                "correlation: there is no dry run of correlations; `picket rules test` tries them over logs");
   Correlation& correlation = *draft.rule.correlation;
   const auto field_of = [&](const std::string& name, const Draft& rule) {
     const auto alias = draft.aliases.find(name);

@@ -28,10 +28,11 @@ struct LoadedRules {
 
 class SigmaLoader {
  public:
-  // Documents of one text; `origin` is the file's name.
-  void add_text(std::string_view text, const std::string& origin);
+  // Documents of one text; `origin` is the file's name. Matches of rules in `dry_run` are only counted;
+  // correlations cannot be.
+  void add_text(std::string_view text, const std::string& origin, bool dry_run = false);
   // A file, or every .yml and .yaml below a folder. Fails when there is nothing to read.
-  Result<void> add_path(const std::string& path);
+  Result<void> add_path(const std::string& path, bool dry_run = false);
   // Puts correlations and filters on the rules they name, and gives what was loaded since the start.
   LoadedRules finish();
 
@@ -61,6 +62,7 @@ class SigmaLoader {
   std::vector<Filter> filters_;
   std::vector<RefusedRule> refused_;
   std::size_t files_ = 0;
+  bool dry_run_ = false;  // of the text at hand
 };
 
 }  // namespace picket::rules

@@ -3,12 +3,14 @@
 
     rules.py BINARY SOURCE_ROOT
 """
+import gzip
 import json
 import pathlib
+import re
 import sys
 import tempfile
 
-from harness import Picket, fail
+from harness import Picket, Server, fail
 
 LOGSOURCE = "logsource: {product: aws, service: cloudtrail}\n"
 RULES = {
@@ -30,6 +32,37 @@ def expect(done, code, *words):
     for word in words:
         if word not in text:
             fail(f"{done.args[1:]} does not say {word!r}:\n{text}")
+
+
+def try_dry_run(picket, archive, place):
+    """Counted once a record, whatever is delivered twice, kept over a restart, and nothing is raised."""
+    denied = {record["eventID"] for path in archive.rglob("*CloudTrail_*.json.gz") for record in json.loads(gzip.decompress(path.read_bytes()))["Records"]
+              if "AccessDenied" in (record.get("errorCode") or "")}
+    (place / "counted").mkdir()
+    (place / "counted/denied.yml").write_text("title: Denied\nid: denied\n" + LOGSOURCE
+                                              + "detection: {s: {errorCode|contains: AccessDenied}, condition: s}\n")
+    (place / "counted/pool.yml").write_text("title: Pool\nid: pool\nlogsource: {category: dns}\ndetection: {s: {query|startswith: crypto.}, condition: s}\n")
+    (place / "counted/often.yml").write_text("title: Often\ncorrelation:\n  type: event_count\n  rules: [denied]\n  group-by: [userIdentity.arn]\n"
+                                             "  timespan: 1h\n  condition: {gte: 3}\n")
+    config = place / "dry.toml"
+    config.write_text('rules_dry_run = ["counted"]\n')
+    for _ in range(2):
+        server = Server(picket, place / "dry-data", "--config", config, "--watch", archive)
+        try:
+            server.wait_ready()
+            server.wait_caught_up(60)
+            counts = {"denied": 0, "pool": 0}
+            for name, count in server.metrics().items():
+                if rule := re.search(r'dry_run_matches_total\{rule="rule (\w+)"', name):
+                    counts[rule[1]] += int(count)
+        finally:
+            server.stop()
+        if counts["denied"] != len(denied) or not counts["pool"]:
+            fail(f"the dry run counted {counts}, there are {len(denied)} refused calls")
+    found = picket.run("findings", "--data-dir", place / "dry-data", "--format", "jsonl", "--all").stdout.decode()
+    if "Custom:" in found or "Backdoor:" not in found:
+        fail("a rule on dry run raised something")
+    expect(picket.scan(archive, "--config", config), 0, "counted/often.yml", "there is no dry run of correlations")
 
 
 def main():
@@ -55,6 +88,7 @@ def main():
         config.write_text('rules = ["ours"]\n')
         expect(picket.run("detectors", "--config", config), 0, "Custom:EC2/MiningPoolAskedFor")
         plain = picket.scan(archive, "--format", "jsonl").stdout.splitlines()
+        try_dry_run(picket, archive, place)
         runs = [picket.scan(archive, "--format", "jsonl", "--config", config, "--threads", threads).stdout for threads in (1, 2, 3)]
         if len(set(runs)) != 1:
             fail("findings of rules depend on the number of threads")
