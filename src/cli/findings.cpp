@@ -32,7 +32,8 @@ Scope scope_of(const FindingsFlags& flags) {
 // Findings or signals as a table, a JSON array or lines, as they come.
 class Printer {
  public:
-  explicit Printer(const std::string& format) : format_(format) {
+  explicit Printer(const std::string& format, std::string_view none = no_findings)
+      : format_(format), none_(none) {
     if (format_ == "json") fmt::print("[");
   }
   void print(const Finding& finding) {
@@ -49,12 +50,13 @@ class Printer {
   int finish(const Result<void>& done) {
     if (!done) return failed(done.error(), exit_internal);
     if (format_ == "json") fmt::print("]\n");
-    if (format_ == "table") print_table(stdout, std::move(lines_), wants_colour(stdout));
+    if (format_ == "table") print_table(stdout, std::move(lines_), wants_colour(stdout), none_);
     return exit_ok;
   }
 
  private:
   const std::string& format_;
+  std::string_view none_;
   std::vector<FindingLine> lines_;
   bool first_ = true;
 };
@@ -100,7 +102,7 @@ std::string title_in(std::string_view document) {
 int run_signals(const FindingsFlags& flags) {
   auto store = open_store(flags.data_dir);
   if (!store) return failed(store.error());
-  Printer printer(flags.format);
+  Printer printer(flags.format, "No signals.");
   return printer.finish((*store)->for_each_signal(scope_of(flags), [&](const Finding& signal) {
     printer.print(signal);
     return true;
@@ -170,7 +172,7 @@ void print_records(const simdjson::dom::element& records, const std::string& log
   for (const auto& [object, positions] : wanted) {
     const auto found = read_records(logs, object, positions);
     if (!found) {
-      fmt::print("{}: {}\n", printable(object), found.error().message());
+      fmt::print("{}\n", printable(found.error().message()));
       continue;
     }
     for (const auto& [position, text] : *found)
@@ -178,17 +180,31 @@ void print_records(const simdjson::dom::element& records, const std::string& log
   }
 }
 
+// The one finding whose id begins so.
+Result<Finding> find_by_id(FindingStore& store, const std::string& id) {
+  if (id.size() < short_id_size)
+    return fail(ErrorKind::invalid, fmt::format("an id has at least {} digits", short_id_size), id);
+  std::vector<Finding> found;
+  const auto done = store.for_each({}, {}, [&](const Finding& finding) {
+    if (finding.id.starts_with(id)) found.push_back(finding);
+    return found.size() < 2;
+  });
+  if (!done) return std::unexpected(done.error());
+  if (found.empty())
+    return fail(ErrorKind::not_found, "no finding has this id; `picket findings` shows them", id);
+  if (found.size() > 1) return fail(ErrorKind::invalid, "several findings have an id that begins so", id);
+  return std::move(found.front());
+}
+
 int run_explain(const std::string& data_dir, const std::string& id, const std::string& logs) {
   auto store = open_store(data_dir);
   if (!store) return failed(store.error());
-  const auto found = (*store)->get({}, {&id, 1});
-  if (!found) return failed(found.error(), exit_internal);
-  if (found->empty()) {
-    return failed(
-        {ErrorKind::not_found, "no finding has this id; `picket findings --format jsonl` shows ids", id, -1},
-        exit_usage);
+  const auto found = find_by_id(**store, id);
+  if (!found) {
+    const bool ours = found.error().kind != ErrorKind::invalid && found.error().kind != ErrorKind::not_found;
+    return failed(found.error(), ours ? exit_internal : exit_usage);
   }
-  const Finding& finding = found->front();
+  const Finding& finding = *found;
   const std::string document = exported_form(finding.document);
   simdjson::dom::parser parser;
   simdjson::dom::element root;
@@ -269,7 +285,10 @@ void add_explain(CLI::App& program, Run& run) {
   auto id = std::make_shared<std::string>();
   auto logs = std::make_shared<std::string>();
   CLI::App* command = program.add_subcommand("explain", "Tell why a finding was raised, with its records");
-  command->add_option("FINDING", *id, "Its id, 32 hexadecimal digits")->required();
+  command
+      ->add_option("FINDING", *id,
+                   "Its id; its first eight digits are enough where no other finding has them")
+      ->required();
   command->add_option("--data-dir", *data_dir, "Folder of `picket serve` or `picket scan --save`");
   command->add_option("--logs", *logs, "Folder that was scanned or watched: prints the raw records too");
   command->footer("Example: picket explain 0f3a… --data-dir ./case-17 --logs ./AWSLogs");

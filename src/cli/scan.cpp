@@ -18,7 +18,7 @@
 #include "cli/table.h"
 #include "config/config.h"
 #include "detectors/catalog.h"
-#include "engine/subject.h"
+#include "finding/export.h"
 #include "pipeline/baseline.h"
 #include "pipeline/feeds.h"
 #include "pipeline/finding_writer.h"
@@ -333,20 +333,11 @@ int run_scan(const ScanFlags& flags) {
     std::vector<FindingLine> lines;
     for (const AggregatedFinding* finding : shown) {
       const Detection& latest = finding->activity.latest;
-      FindingLine line{finding->id,
-                       std::string(engine.detectors()[latest.detector]->types[latest.type].name),
-                       latest.subject.account,
-                       latest.subject.region,
-                       "",
-                       finding->activity.severity,
-                       static_cast<std::int64_t>(finding->count()),
-                       finding->activity.first.time,
-                       finding->activity.last.time};
-      line.subject = latest.subject.access_key && latest.subject.resource != ResourceKind::eks_cluster
-                         ? latest.subject.access_key->user_name
-                     : latest.subject.kubernetes ? latest.subject.kubernetes->username
-                                                 : issue_value(latest.subject, latest.evidence, key::host);
-      lines.push_back(std::move(line));
+      lines.push_back({finding->id, std::string(engine.detectors()[latest.detector]->types[latest.type].name),
+                       latest.subject.account, latest.subject.region,
+                       subject_in_document(renderer.document(*finding, DocumentForm::exported)),
+                       finding->activity.severity, static_cast<std::int64_t>(finding->count()),
+                       finding->activity.first.time, finding->activity.last.time});
     }
     print_table(stdout, std::move(lines), wants_colour(stdout));
   } else {

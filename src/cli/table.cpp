@@ -16,9 +16,9 @@ bool wants_colour(std::FILE* out) {
   return (no_colour == nullptr || *no_colour == '\0') && isatty(fileno(out)) != 0;
 }
 
-void print_table(std::FILE* out, std::vector<FindingLine> lines, bool colour) {
+void print_table(std::FILE* out, std::vector<FindingLine> lines, bool colour, std::string_view none) {
   if (lines.empty()) {
-    fmt::print(out, "No findings.\n");
+    fmt::print(out, "{}\n", none);
     return;
   }
   std::sort(lines.begin(), lines.end(), [](const FindingLine& a, const FindingLine& b) {
@@ -31,8 +31,9 @@ void print_table(std::FILE* out, std::vector<FindingLine> lines, bool colour) {
     type_width = std::max(type_width, line.type.size());
     subject_width = std::max(subject_width, line.subject.size());
   }
-  fmt::print(out, "{:<12} {:<{}}  {:<{}}  {:<12}  {:<14}  {:>6}  {:<16}  {}\n", "SEVERITY", "TYPE",
-             type_width, "WHO", subject_width, "ACCOUNT", "REGION", "COUNT", "FIRST", "LAST");
+  fmt::print(out, "{:<{}}  {:<12} {:<{}}  {:<{}}  {:<12}  {:<14}  {:>6}  {:<16}  {}\n", "ID", short_id_size,
+             "SEVERITY", "TYPE", type_width, "WHO", subject_width, "ACCOUNT", "REGION", "COUNT", "FIRST",
+             "LAST");
   for (const FindingLine& line : lines) {
     const Severity level = severity_of(line.severity);
     std::string severity = fmt::format("{:<12}", fmt::format("{} {}", line.severity, name_of(level)));
@@ -43,8 +44,9 @@ void print_table(std::FILE* out, std::vector<FindingLine> lines, bool colour) {
                                                      : "36";
       severity = fmt::format("\x1b[{}m{}\x1b[0m", code, severity);
     }
-    fmt::print(out, "{} {:<{}}  {:<{}}  {:<12}  {:<14}  {:>6}  {:<16}  {}\n", severity, line.type, type_width,
-               line.subject, subject_width, printable(line.account), printable(line.region), line.count,
+    fmt::print(out, "{}  {} {:<{}}  {:<{}}  {:<12}  {:<14}  {:>6}  {:<16}  {}\n",
+               line.id.substr(0, short_id_size), severity, line.type, type_width, line.subject, subject_width,
+               printable(line.account), printable(line.region), line.count,
                format_time(line.first).substr(0, 16), format_time(line.last).substr(0, 16));
   }
 }

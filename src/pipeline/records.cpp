@@ -53,10 +53,16 @@ Result<std::map<std::uint64_t, std::string>> read_records(const std::string& log
                                                           const std::set<std::uint64_t>& positions) {
   // Among the files under `logs`, not by joining paths: a key never becomes a path.
   const Listing listing = list_files(logs);
-  const auto file = std::find_if(listing.files.begin(), listing.files.end(),
-                                 [&](const ListedFile& f) { return f.key == object; });
-  if (file == listing.files.end())
-    return fail(ErrorKind::not_found, "the object is not under " + logs, object);
+  auto file = std::ranges::find(listing.files, object, &ListedFile::key);
+  if (file == listing.files.end()) {
+    const auto ends_so = [end = '/' + object](const ListedFile& other) { return other.key.ends_with(end); };
+    file = std::ranges::find_if(listing.files, ends_so);
+    if (file == listing.files.end())
+      return fail(ErrorKind::not_found, "the object is not under " + logs, object);
+    if (std::ranges::count_if(listing.files, ends_so) > 1)
+      return fail(ErrorKind::invalid, "several objects under " + logs + " end so: name a folder further down",
+                  object);
+  }
   auto source = open_file(file->path);
   if (!source) return std::unexpected(source.error());
   Picker picker(positions);

@@ -10,7 +10,8 @@
 
 namespace picket {
 
-// `object` is a key as findings name it, relative to `logs` (a folder, or the file itself). Positions count
+// `object` is a key as findings name it, relative to `logs` (a folder, or the file itself) or to one folder
+// below it. Positions count
 // as in RecordRef: from 1, a flow log's header line being line 1. What is not found is left out.
 Result<std::map<std::uint64_t, std::string>> read_records(const std::string& logs, const std::string& object,
                                                           const std::set<std::uint64_t>& positions);
