@@ -256,8 +256,37 @@ std::optional<aws::Credential> Console::key_of(const User& user) {
   return key;
 }
 
+// No local user's name has a slash.
+static User guest_of(const OidcPerson& person, const aws::Credential& key) {
+  return {.name = fmt::format("sso/{}", person.name),
+          .access_key_id = key.access_key_id,
+          .role = person.grant.role};
+}
+
+// While the provider does not answer, what it said last holds.
+void Console::ask_again(std::string_view cookie) {
+  if (settings_.oidc == nullptr) return;
+  const auto known = sessions_.due(cookie, settings_.now());
+  if (!known) return;
+  auto person = settings_.oidc->again(*known);
+  if (!person) {
+    const ErrorKind kind = person.error().kind;
+    spdlog::warn("console: the provider of identities was asked about sso/{}: {}", known->name,
+                 person.error().message());
+    if (kind != ErrorKind::not_found && kind != ErrorKind::unsupported) return;
+  }
+  const auto key = person ? keys_.find_profile(person->grant.profile) : std::nullopt;
+  if (!key) {
+    count("oidc_ended");
+    return sessions_.end(cookie);
+  }
+  const User guest = guest_of(*person, *key);
+  sessions_.renew(cookie, guest, std::move(*person));
+}
+
 std::optional<Console::SignedIn> Console::signed_in(const aws::HttpRequest& request) {
   const std::string_view cookie = cookie_of(request);
+  ask_again(cookie);
   auto session = sessions_.find(cookie, settings_.now());
   if (!session) return std::nullopt;
   auto user = session->guest ? session->guest : users_.find(session->user);
@@ -319,7 +348,8 @@ api::Response Console::session(const aws::HttpRequest& request) {
   return told(200, std::move(out));
 }
 
-api::Response Console::begin_session(const aws::HttpRequest& request, const User& user, bool guest) {
+api::Response Console::begin_session(const aws::HttpRequest& request, const User& user,
+                                     const OidcPerson* guest) {
   auto key = key_of(user);
   if (!key)
     return refused(403, "The key that this user acts through is gone or allows less than the user's role.");
@@ -446,11 +476,8 @@ api::Response Console::end_oidc(const aws::HttpRequest& request) {
                   person->grant.profile);
     return refuse("key", "oidc_refused");
   }
-  // No local user's name has a slash.
-  const User guest{.name = fmt::format("sso/{}", person->name),
-                   .access_key_id = key->access_key_id,
-                   .role = person->grant.role};
-  api::Response session = begin_session(request, guest, true);
+  const User guest = guest_of(*person, *key);
+  api::Response session = begin_session(request, guest, &*person);
   if (session.status != 200) return refuse("key", "oidc_refused");
   count("oidc_succeeded");
   audit(request, *key, guest, "ConsoleLogin", "", person->subject);

@@ -84,7 +84,9 @@ class Console {
   api::Response list_users(const SignedIn& who) const;
   std::optional<SignedIn> signed_in(const aws::HttpRequest& request);
   // A session for the user, told like `session`.
-  api::Response begin_session(const aws::HttpRequest& request, const User& user, bool guest = false);
+  api::Response begin_session(const aws::HttpRequest& request, const User& user,
+                              const OidcPerson* guest = nullptr);
+  void ask_again(std::string_view cookie);
   std::string described(const SignedIn& who) const;
   // The user's key, if it is there and still allows the user's role.
   std::optional<aws::Credential> key_of(const User& user);

@@ -101,7 +101,7 @@ Result<void> check_claims(const dom::element& claims, const IdTokenExpected& exp
   if (*made > expected.now + expected.skew) return refused("is of the future: compare the clocks");
   if (const auto begins = time_claim(claims, "nbf"); begins && *begins > expected.now + expected.skew)
     return refused("does not hold yet: compare the clocks");
-  if (expected.nonce.empty() || text_claim(claims, "nonce") != expected.nonce)
+  if (!expected.renewed && (expected.nonce.empty() || text_claim(claims, "nonce") != expected.nonce))
     return refused("belongs to another sign-in");
   if (text_claim(claims, "sub").empty()) return refused("names nobody");
   return {};

@@ -11,6 +11,7 @@ namespace picket::console {
 
 struct IdTokenExpected {
   std::string issuer, client_id, nonce;
+  bool renewed = false;  // of a token that came for another one: it need not name the sign-in
   TimeMs now = 0;
   TimeMs skew = 5 * minute_ms;  // that the provider's clock may differ
 };

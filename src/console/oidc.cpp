@@ -8,7 +8,6 @@
 
 #include "aws/sigv4.h"
 #include "base/base64.h"
-#include "console/id_token.h"
 #include "console/sessions.h"
 
 namespace picket::console {
@@ -148,12 +147,8 @@ Result<OidcClient::Begun> OidcClient::begin() {
   return Begun{std::move(*state), fmt::format("{}{}{}", place, place.contains('?') ? '&' : '?', query)};
 }
 
-Result<std::string> OidcClient::token_for(const Provider& provider, std::string_view code,
-                                          const Pending& pending) {
-  std::vector<std::pair<std::string_view, std::string>> fields{{"grant_type", "authorization_code"},
-                                                               {"code", std::string(code)},
-                                                               {"redirect_uri", settings_.redirect_url},
-                                                               {"code_verifier", pending.verifier}};
+Result<OidcClient::Tokens> OidcClient::tokens_for(
+    const Provider& provider, std::vector<std::pair<std::string_view, std::string>> fields) {
   net::Request request{
       .method = "POST",
       .url = provider.token_endpoint,
@@ -174,14 +169,13 @@ Result<std::string> OidcClient::token_for(const Provider& provider, std::string_
   dom::parser parser;
   dom::element root;
   const bool is_json = parser.parse(answer->body).get(root) == simdjson::SUCCESS && root.is_object();
-  if (answer->status != 200 || !is_json)
-    return fail(ErrorKind::io,
-                fmt::format("answers {} {}", answer->status,
-                            is_json ? text_at(root, "error").substr(0, name_max) : std::string_view()),
+  if (answer->status != 200 || !is_json) {
+    const std::string_view error = is_json ? text_at(root, "error") : std::string_view();
+    return fail(answer->status == 400 && error == "invalid_grant" ? ErrorKind::conflict : ErrorKind::io,
+                fmt::format("answers {} {}", answer->status, error.substr(0, name_max)),
                 provider.token_endpoint);
-  const std::string_view token = text_at(root, "id_token");
-  if (token.empty()) return fail(ErrorKind::invalid, "answers without an ID token", provider.token_endpoint);
-  return std::string(token);
+  }
+  return Tokens{std::string(text_at(root, "id_token")), std::string(text_at(root, "refresh_token"))};
 }
 
 Result<OidcPerson> OidcClient::person_of(std::string_view text) const {
@@ -192,7 +186,7 @@ Result<OidcPerson> OidcClient::person_of(std::string_view text) const {
   const std::string_view subject = text_at(claims, "sub"), name = text_at(claims, settings_.name_claim);
   for (const OidcGrant& grant : settings_.grants)
     if (has(claims, grant))
-      return OidcPerson{safe_name(name.empty() ? subject : name), std::string(subject), grant};
+      return OidcPerson{safe_name(name.empty() ? subject : name), std::string(subject), grant, {}};
   return fail(ErrorKind::unsupported,
               fmt::format("{} signed in, but no [[console.oidc.grant]] fits its claims",
                           safe_name(name.empty() ? subject : name)));
@@ -216,22 +210,64 @@ Result<OidcPerson> OidcClient::finish(std::string_view state, std::string_view c
   if (code.empty()) return fail(ErrorKind::invalid, "the answer has no code");
   const auto known = provider();
   if (!known) return std::unexpected(known.error());
-  const auto token = token_for(*known, code, pending);
-  if (!token) return std::unexpected(token.error());
-  const IdTokenExpected expected{.issuer = settings_.issuer,
-                                 .client_id = settings_.client_id,
-                                 .nonce = pending.nonce,
-                                 .now = now_(),
-                                 .skew = settings_.skew};
-  auto claims = verified_claims(*token, known->keys, expected);
+  auto tokens = tokens_for(*known, {{"grant_type", "authorization_code"},
+                                    {"code", std::string(code)},
+                                    {"redirect_uri", settings_.redirect_url},
+                                    {"code_verifier", pending.verifier}});
+  if (!tokens) return std::unexpected(tokens.error());
+  if (tokens->id.empty())
+    return fail(ErrorKind::invalid, "answers without an ID token", known->token_endpoint);
+  auto person = person_in(*known, tokens->id,
+                          {.issuer = settings_.issuer,
+                           .client_id = settings_.client_id,
+                           .nonce = pending.nonce,
+                           .now = now_(),
+                           .skew = settings_.skew});
+  if (person) person->refresh_token = std::move(tokens->refresh);
+  return person;
+}
+
+Result<OidcPerson> OidcClient::person_in(const Provider& known, const std::string& id_token,
+                                         const IdTokenExpected& expected) {
+  auto claims = verified_claims(id_token, known.keys, expected);
   if (!claims && claims.error().kind == ErrorKind::not_found) {
-    const auto newer = keys_again(*known);
+    const auto newer = keys_again(known);
     if (!newer) return std::unexpected(newer.error());
-    claims = verified_claims(*token, *newer, expected);
+    claims = verified_claims(id_token, *newer, expected);
     if (!claims && claims.error().kind == ErrorKind::not_found) claims.error().kind = ErrorKind::invalid;
   }
   if (!claims) return std::unexpected(claims.error());
   return person_of(*claims);
+}
+
+Result<OidcPerson> OidcClient::again(const OidcPerson& person) {
+  const auto known = provider();
+  if (!known) return std::unexpected(known.error());
+  auto tokens =
+      tokens_for(*known, {{"grant_type", "refresh_token"}, {"refresh_token", person.refresh_token}});
+  if (!tokens) {
+    Error error = tokens.error();
+    if (error.kind == ErrorKind::conflict) error.kind = ErrorKind::not_found;
+    return std::unexpected(std::move(error));
+  }
+  OidcPerson out = person;
+  // A provider need not send a new ID token: then what it said before holds.
+  if (!tokens->id.empty()) {
+    auto now = person_in(*known, tokens->id,
+                         {.issuer = settings_.issuer,
+                          .client_id = settings_.client_id,
+                          .nonce = {},
+                          .renewed = true,
+                          .now = now_(),
+                          .skew = settings_.skew});
+    if (!now) return now;
+    if (now->subject != person.subject)
+      return fail(ErrorKind::invalid, "the ID token is of another person", known->token_endpoint);
+    out = std::move(*now);
+    out.refresh_token = person.refresh_token;
+  }
+  if (!tokens->refresh.empty()) out.refresh_token = std::move(tokens->refresh);
+  return out;
 }
 
 }  // namespace picket::console

@@ -14,6 +14,7 @@
 #include "aws/credentials.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "console/id_token.h"
 #include "net/http_client.h"
 
 namespace picket::console {
@@ -39,6 +40,7 @@ struct OidcSettings {
 struct OidcPerson {
   std::string name, subject;
   OidcGrant grant;
+  std::string refresh_token;  // to ask again with; empty: the provider gave none
 };
 
 class OidcClient {
@@ -60,6 +62,9 @@ class OidcClient {
   // too long; `unsupported`: the person is known, but no grant fits; others: the provider cannot be believed
   // or reached.
   Result<OidcPerson> finish(std::string_view state, std::string_view code, std::string_view issuer);
+  // What the provider says now of a person with a refresh token, which may be used once. `not_found`: it
+  // vouches no more; `unsupported`: no grant fits any more; others: it cannot be believed or reached.
+  Result<OidcPerson> again(const OidcPerson& known);
 
  private:
   static constexpr TimeMs metadata_kept = hour_ms, keys_asked_again_after = minute_ms;
@@ -79,7 +84,14 @@ class OidcClient {
   Result<Provider> provider();
   Result<std::string> keys_again(const Provider& known);
   Result<std::string> fetched(const std::string& url);
-  Result<std::string> token_for(const Provider& provider, std::string_view code, const Pending& pending);
+  struct Tokens {
+    std::string id, refresh;  // either may be empty
+  };
+  // `conflict`: the grant is not good, or not any more.
+  Result<Tokens> tokens_for(const Provider& provider,
+                            std::vector<std::pair<std::string_view, std::string>> fields);
+  Result<OidcPerson> person_in(const Provider& provider, const std::string& id_token,
+                               const IdTokenExpected& expected);
   Result<OidcPerson> person_of(std::string_view claims) const;
 
   const OidcSettings settings_;

@@ -14,15 +14,21 @@ extern "C" {
 #include <jose/jws.h>
 }
 
+#include <unistd.h>
+
+#include <filesystem>
+#include <map>
 #include <memory>
 
 #include "aws/sigv4.h"
 #include "base/base64.h"
+#include "console/console.h"
 #include "console/id_token.h"
 
 namespace picket::console {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -175,6 +181,7 @@ TEST(IdToken, IsRefusedWhenItIsNone) {
 // A provider in the test's hands.
 class Oidc : public ::testing::Test {
  protected:
+  static constexpr const char* token_place = "https://idp.example.com/token";
   Oidc() {
     settings = {.name = "Example",
                 .issuer = "https://idp.example.com",
@@ -198,8 +205,7 @@ class Oidc : public ::testing::Test {
       return net::Response{.status = 200, .headers = {}, .body = configuration, .url = request.url};
     if (request.url == "https://idp.example.com/keys")
       return net::Response{.status = 200, .headers = {}, .body = keys, .url = request.url};
-    if (request.url != "https://idp.example.com/token")
-      return fail(ErrorKind::io, "no such place", request.url);
+    if (request.url != token_place) return fail(ErrorKind::io, "no such place", request.url);
     form = request.body;
     authorization.clear();
     for (const auto& [name, value] : request.headers)
@@ -208,7 +214,9 @@ class Oidc : public ::testing::Test {
     return net::Response{
         .status = token_status,
         .headers = {},
-        .body = fmt::format(R"({{"access_token":"a","id_token":"{}","error":"invalid_grant"}})", token),
+        .body = fmt::format(
+            R"({{"access_token":"a","id_token":"{}","error":"invalid_grant","refresh_token":"{}"}})",
+            sends_id_token ? token : "", refresh_token),
         .url = request.url};
   }
   static std::string parameter(const std::string& url, const std::string& name) {
@@ -233,6 +241,8 @@ class Oidc : public ::testing::Test {
   std::string keys = key_set({rsa_key()});
   const json_t* key = rsa_key();
   std::string header = rsa_header, more = "{}";
+  std::string refresh_token;
+  bool sends_id_token = true;
   unsigned token_status = 200;
   TimeMs time = now;
   std::map<std::string, int> asked;
@@ -327,6 +337,97 @@ TEST_F(Oidc, TheProvidersRefusalIsTold) {
   const auto person = sign_in(R"({"groups":["soc"]})");
   ASSERT_FALSE(person);
   EXPECT_THAT(person.error().message(), HasSubstr("invalid_grant"));
+}
+
+TEST_F(Oidc, APersonIsAskedAboutAgain) {
+  refresh_token = "r1";
+  const auto first = sign_in(R"({"groups":["admins"]})");
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->refresh_token, "r1");
+  // Another group by now, in a token that names no sign-in; and the refresh token is good once.
+  refresh_token = "r2";
+  more = R"({"groups":["soc"],"nonce":null})";
+  const auto second = client->again(*first);
+  ASSERT_TRUE(second) << second.error().message();
+  EXPECT_EQ(parameter(form, "grant_type"), "refresh_token");
+  EXPECT_EQ(parameter(form, "refresh_token"), "r1");
+  EXPECT_EQ(second->grant.role, aws::Role::responder);
+  EXPECT_EQ(second->refresh_token, "r2");
+  // Without an ID token, and with the old refresh token, what was said holds.
+  sends_id_token = false;
+  refresh_token.clear();
+  const auto third = client->again(*second);
+  ASSERT_TRUE(third);
+  EXPECT_EQ(third->grant.role, aws::Role::responder);
+  EXPECT_EQ(third->refresh_token, "r2");
+  sends_id_token = true;
+  more = R"({"sub":"another","groups":["soc"]})";
+  EXPECT_EQ(client->again(*third).error().kind, ErrorKind::invalid);
+  more = R"({"groups":["guests"]})";
+  EXPECT_EQ(client->again(*third).error().kind, ErrorKind::unsupported);
+  token_status = 400;
+  EXPECT_EQ(client->again(*third).error().kind, ErrorKind::not_found);
+  token_status = 503;
+  EXPECT_EQ(client->again(*third).error().kind, ErrorKind::io);
+}
+
+// A browser that signs in through the provider and works for a while.
+TEST_F(Oidc, WhoLeftTheOrganisationIsOut) {
+  std::string pattern = (std::filesystem::temp_directory_path() / "picket_oidc_XXXXXX").string();
+  ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+  const std::filesystem::path folder = pattern;
+  const aws::Credential made =
+      *aws::create_credential(folder, {"default", "111122223333", aws::Role::administrator, "eu-west-1"});
+  ASSERT_TRUE(aws::create_credential(folder, {"audit", "111122223333", aws::Role::responder, "eu-west-1"}));
+  const auto known = aws::KeyStore::open(folder);
+  ASSERT_TRUE(known);
+  UserStore users(folder);
+  constexpr File files[] = {{"index.html", "text/html; charset=utf-8", "h1", "<html>", false}};
+  Console console({.version = "1",
+                   .files = files,
+                   .oidc = client.get(),
+                   .now = [this] { return time; },
+                   .places = [] { return std::vector<std::pair<std::string, std::string>>{}; }},
+                  **known, users, made.access_key_id);
+  std::map<std::string, std::string> cookies;
+  const auto get = [&](std::string_view path, std::string_view query) {
+    std::string cookie;
+    for (const auto& [name, value] : cookies) cookie += fmt::format("{}={}; ", name, value);
+    const std::vector<aws::HttpHeader> headers{{"Host", "picket.example.com"}, {"Cookie", cookie}};
+    auto response = *console.handle({"GET", path, query, headers, "", "192.0.2.1"});
+    for (const auto& [name, value] : response.headers) {
+      const std::size_t equals = value.find('=');
+      if (name == "Set-Cookie")
+        cookies[value.substr(0, equals)] = value.substr(equals + 1, value.find(';') - equals - 1);
+    }
+    return response;
+  };
+  refresh_token = "r1";
+  std::string place;
+  for (const auto& [name, value] : get("/console/api/oidc/begin", "").headers)
+    if (name == "Location") place = value;
+  more = fmt::format(R"({{"groups":["admins"],"email":"ana","nonce":"{}"}})", parameter(place, "nonce"));
+  get("/console/api/oidc/callback", fmt::format("state={}&code=c", parameter(place, "state")));
+  const auto session = [&] { return get("/console/api/session", "").body; };
+  EXPECT_THAT(session(), AllOf(HasSubstr("sso/ana"), HasSubstr(R"("role":"administrator")")));
+  const int before = asked[token_place];
+  time += 10 * minute_ms;
+  EXPECT_THAT(session(), HasSubstr("sso/ana"));
+  EXPECT_EQ(asked[token_place], before);
+  // Asked once, although several requests come; and by now of another group.
+  time += 6 * minute_ms;
+  more = R"({"groups":["soc"],"email":"ana","iat":1800000900,"exp":1800001900})";
+  EXPECT_THAT(session(), HasSubstr(R"("role":"responder")"));
+  EXPECT_THAT(session(), HasSubstr(R"("role":"responder")"));
+  EXPECT_EQ(asked[token_place], before + 1);
+  // A provider that is away changes nothing; one that vouches no more does.
+  time += 16 * minute_ms;
+  token_status = 503;
+  EXPECT_THAT(session(), HasSubstr("sso/ana"));
+  time += 16 * minute_ms;
+  token_status = 400;
+  EXPECT_THAT(session(), Not(HasSubstr("sso/ana")));
+  std::filesystem::remove_all(folder);
 }
 
 TEST_F(Oidc, ASecretGoesWhereTheProviderTakesIt) {

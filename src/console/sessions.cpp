@@ -37,7 +37,7 @@ Result<std::string> new_token() {
   return out;
 }
 
-Result<std::string> Sessions::begin(const User& user, bool guest, TimeMs now) {
+Result<std::string> Sessions::begin(const User& user, const OidcPerson* guest, TimeMs now) {
   auto cookie = new_token();
   if (!cookie) return cookie;
   auto csrf = new_token();
@@ -50,12 +50,33 @@ Result<std::string> Sessions::begin(const User& user, bool guest, TimeMs now) {
     sessions_.erase(
         std::ranges::min_element(sessions_, {}, [](const auto& entry) { return entry.second.used; }));
   sessions_[aws::sha256_hex(*cookie)] = {.user = user.name,
-                                         .guest = guest ? std::optional(user) : std::nullopt,
+                                         .guest = guest != nullptr ? std::optional(user) : std::nullopt,
                                          .csrf = std::move(*csrf),
                                          .password_at = user.password_at,
                                          .began = now,
-                                         .used = now};
+                                         .used = now,
+                                         .person = guest != nullptr ? *guest : OidcPerson{},
+                                         .asked = now};
   return cookie;
+}
+
+std::optional<OidcPerson> Sessions::due(std::string_view cookie, TimeMs now) {
+  const std::scoped_lock lock(mutex_);
+  const auto found = sessions_.find(aws::sha256_hex(cookie));
+  if (found == sessions_.end() || found->second.person.refresh_token.empty() ||
+      now - found->second.asked < asked_every)
+    return std::nullopt;
+  found->second.asked = now;
+  return found->second.person;
+}
+
+void Sessions::renew(std::string_view cookie, const User& guest, OidcPerson person) {
+  const std::scoped_lock lock(mutex_);
+  const auto found = sessions_.find(aws::sha256_hex(cookie));
+  if (found == sessions_.end()) return;
+  found->second.user = guest.name;
+  found->second.guest = guest;
+  found->second.person = std::move(person);
 }
 
 std::optional<Session> Sessions::find(std::string_view cookie, TimeMs now) {

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "console/oidc.h"
 #include "console/users.h"
 
 namespace picket::console {
@@ -18,19 +19,26 @@ Result<std::string> new_token();
 
 struct Session {
   std::string user;
-  std::optional<User> guest;  // whom a provider vouched for: no local user, and as it was then
-  std::string csrf;           // what a changing request must carry besides the cookie
-  TimeMs password_at = 0;     // of the user when it signed in: another password ends the session
+  std::optional<User>
+      guest;               // whom a provider vouched for: no local user, and as it was when it was last asked
+  std::string csrf;        // what a changing request must carry besides the cookie
+  TimeMs password_at = 0;  // of the user when it signed in: another password ends the session
   TimeMs began = 0, used = 0;
+  OidcPerson person;  // of a guest
+  TimeMs asked = 0;   // the provider about it
 };
 
 class Sessions {
  public:
   static constexpr TimeMs longest = 12 * hour_ms, idle_max = 2 * hour_ms;
-  static constexpr std::size_t sessions_max = 1'000;  // beyond, the one unused for longest ends
+  static constexpr TimeMs asked_every = 15 * minute_ms;  // as long as credentials of a session last
+  static constexpr std::size_t sessions_max = 1'000;     // beyond, the one unused for longest ends
 
-  // The cookie's value. A guest is no local user.
-  Result<std::string> begin(const User& user, bool guest, TimeMs now);
+  // The cookie's value. A guest is no local user, but the person that a provider vouched for.
+  Result<std::string> begin(const User& user, const OidcPerson* guest, TimeMs now);
+  // The guest about whom the provider is to be asked again; told to one caller, who asks.
+  std::optional<OidcPerson> due(std::string_view cookie, TimeMs now);
+  void renew(std::string_view cookie, const User& guest, OidcPerson person);
   // Absent: there is no such session, or it is over.
   std::optional<Session> find(std::string_view cookie, TimeMs now);
   void end(std::string_view cookie);
