@@ -781,6 +781,10 @@ describe("settings", () => {
     const { page } = console_;
     await console_.goto("#/settings/keys");
     await page.getByText("you act through it").waitFor();
+    const act = async (name) => {
+      await page.getByRole("button", { name: "Actions" }).click();
+      await page.getByRole("menuitem", { name, exact: true }).click();
+    };
     await page.getByRole("button", { name: "Make a key" }).click();
     const dialog = page.getByRole("dialog");
     await dialog.getByLabel("Profile").fill("ci");
@@ -800,22 +804,22 @@ describe("settings", () => {
     await console_.check("API keys");
     await console_.shoot("settings-keys");
     await page.getByRole("radio", { name: "Select ci" }).check({ force: true });
-    await page.getByRole("button", { name: "Disable" }).click();
+    await act("Disable");
     await console_.says("ci is disabled");
     assert.equal(await works(key), false);
     await console_.settled();
     await page.getByRole("radio", { name: "Select ci" }).check({ force: true });
-    await page.getByRole("button", { name: "Enable" }).click();
+    await act("Enable");
     await console_.says("ci is enabled");
     assert.equal(await works(key), true);
     await console_.settled();
     await page.getByRole("radio", { name: "Select ci" }).check({ force: true });
-    await page.getByRole("button", { name: "Delete" }).click();
+    await act("Delete");
     await dialog.getByRole("button", { name: "Delete" }).click();
     await console_.says("ci is gone");
     assert.equal(await works(key), false);
     await page.getByRole("radio", { name: "Select default" }).check({ force: true });
-    assert.ok(await page.getByRole("button", { name: "Delete" }).isDisabled());
+    assert.ok(await page.getByRole("button", { name: "Actions" }).isDisabled());
   });
 
   test("the audit log", async () => {

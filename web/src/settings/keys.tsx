@@ -11,15 +11,14 @@ import KeyValuePairs from "@cloudscape-design/components/key-value-pairs";
 import Modal from "@cloudscape-design/components/modal";
 import Select from "@cloudscape-design/components/select";
 import SpaceBetween from "@cloudscape-design/components/space-between";
-import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import { useState } from "react";
-import { Confirm, Dialog } from "../dialog";
+import { Dialog } from "../dialog";
 import { useApi } from "../guardduty";
 import { useLoaded } from "../loading";
 import { useNotices } from "../notices";
-import { Copy, Failed, Time, Value } from "../parts";
-import { Rows } from "../rows";
+import { Copy, Time, Value } from "../parts";
 import { plain, Text } from "../text";
+import { Holders } from "./holders";
 import { roles } from "./roles";
 
 interface Key {
@@ -40,57 +39,26 @@ export default function Keys() {
   const api = useApi();
   const notices = useNotices();
   const { region } = api.session;
-  const [selected, setSelected] = useState<Key>();
   const [adding, setAdding] = useState(false);
-  const [removing, setRemoving] = useState(false);
   const [made, setMade] = useState<NewKey>();
   const keys = useLoaded(async () => (await api.own<{ accessKeys: Key[] }>(region, "GET", "access-keys")).accessKeys, [api, region]);
   const path = (key: Key) => `access-keys/${encodeURIComponent(key.profile)}`;
-  const end = () => {
-    setSelected(undefined);
-    keys.again();
-  };
   const setActive = (key: Key, active: boolean) =>
-    notices.attempt(`${plain(key.profile)} is ${active ? "enabled" : "disabled"}`, () => api.own(region, "POST", path(key), {}, { active })).then(end);
-  const usable = selected && !selected.own;
+    notices.attempt(`${plain(key.profile)} is ${active ? "enabled" : "disabled"}`, () => api.own(region, "POST", path(key), {}, { active }));
+  const remove = (key: Key) => notices.attempt(`${plain(key.profile)} is gone`, () => api.own(region, "DELETE", path(key)));
   return (
     <ContentLayout header={<Header variant="h1" description="What clients of the API, and the users of this console, act through">API keys</Header>}>
-      <Rows<Key>
-        variant="container"
-        trackBy="accessKeyId"
-        items={keys.value ?? []}
-        loading={!keys.value && !keys.error}
-        loadingText="Loading keys"
-        empty={keys.error ? <Failed what="The keys cannot be shown" error={keys.error} /> : "There are no keys."}
-        selectionType="single"
-        selectedItems={selected ? [selected] : []}
-        onSelectionChange={({ detail }) => setSelected(detail.selectedItems[0])}
-        ariaLabels={{ tableLabel: "API keys", selectionGroupLabel: "Select a key", itemSelectionLabel: (_, one) => `Select ${plain(one.profile)}` }}
-        header={
-          <Header
-            variant="h2"
-            counter={keys.value && `(${keys.value.length})`}
-            actions={
-              <SpaceBetween direction="horizontal" size="xs">
-                <Button iconName="refresh" ariaLabel="Refresh" onClick={keys.again} />
-                <Button disabled={!usable || !api.may("UpdateAccessKey")} onClick={() => selected && void setActive(selected, !selected.active)}>
-                  {selected?.active === false ? "Enable" : "Disable"}
-                </Button>
-                <Button disabled={!usable || !api.may("DeleteAccessKey")} onClick={() => setRemoving(true)}>
-                  Delete
-                </Button>
-                {api.may("CreateAccessKey") && (
-                  <Button variant="primary" onClick={() => setAdding(true)}>
-                    Make a key
-                  </Button>
-                )}
-              </SpaceBetween>
-            }
-          >
-            Keys
-          </Header>
-        }
-        columnDefinitions={[
+      <Holders<Key>
+        title="Keys"
+        one="key"
+        loaded={keys}
+        nameOf={(one) => one.profile}
+        isOwn={(one) => one.own}
+        add={api.may("CreateAccessKey") ? { text: "Make a key", act: () => setAdding(true) } : undefined}
+        setActive={api.may("UpdateAccessKey") ? setActive : undefined}
+        remove={api.may("DeleteAccessKey") ? remove : undefined}
+        removed="What signs with it is refused from then on, and so are users who act through it. A deleted key does not come back; a disabled one may."
+        columns={[
           {
             id: "profile",
             header: "Profile",
@@ -129,11 +97,6 @@ export default function Keys() {
               </>
             ),
           },
-          {
-            id: "status",
-            header: "Status",
-            cell: (one) => <StatusIndicator type={one.active ? "success" : "stopped"}>{one.active ? "active" : "disabled"}</StatusIndicator>,
-          },
         ]}
       />
       {adding && (
@@ -142,21 +105,11 @@ export default function Keys() {
           onMade={(key) => {
             setAdding(false);
             setMade(key);
-            end();
+            keys.again();
           }}
         />
       )}
       {made && <Secret made={made} onEnd={() => setMade(undefined)} />}
-      {removing && selected && (
-        <Confirm
-          title={`Delete ${plain(selected.profile)}`}
-          action="Delete"
-          onEnd={() => setRemoving(false)}
-          act={() => notices.attempt(`${plain(selected.profile)} is gone`, () => api.own(region, "DELETE", path(selected))).then(end)}
-        >
-          What signs with it is refused from then on, and so are users who act through it. A deleted key does not come back; a disabled one may.
-        </Confirm>
-      )}
     </ContentLayout>
   );
 }
