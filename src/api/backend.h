@@ -5,12 +5,14 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/time.h"
+#include "engine/rule_modes.h"
 #include "ledger/usage.h"
 #include "state/entities.h"
 #include "state/facts.h"
@@ -19,6 +21,10 @@
 namespace picket::respond {
 class Rules;
 }
+namespace picket::rules {
+class RuleSet;
+struct RefusedRule;
+}  // namespace picket::rules
 namespace picket::playbook {
 class Playbooks;
 }
@@ -72,6 +78,11 @@ struct Backend {
   playbook::Playbooks* playbooks = nullptr;  // outlives the API; null: there are none
   std::function<Result<std::string>()> feeds = {};  // what is known of the feeds, a JSON list; may be empty
   std::function<std::string()> responders = {};     // targets and how sending goes, a JSON list; may be empty
+  // Rules of users, those that could not be loaded, and what dry runs counted. Outlive the API; may be null,
+  // empty.
+  const rules::RuleSet* rule_set = nullptr;
+  std::span<const rules::RefusedRule> refused_rules = {};
+  std::function<DryRunCounts()> dry_runs = {};
 };
 
 }  // namespace picket::api

@@ -5,11 +5,16 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <map>
 #include <ranges>
 
 #include "api/entity_page.h"
 #include "api/investigation_report.h"
+#include "base/json_writer.h"
 #include "respond/formats.h"
+#include "rules/rule_set.h"
+#include "rules/sigma.h"
+#include "store/list_sets.h"
 
 namespace picket::api {
 
@@ -206,6 +211,84 @@ Answer list_feeds(const PicketCall& call) {
   return R"({"feeds":)" + *feeds + "}";
 }
 
+// What the rules hit is told as far as it is the caller's: of all accounts only to who administers all.
+Answer list_rules(const PicketCall& call) {
+  const bool all = call.caller.administers_all;
+  std::map<std::string_view, std::uint64_t> counted;
+  const DryRunCounts dry_runs = call.backend.dry_runs ? call.backend.dry_runs() : DryRunCounts{};
+  const auto seen = call.scope().accounts;
+  for (const auto& [key, count] : dry_runs) {
+    if (!seen || std::ranges::find(*seen, key.account) != seen->end()) counted[key.rule] += count;
+  }
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object();
+  json.key("rules");
+  json.begin_array();
+  const rules::RuleSet* set = call.backend.rule_set;
+  for (std::size_t i = 0; set != nullptr && i < set->rules().size(); ++i) {
+    const rules::Rule& rule = set->rules()[i];
+    if (rule.origin != Origin::rule) continue;
+    json.begin_object();
+    json.member("id", rule.id);
+    json.member("title", rule.title);
+    json.member("description", rule.description);
+    json.member("log", name_of(rule.log));
+    json.member("severity", rule.severity);
+    if (!rule.technique.empty()) json.member("technique", rule.technique);
+    if (rule.raises) json.member("findingType", rule.type);
+    json.member("mode", !rule.raises ? "FOR_CORRELATIONS" : rule.dry_run ? "DRY_RUN" : "LIVE");
+    json.member("correlation", rule.correlation.has_value());
+    if (all) {
+      json.member("file", rule.origin_text);
+      if (!rule.correlation) json.member("recordsSinceStart", set->matches(i));
+    }
+    if (rule.dry_run) json.member("dryRunRecords", counted[rule.name]);
+    json.end_object();
+  }
+  json.end_array();
+  json.key("refused");
+  json.begin_array();
+  for (const rules::RefusedRule& refused : call.backend.refused_rules) {
+    if (!all) break;
+    json.begin_object();
+    json.member("file", refused.where);
+    json.member("title", refused.title);
+    json.member("reason", refused.reason);
+    json.end_object();
+  }
+  json.end_array();
+  json.end_object();
+  return out;
+}
+
+// GuardDuty's operations tell no reason for the status ERROR of IP and threat intel sets.
+Answer list_sets(const PicketCall& call) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object();
+  json.key("sets");
+  json.begin_array();
+  for (const ListSetKind kind : list_set_kinds) {
+    const auto sets = load_list_sets(*call.backend.store, kind, call.caller.account, call.region);
+    if (!sets) return store_error(sets.error(), "sets");
+    for (const ListSet& set : *sets) {
+      if (set.is_gone()) continue;
+      json.begin_object();
+      json.member("kind", setting_kind(kind));
+      json.member("id", set.id);
+      json.member("name", set.name);
+      json.member("status", to_string(set.status));
+      json.member("entries", set.entries);
+      if (!set.error_details.empty()) json.member("errorDetails", set.error_details);
+      json.end_object();
+    }
+  }
+  json.end_array();
+  json.end_object();
+  return out;
+}
+
 Answer get_investigation_report(const PicketCall& call) {
   const std::string_view id = call.path.substr(investigations_root.size());
   return stored_report(*call.backend.store, call.caller.account, call.region, id);
@@ -223,6 +306,8 @@ std::string_view picket_operation(std::string_view path) {
   if (path == "/picket/v1/entities") return "ListEntities";
   if (path == "/picket/v1/entity") return "GetEntity";
   if (path == "/picket/v1/feeds") return "ListFeeds";
+  if (path == "/picket/v1/rules") return "ListRules";
+  if (path == "/picket/v1/sets") return "ListSets";
   if (path == "/picket/v1/findings/ocsf") return "GetFindingsAsOcsf";
   if (path.starts_with(findings_root) && path.ends_with(records_end) &&
       path.size() == findings_root.size() + 32 + records_end.size() &&
@@ -239,6 +324,8 @@ Answer answer_picket(const PicketCall& call) {
   if (operation == "GetEntity") return get_entity(call);
   if (operation == "GetFindingRecords") return get_finding_records(call);
   if (operation == "ListFeeds") return list_feeds(call);
+  if (operation == "ListRules") return list_rules(call);
+  if (operation == "ListSets") return list_sets(call);
   if (operation == "GetFindingsAsOcsf") return get_findings_as_ocsf(call);
   return get_investigation_report(call);
 }

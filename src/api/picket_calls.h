@@ -1,6 +1,6 @@
 // What is served beyond GuardDuty's API, under /picket/v1/ (docs/investigate.md): entities, reports of
-// investigations, records of findings. Reads only, signed like GuardDuty's calls; who may do
-// guardduty:GetFindings may do these.
+// investigations, records of findings, rules of users, what became of lists. Reads only, signed like
+// GuardDuty's calls; who may do guardduty:GetFindings may do these.
 #pragma once
 
 #include <optional>

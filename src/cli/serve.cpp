@@ -560,6 +560,9 @@ int run_serve(ServeFlags flags) {
   backend.playbooks = &(*outbound)->playbooks();
   backend.feeds = [&outbound] { return (*outbound)->feeds().told(); };
   backend.responders = [&outbound] { return (*outbound)->responders(); };
+  backend.rule_set = setup->rules.get();
+  backend.refused_rules = setup->refused_rules;
+  backend.dry_runs = [&live] { return live.status().dry_run_counts; };
   std::unique_ptr<api::AuditLog> audit;
   if (config.audit_log) {
     auto opened = api::AuditLog::open(

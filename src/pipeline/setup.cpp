@@ -138,6 +138,7 @@ Result<Setup> make_setup(const Config& config, const std::filesystem::path& feed
     for (const rules::RefusedRule& refused : loaded->refused)
       setup.notes.push_back(fmt::format("rule refused: {}: {}", refused.where, refused.reason));
     std::ranges::move(loaded->rules, std::back_inserter(all_rules));
+    setup.refused_rules = std::move(loaded->refused);
   }
   setup.rules = std::make_shared<const rules::RuleSet>(std::move(all_rules), all_detectors());
   EngineLimits limits;

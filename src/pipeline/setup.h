@@ -22,6 +22,7 @@ namespace picket {
 
 struct Setup {
   std::shared_ptr<const rules::RuleSet> rules;  // AWS's and the user's; outlives the engine
+  std::vector<rules::RefusedRule> refused_rules;
   std::unique_ptr<Engine> engine;
   std::shared_ptr<const GeoTable> geo;       // nullptr without databases
   std::vector<std::string> notes;            // what was loaded, and which entries of lists were set aside

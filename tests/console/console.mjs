@@ -753,6 +753,26 @@ describe("settings", () => {
     assert.deepEqual(await held(), []);
   });
 
+  test("rules of one's own", async () => {
+    const { page } = console_;
+    await console_.goto("#/settings/sigma");
+    const refused = page.getByRole("table", { name: "Rules that could not be loaded" });
+    await refused.getByText("cloudtrail records have no field CommandLine").waitFor();
+    const rules = page.getByRole("table", { name: "Rules of your own", exact: true });
+    const live = rules.getByRole("row", { name: /The password policy was touched/ });
+    await live.getByText("Raises findings").waitFor();
+    await live.getByText("1 since the start").waitFor();
+    const counted = rules.getByRole("row", { name: /Something was refused/ });
+    await counted.getByText("Counts only").waitFor();
+    assert.match(await counted.innerText(), /[1-9]\d* in all/);
+    await console_.check("rules of one's own");
+    await console_.shoot("settings-own-rules");
+    await live.getByRole("link", { name: "1", exact: true }).click();
+    await console_.settled();
+    await page.getByRole("link", { name: "The password policy was touched" }).waitFor();
+    assert.deepEqual(await findings({ type: { Equals: ["Custom:IAMUser/SomethingWasRefused"] } }).catch(() => []), []);
+  });
+
   test("users", async () => {
     const { page } = console_;
     await console_.goto("#/settings/users");

@@ -107,8 +107,23 @@ def start_provider(redirect):
     return process, process.stdout.readline().strip()
 
 
+SIGMA = "logsource: {product: aws, service: cloudtrail}\ndetection: {s: {%s}, condition: s}\n"
+RULES = {
+    "live/policy.yml": "title: The password policy was touched\nid: policy\nlevel: high\ntags: [attack.t1556]\n" + SIGMA % "eventName: UpdateAccountPasswordPolicy",
+    "live/broken.yml": "title: Broken\n" + SIGMA % "CommandLine: x",
+    "counted/denied.yml": "title: Something was refused\nid: denied\n" + SIGMA % "errorCode|contains: AccessDenied",
+}
+
+
+def write_rules(folder):
+    for name, text in RULES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+
+
 def configuration(root, hostile, aws, issuer, redirect):
-    text = (root / "samples/picket.toml").read_text(encoding="utf-8").replace('path = "archive', f'path = "{root}/samples/archive')
+    rules = f'rules = ["{hostile}/rules/live"]\nrules_dry_run = ["{hostile}/rules/counted"]\n'
+    text = rules + (root / "samples/picket.toml").read_text(encoding="utf-8").replace('path = "archive', f'path = "{root}/samples/archive')
     mmdb.write(hostile / "places.mmdb", {
         "198.51.100.0/25": mmdb.place("NL", 52.37, 4.9, 64500, "Example Hosting"),
         "198.51.100.128/25": mmdb.place("BR", -23.55, -46.63, 64501, PAYLOADS[0]),
@@ -205,6 +220,7 @@ def main():
     provider, issuer = start_provider(redirect)
     with harness.Workspace() as space:
         write_hostile(space / "hostile")
+        write_rules(space / "hostile/rules")
         (space / "hostile/secret").write_text(SECRET + "\n", encoding="utf-8")
         (space / "picket.toml").write_text(configuration(root, space / "hostile", endpoint, issuer, redirect), encoding="utf-8")
         shots = (arguments.shots or space / "shots").resolve()

@@ -50,6 +50,7 @@ const navigation = (session: Session): SideNavigationProps.Item[] => [
       { type: "link", text: "Protection plans", href: href(["settings", "protection"]) },
       { type: "link", text: "Lists and feeds", href: href(["settings", "lists"]) },
       { type: "link", text: "Custom detection rules", href: href(["settings", "rules"]) },
+      { type: "link", text: "Rules of your own", href: href(["settings", "sigma"]) },
       { type: "link", text: "Publishing", href: href(["settings", "publishing"]) },
       { type: "link", text: "Responders", href: href(["settings", "responders"]) },
       { type: "link", text: "Accounts", href: href(["settings", "accounts"]) },

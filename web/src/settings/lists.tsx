@@ -49,6 +49,7 @@ interface Listed {
   location: string;
   status: string;
   error?: string;
+  entries?: number;
 }
 interface New {
   Name: string;
@@ -77,6 +78,12 @@ const told = (set: { Name?: string; Format?: string; Location?: string; Status?:
   error: set.ErrorDetails,
 });
 const most = 50;
+// GuardDuty's operations tell no reason of IP and threat intel sets, nor how many entries hold.
+interface Fetched {
+  id: string;
+  entries: number;
+  errorDetails?: string;
+}
 
 const families = {
   threat: {
@@ -152,14 +159,16 @@ function ListTable({ place }: { place: Place }) {
   const [adding, setAdding] = useState(false);
   const [removing, setRemoving] = useState(false);
   const lists = useLoaded(async () => {
+    const fetched = api.own<{ sets: Fetched[] }>(place.region, "GET", "sets");
     const all = await Promise.all(
       kinds.map(async (kind) => {
         const family: Family = families[kind];
         return Promise.all((await family.ids(place)).map(async (id): Promise<Listed> => ({ id, kind, ...(await family.get(place, id)) })));
       }),
     );
-    return all.flat();
-  }, [place]);
+    const byId = new Map((await fetched).sets.map((set) => [set.id, set]));
+    return all.flat().map((one) => ({ ...one, entries: byId.get(one.id)?.entries, error: one.error ?? byId.get(one.id)?.errorDetails }));
+  }, [api, place]);
   const end = () => {
     setSelected(undefined);
     lists.again();
@@ -215,6 +224,7 @@ function ListTable({ place }: { place: Place }) {
           { id: "kind", header: "Kind", cell: (one) => families[one.kind].label },
           { id: "format", header: "Format", cell: (one) => <Value>{one.format}</Value> },
           { id: "location", header: "Location", cell: (one) => <Value>{one.location}</Value> },
+          { id: "entries", header: "Entries", minWidth: 100, cell: (one) => one.entries?.toLocaleString("en") ?? "-" },
           {
             id: "status",
             header: "Status",

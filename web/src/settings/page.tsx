@@ -11,9 +11,10 @@ import Protection from "./protection";
 import Publishing from "./publishing";
 import Responders from "./responders";
 import Rules from "./rules";
+import OwnRules from "./own_rules";
 import Users from "./users";
 
-const sections = { protection: Protection, lists: Lists, publishing: Publishing, responders: Responders, accounts: Accounts, rules: Rules, coverage: CoverageAndUsage, users: Users, keys: Keys, audit: Audit };
+const sections = { protection: Protection, lists: Lists, publishing: Publishing, responders: Responders, accounts: Accounts, rules: Rules, sigma: OwnRules, coverage: CoverageAndUsage, users: Users, keys: Keys, audit: Audit };
 
 export default function SettingsPage({ route }: { route: Route }) {
   const { session } = useApi();

@@ -34,7 +34,7 @@ const modes: Record<Chosen, string> = { OFF: "Off", DRY_RUN: "Counts only", LIVE
 
 export default function Rules({ region }: { region: string }) {
   return (
-    <RegionPage section="rules" title="Custom detection rules" description="AWS's catalogue; rules of your own in Sigma are files of the configuration" region={region}>
+    <RegionPage section="rules" title="Custom detection rules" description="AWS's catalogue" region={region}>
       {({ place }) => <Catalogue place={place} />}
     </RegionPage>
   );
@@ -140,14 +140,15 @@ function Catalogue({ place }: { place: Place }) {
             width: 200,
             cell: (rule) => {
               const held = byRule.get(rule.RuleId);
-              const mode: Chosen = held?.Mode ?? "OFF";
+              const mode: Chosen | undefined = held?.Mode ?? (associations.value?.length ? "OFF" : undefined);
               return (
                 <>
                   <Select
                     ariaLabel={`Mode of ${plain(rule.Name)}`}
                     disabled={!may || busy === rule.RuleId}
                     expandToViewport
-                    selectedOption={{ value: mode, label: modes[mode] }}
+                    placeholder="As configured"
+                    selectedOption={mode ? { value: mode, label: modes[mode] } : null}
                     options={Object.entries(modes).map(([value, label]) => ({ value, label }))}
                     onChange={({ detail }) => void choose(rule, detail.selectedOption.value as Chosen)}
                   />
