@@ -57,6 +57,8 @@ export function principalOf(finding: Finding): string {
   return key?.UserName || key?.PrincipalId || kubernetes?.Username || actor?.Name || actor?.Uid || "";
 }
 
+export const counted = (count: number, what: string) => `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`;
+
 export function resourceOf(finding: Finding): string {
   const resource = finding.Resource;
   const sequence = finding.Service?.Detection?.Sequence?.Resources;
@@ -70,7 +72,7 @@ export function resourceOf(finding: Finding): string {
     resource?.InstanceDetails?.NetworkInterfaces?.[0]?.NetworkInterfaceId ||
     resource?.InstanceDetails?.NetworkInterfaces?.[0]?.PrivateIpAddress ||
     resource?.AccessKeyDetails?.AccessKeyId ||
-    (sequence?.length ? `${sequence.length} resources` : "")
+    (sequence?.length ? counted(sequence.length, "resource") : "")
   );
 }
 

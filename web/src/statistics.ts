@@ -68,18 +68,18 @@ export async function countByResource(places: Place[], criterion: Criterion, mos
   return summed(
     groups
       .filter(({ ResourceId }) => ResourceId)
-      .map(({ ResourceId = "", ResourceType = "", AccountId = "", TotalFindings = 0 }) => ({
-        key: `${AccountId} ${ResourceType} ${ResourceId}`,
-        name: ResourceId,
-        note: ResourceType,
-        total: TotalFindings,
-      })),
+      .map(({ ResourceId = "", ResourceType = "", AccountId = "", TotalFindings = 0 }) => {
+        // Under the type of an access key stands the bucket that it was used on, where there is one.
+        const note = ResourceType === "AccessKey" && !/^A[KS]IA[A-Z0-9]{16}$/.test(ResourceId) ? "S3Bucket" : ResourceType;
+        return { key: `${AccountId} ${note} ${ResourceId}`, name: ResourceId, note, total: TotalFindings };
+      }),
     most,
   );
 }
 
 // Where the API holds the name of a resource of each type.
 const resourcePaths: Record<string, string> = {
+  AccessKey: "resource.accessKeyDetails.accessKeyId",
   Instance: "resource.instanceDetails.instanceId",
   S3Bucket: "resource.s3BucketDetails.name",
   EKSCluster: "resource.eksClusterDetails.name",
@@ -89,9 +89,7 @@ const resourcePaths: Record<string, string> = {
 };
 
 export function criterionOfResource({ name, note = "" }: Count): Criterion {
-  // Under the type of an access key stands the bucket that it was used on, where there is one.
-  const key = /^A[KS]IA[A-Z0-9]{16}$/.test(name) ? "resource.accessKeyDetails.accessKeyId" : "resource.s3BucketDetails.name";
-  const path = note === "AccessKey" ? key : resourcePaths[note];
+  const path = resourcePaths[note];
   return path ? { [path]: { Equals: [name] } } : { "resource.resourceType": { Equals: [note] } };
 }
 

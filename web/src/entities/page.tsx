@@ -299,9 +299,13 @@ export function Findings({ findings, more }: { findings: EntityFinding[]; more?:
 
 function Facets({ entity }: { entity: Entity }) {
   const others = (["networks", "countries", "clients", "regions", "errors", "ports"] as Facet[]).filter((facet) => entity[facet].length);
-  const split = (value: string) => (entity.kind === "clusterUser" ? ["", value] : [value.slice(0, value.indexOf(":")), value.slice(value.indexOf(":") + 1)]);
+  // A call is named SERVICE:CALL, a request to a cluster by its verb and resource alone.
+  const split = (value: string) => {
+    const colon = value.indexOf(":");
+    return colon < 0 ? [value && "kubernetes", value] : [value.slice(0, colon), value.slice(colon + 1)];
+  };
   return (
-    <>
+    <SpaceBetween size="l">
       {entity.calls.length > 0 && (
         <Listed
           title="Calls by service and result"
@@ -321,7 +325,7 @@ function Facets({ entity }: { entity: Entity }) {
           ))}
         </ColumnLayout>
       )}
-    </>
+    </SpaceBetween>
   );
 }
 

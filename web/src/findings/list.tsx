@@ -21,6 +21,7 @@ import Table, { type TableProps } from "@cloudscape-design/components/table";
 import { useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { Dialog } from "../dialog";
 import {
+  counted,
   levels,
   principalOf,
   remoteAddressOf,
@@ -49,7 +50,7 @@ const dayMs = 86_400_000;
 const exportedMax = 20_000;
 const shownCharsMax = 80; // of a value in a row
 const defaultSort: Sorting = { attribute: "severity", descending: true };
-const allColumns = ["severity", "finding", "resource", "principal", "remote", "account", "updated", "count"];
+const usualColumns = ["severity", "finding", "resource", "principal", "updated"];
 
 type Shown = "current" | "archived" | "all";
 const shownOptions: { value: Shown; label: string }[] = [
@@ -165,6 +166,44 @@ function useFindings(view: ReturnType<typeof useView>, pageSize: number) {
   return { findings, more, loading, error, again: useCallback(() => setTurn((before) => before + 1), []) };
 }
 
+// A second line in small print.
+function Stacked({ first, second }: { first: ReactNode; second: ReactNode }) {
+  return (
+    <>
+      {first}
+      {second && (
+        <Box variant="small" display="block" color="text-body-secondary">
+          {typeof second === "string" ? <Text>{second}</Text> : second}
+        </Box>
+      )}
+    </>
+  );
+}
+
+function Where({ finding }: { finding: Finding }) {
+  return (
+    <>
+      <Text>{finding.AccountId}</Text>{" "}
+      <span className="together">
+        <Text>{finding.Region}</Text>
+      </span>
+    </>
+  );
+}
+
+function Who({ finding }: { finding: Finding }) {
+  const principal = principalOf(finding);
+  const remote = remoteAddressOf(finding);
+  const place = remoteOf(finding)?.Country?.CountryName;
+  const from = remote && (
+    <>
+      <EntityLink finding={finding} name={remote} kind={["address", "domain"]} most={shownCharsMax} /> <Text>{place}</Text>
+    </>
+  );
+  if (!principal) return from || <Value />;
+  return <Stacked first={<EntityLink finding={finding} name={principal} kind={["principal", "clusterUser"]} most={shownCharsMax} />} second={from} />;
+}
+
 const columns: Record<string, TableProps.ColumnDefinition<Finding> & { sortingField?: SortAttribute; name: string }> = {
   severity: {
     id: "severity",
@@ -192,30 +231,17 @@ const columns: Record<string, TableProps.ColumnDefinition<Finding> & { sortingFi
     ),
     sortingField: "type",
     isRowHeader: true,
-    minWidth: 280,
-    width: 360,
+    minWidth: 240,
+    width: 280,
   },
-  resource: { id: "resource", name: "Resource", header: "Resource", cell: (finding) => <Value most={shownCharsMax}>{resourceOf(finding)}</Value>, width: 165 },
-  principal: { id: "principal", name: "Principal", header: "Principal", cell: (finding) => <EntityLink finding={finding} name={principalOf(finding)} kind={["principal", "clusterUser"]} most={shownCharsMax} />, width: 140 },
-  remote: {
-    id: "remote",
-    name: "Remote",
-    header: "Remote",
-    cell: (finding) => {
-      const place = remoteOf(finding)?.Country?.CountryName;
-      return (
-        <>
-          <EntityLink finding={finding} name={remoteAddressOf(finding)} kind={["address", "domain"]} most={shownCharsMax} />
-          {place && (
-            <Box variant="small" display="block" color="text-body-secondary">
-              <Text>{place}</Text>
-            </Box>
-          )}
-        </>
-      );
-    },
-    width: 140,
+  resource: {
+    id: "resource",
+    name: "Resource",
+    header: "Resource",
+    cell: (finding) => <Stacked first={<Value most={shownCharsMax}>{resourceOf(finding)}</Value>} second={<Where finding={finding} />} />,
+    width: 170,
   },
+  principal: { id: "principal", name: "Who, from where", header: "Who", cell: (finding) => <Who finding={finding} />, width: 150 },
   account: {
     id: "account",
     name: "Account and Region",
@@ -235,9 +261,9 @@ const columns: Record<string, TableProps.ColumnDefinition<Finding> & { sortingFi
     id: "updated",
     name: "Last seen",
     header: "Last seen (UTC)",
-    cell: (finding) => <Time at={finding.UpdatedAt} />,
+    cell: (finding) => <Stacked first={<Time at={finding.UpdatedAt} />} second={finding.Service?.Count === 1 ? "" : counted(finding.Service?.Count ?? 0, "time")} />,
     sortingField: "updatedAt",
-    width: 180,
+    width: 170,
   },
   created: {
     id: "created",
@@ -267,7 +293,7 @@ export default function FindingsPage({ route }: { route: Route }) {
   const notices = useNotices();
   const view = useView(route);
   const narrow = useNarrow();
-  const [preferences, setPreferences] = useRemembered<Preferences>("findings", { pageSize: 25, columns: allColumns });
+  const [preferences, setPreferences] = useRemembered<Preferences>("findings", { pageSize: 25, columns: usualColumns });
   const { findings, more, loading, error, again } = useFindings(view, preferences.pageSize);
   const [selected, setSelected] = useState<Finding[]>([]);
   const [busy, setBusy] = useState("");
@@ -501,7 +527,7 @@ export default function FindingsPage({ route }: { route: Route }) {
     variant: "full-page" as const,
     ariaLabels: labels,
   };
-  const visible = ["severity", "finding", ...preferences.columns];
+  const visible = ["severity", "finding", ...preferences.columns.filter((id) => id in columns)];
 
   return (
     <>
@@ -521,8 +547,9 @@ export default function FindingsPage({ route }: { route: Route }) {
             sections: [
               { id: "severity", content: (finding) => <Severity value={finding.Severity} /> },
               { id: "type", content: (finding) => <Value>{finding.Type}</Value> },
-              { id: "updated", header: "Last seen (UTC)", width: 50, content: (finding) => <Time at={finding.UpdatedAt} /> },
-              { id: "account", header: "Account", width: 50, content: (finding) => <Value>{finding.AccountId}</Value> },
+              { id: "resource", header: "Resource", width: 50, content: columns["resource"]!.cell },
+              { id: "principal", header: "Who", width: 50, content: columns["principal"]!.cell },
+              { id: "updated", header: "Last seen (UTC)", width: 50, content: columns["updated"]!.cell },
             ],
           }}
         />

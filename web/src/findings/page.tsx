@@ -17,6 +17,7 @@ import { lazy, Suspense, useState } from "react";
 import {
   additionalInfo,
   apiForm,
+  counted,
   isSequence,
   levelOf,
   principalOf,
@@ -242,7 +243,7 @@ function Facts({ finding }: { finding: Finding }) {
     ...(resource?.InstanceDetails || resource?.S3BucketDetails?.length
       ? linked("Resource", resourceOf(finding), ["instance", "bucket"])
       : pair("Resource", resourceOf(finding))),
-    ...pair("Seen", `${(service?.Count ?? 1).toLocaleString("en")} times`),
+    ...pair("Seen", service?.Count === 1 ? "once" : counted(service?.Count ?? 1, "time")),
   ];
   const where: Pairs = [
     ...linked("Remote address", remote?.IpAddressV4 || remote?.IpAddressV6, ["address"]),

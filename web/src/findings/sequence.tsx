@@ -7,7 +7,7 @@ import KeyValuePairs from "@cloudscape-design/components/key-value-pairs";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import Tabs from "@cloudscape-design/components/tabs";
 import { useMemo } from "react";
-import { levelOf, timeText } from "../finding";
+import { counted, levelOf, timeText } from "../finding";
 import { Severity, Time, Value } from "../parts";
 import { Rows } from "../rows";
 import { plain, Text } from "../text";
@@ -140,7 +140,7 @@ function Chain({ signals }: { signals: Signal[] }) {
           <path className="edge" d={path} strokeWidth={1.5} />
           {signals.map((signal, index) => (
             <g key={signal.Uid ?? index} className={`severity-${levelOf(signal.Severity)}`}>
-              <title>{`${plain(signal.Name)}, ${timeText(signal.FirstSeenAt)}, ${signal.Count ?? 1} times`}</title>
+              <title>{`${plain(signal.Name)}, ${timeText(signal.FirstSeenAt)}, ${counted(signal.Count ?? 1, "time")}`}</title>
               {endOf(signal) > startOf(signal) && (
                 <line
                   x1={x(startOf(signal))}
@@ -169,7 +169,7 @@ function Chain({ signals }: { signals: Signal[] }) {
           <li key={signal.Uid ?? index}>
             <SpaceBetween direction="horizontal" size="xs">
               <Time at={signal.FirstSeenAt} />
-              <Severity value={signal.Severity} />
+              {Boolean(signal.Severity) && <Severity value={signal.Severity} />}
               <b>{plain(tacticOf(signal))}</b>
             </SpaceBetween>
             <div>
@@ -303,7 +303,7 @@ function Signals({ signals }: { signals: Signal[] }) {
       ariaLabels={{ tableLabel: "Signals" }}
       columnDefinitions={[
         { id: "time", header: "First seen (UTC)", cell: (one) => <Time at={one.FirstSeenAt} />, width: 180 },
-        { id: "severity", header: "Severity", cell: (one) => <Severity value={one.Severity} />, width: 120 },
+        { id: "severity", header: "Severity", cell: (one) => (one.Severity ? <Severity value={one.Severity} /> : "-"), width: 120 },
         { id: "name", header: "Signal", cell: (one) => <Value>{one.Name}</Value>, isRowHeader: true },
         { id: "tactic", header: "Tactic", cell: (one) => plain(tacticOf(one)) },
         { id: "technique", header: "Technique", cell: (one) => <Value>{valuesOf(one, "ATTACK_TECHNIQUE").join(", ")}</Value> },

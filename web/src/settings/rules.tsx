@@ -137,7 +137,7 @@ function Catalogue({ place }: { place: Place }) {
           {
             id: "mode",
             header: "Here",
-            width: 200,
+            width: 215,
             cell: (rule) => {
               const held = byRule.get(rule.RuleId);
               const mode: Chosen | undefined = held?.Mode ?? (associations.value?.length ? "OFF" : undefined);

@@ -34,6 +34,7 @@ interface View {
   account: string; // likewise
   current: Criterion;
 }
+const counterWidth = 92; // px
 const sequenceTypes = Object.keys(findingTypes).filter((type) => type.startsWith("AttackSequence:"));
 
 const findingsHref = ({ region, account }: View, criterion: Criterion, more: Record<string, string> = {}) =>
@@ -291,9 +292,9 @@ function Bars({ counts, to, none }: { counts: Count[]; to: (count: Count) => str
               <To to={to(count)}>
                 <Text>{count.name}</Text>
               </To>
+              {count.note && " "}
               {count.note && (
                 <Box variant="small" color="text-body-secondary">
-                  {" "}
                   <Text>{count.note}</Text>
                 </Box>
               )}
@@ -416,19 +417,20 @@ function Coverage({ region }: { region: string }) {
           cell: (one) =>
             one.read ? kinds[one.kind] : <StatusIndicator type="warning">{`${kinds[one.kind]}: none`}</StatusIndicator>,
         },
-        { id: "objects", header: "Objects", cell: (one) => one.objects.toLocaleString("en") },
-        { id: "failed", header: "Failed", cell: (one) => one.failed.toLocaleString("en") },
-        { id: "read", header: "Records read", cell: (one) => one.read.toLocaleString("en") },
-        { id: "processed", header: "Processed", cell: (one) => one.processed.toLocaleString("en") },
-        { id: "filtered", header: "Left out", cell: (one) => one.filtered.toLocaleString("en") },
-        { id: "duplicate", header: "Repeated", cell: (one) => one.duplicate.toLocaleString("en") },
+        { id: "objects", header: "Objects", minWidth: counterWidth, cell: (one) => one.objects.toLocaleString("en") },
+        { id: "failed", header: "Failed", minWidth: counterWidth, cell: (one) => one.failed.toLocaleString("en") },
+        { id: "read", header: "Records read", minWidth: counterWidth, cell: (one) => one.read.toLocaleString("en") },
+        { id: "processed", header: "Processed", minWidth: counterWidth, cell: (one) => one.processed.toLocaleString("en") },
+        { id: "filtered", header: "Left out", minWidth: counterWidth, cell: (one) => one.filtered.toLocaleString("en") },
+        { id: "duplicate", header: "Repeated", minWidth: counterWidth, cell: (one) => one.duplicate.toLocaleString("en") },
         {
           id: "quarantined",
           header: "Unreadable",
+          minWidth: counterWidth,
           cell: (one) =>
             one.quarantined ? <StatusIndicator type="error">{one.quarantined.toLocaleString("en")}</StatusIndicator> : "0",
         },
-        { id: "late", header: "Late", cell: (one) => one.late.toLocaleString("en") },
+        { id: "late", header: "Late", minWidth: counterWidth, cell: (one) => one.late.toLocaleString("en") },
       ]}
     />
   );
