@@ -48,10 +48,9 @@ def main():
     run(folder, "apply", "-auto-approve", "-input=false", *update)
     unchanged(folder, update)
     state = json.loads(run(folder, "state", "pull"))
-    managed = {f"{row['type']}.{row['name']}": row["instances"][0]["attributes"]["id"]
-               for row in state["resources"] if row["mode"] == "managed"}
-    imported = {address: key for address, key in managed.items()
-                if not address.split(".")[0].endswith("_feature")}  # these have no import in the provider
+    managed = [row for row in state["resources"] if row["mode"] == "managed"]
+    imported = {f"{row['type']}.{row['name']}": row["instances"][0]["attributes"]["id"]
+                for row in managed if not row["type"].endswith("_feature")}  # these have no id, and no import in the provider
     run(folder, "state", "rm", *imported)
     (folder / "imports.tf").write_text("".join(f'import {{\n  to = {address}\n  id = "{key}"\n}}\n'
                                                for address, key in imported.items()))
