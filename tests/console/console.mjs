@@ -917,19 +917,24 @@ describe("text of attackers", () => {
 });
 
 describe("at every width and in the dark", () => {
+  const visitAll = async (how, options) => {
+    const finding = (await findings())[0];
+    await console_.goto("#/entities?kind=principal");
+    const entity = await console_.page.locator('a[href^="#/entities/"]').first().getAttribute("href");
+    const settings = ["protection", "lists", "rules", "sigma", "publishing", "responders", "accounts", "coverage", "users", "keys", "audit"];
+    for (const [page, hash] of [["summary", "#/summary"], ["findings", "#/findings"], ["groups", "#/findings?group=type"],
+      ["finding", `#/findings/${region}/${finding.Id}`], ["entity", entity], ["investigations", "#/investigations"],
+      ["suppression", "#/suppression"], ["rule", "#/suppression/new"], ...settings.map((name) => [name, `#/settings/${name}`])]) {
+      await console_.goto(hash);
+      await console_.check(`${page}, ${how}`, options);
+      await console_.shoot(`${page}-${how}`);
+    }
+  };
+
   for (const [size, viewport] of Object.entries(sizes)) {
     test(size, async () => {
       await console_.page.setViewportSize(viewport);
-      const finding = (await findings())[0];
-      await console_.goto("#/entities?kind=principal");
-      const entity = await console_.page.getByRole("table", { name: "Entities" }).getByRole("link").first().getAttribute("href");
-      for (const [page, hash] of [["summary", "#/summary"], ["findings", "#/findings"], ["finding", `#/findings/${region}/${finding.Id}`],
-        ["entity", entity], ["investigations", "#/investigations"], ["suppression", "#/suppression"], ["rule", "#/suppression/new"], ["settings", `#/settings/rules?region=${region}`],
-        ["groups", "#/findings?group=type"], ["lists", `#/settings/lists?region=${region}`], ["keys", "#/settings/keys"], ["audit", "#/settings/audit"]]) {
-        await console_.goto(hash);
-        await console_.check(`${page}, ${size}`, { axeToo: size !== "tablet" });
-        await console_.shoot(`${page}-${size}`);
-      }
+      await visitAll(size, { axeToo: size !== "tablet" });
     });
   }
 
@@ -938,9 +943,7 @@ describe("at every width and in the dark", () => {
     await page.setViewportSize(sizes.desktop);
     await page.getByRole("button", { name: "Theme" }).first().click();
     await page.getByRole("menuitemcheckbox", { name: "Dark" }).click();
-    await console_.goto("#/findings");
-    await console_.check("findings, dark");
-    await console_.shoot("findings-dark");
+    await visitAll("dark");
   });
 
   test("without a mouse", async () => {
