@@ -12,7 +12,7 @@ import SpaceBetween from "@cloudscape-design/components/space-between";
 import Spinner from "@cloudscape-design/components/spinner";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import { useMemo, type ReactNode } from "react";
-import { levels, principalOf, severitiesOf, type Level } from "../finding";
+import { counted, levels, principalOf, severitiesOf, type Level } from "../finding";
 import { archivedPath } from "../findings/paths";
 import findingTypes from "../generated/finding_types.json";
 import { merged, take, useApi, type Criterion } from "../guardduty";
@@ -253,7 +253,8 @@ function Trend({ view }: { view: View }) {
           const dates = last ? Array.from({ length: Math.round((last - first) / dayMs) + 1 }, (_, index) => new Date(first + index * dayMs)) : [];
           const byDate = new Map(value.map((day) => [day.date, day.byLevel]));
           const label = (date: Date) => date.toISOString().slice(5, 10);
-          return (
+          const older = value.filter(({ date }) => date < first).reduce((sum, { byLevel }) => sum + levels.reduce((all, level) => all + byLevel[level], 0), 0);
+          const chart = (
             <BarChart
               stackedBars
               hideFilter
@@ -272,6 +273,12 @@ function Trend({ view }: { view: View }) {
               i18nStrings={{ yTickFormatter: (count) => (Number.isInteger(count) ? count.toLocaleString("en") : "") }}
               empty={<Box textAlign="center">No findings</Box>}
             />
+          );
+          return (
+            <>
+              {chart}
+              {older > 0 && <Box color="text-body-secondary">{counted(older, "finding")} of earlier days are not shown.</Box>}
+            </>
           );
         }}
       </Shown>
