@@ -88,7 +88,17 @@ FactorBits Rarity::bits_of(const Own& own, const Act& act, Factor factor, const 
 
 bool Rarity::settled(const Act& act, Day today) const {
   const GroupNorm* account = group(act.account);
-  return account != nullptr && (period_days_ == 0 ? today : day_) - account->first_day >= warm_up_days;
+  if (account == nullptr) return false;
+  const Day known = (period_days_ == 0 ? today : day_) - account->first_day;
+  if (known < warm_up_days) return false;
+  // Days on which anybody did anything.
+  const std::uint32_t print = act.print(Factor::account);
+  if (print == 0) return true;
+  // Of a few records in weeks nothing is known; working days are five in seven.
+  constexpr Day remembered = 63, active_share = 3;
+  const GroupNorm::Value* active = account->find(Factor::account, print);
+  return active != nullptr &&
+         static_cast<Day>(active->days.count(besides(today))) * active_share >= std::min(known, remembered);
 }
 
 Rarity::Judgement Rarity::judge(const Act& act, Day today) const {
