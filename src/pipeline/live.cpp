@@ -447,11 +447,10 @@ Result<bool> Live::turn() {
                           [](const WatchedBucket& watched) { return watched.bucket->caught_up(); }) &&
       std::ranges::all_of(settings_.pushed, [](const PushSource* source) { return source->caught_up(); });
   take_arrived();
-  std::vector<Manifest> fresh;
-  if (std::chrono::steady_clock::now() >= next_look_) {
-    fresh = watcher_.poll(runner_->files(), wall_clock_() * 1'000'000, workers_);
-    next_look_ = std::chrono::steady_clock::now() + look_pause * watcher_.look_time();
-  }
+  const bool look_at_all = std::chrono::steady_clock::now() >= next_look_;
+  std::vector<Manifest> fresh =
+      watcher_.poll(runner_->files(), wall_clock_() * 1'000'000, look_at_all, workers_);
+  if (look_at_all) next_look_ = std::chrono::steady_clock::now() + look_pause * watcher_.look_time();
   if (!fresh.empty() || !arrived_.empty()) last_arrival_ = wall_clock_();
   // After the look at the sources: what was set before an object appeared holds for it.
   if (auto noted = note_settings(); !noted) return std::unexpected(noted.error());

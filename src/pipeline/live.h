@@ -163,7 +163,8 @@ class Live {
   std::map<std::string, RateMeter> rates_;  // of sources
   TimeMs last_report_ = 0;
   Watcher watcher_;
-  // To list a large tree takes long: a tenth of the time at most goes to it.
+  // To list all of a large tree takes long: a tenth of the time at most goes to it. In between only folders
+  // in which something came or went are looked at.
   static constexpr int look_pause = 9;
   std::chrono::steady_clock::time_point next_look_{};
   std::map<std::pair<std::string, std::string>, TimeMs> seen_;

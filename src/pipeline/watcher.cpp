@@ -51,15 +51,16 @@ std::uint64_t last_line_end(const std::string& path, std::uint64_t begin, std::u
 }  // namespace
 
 std::vector<Manifest> Watcher::poll(const std::map<std::string, KnownFile>& known, std::int64_t now_ns,
-                                    Workers& workers) {
-  failures_.clear();
+                                    bool all, Workers& workers) {
+  if (all) failures_.clear();
   unquiet_ = 0;
   look_time_ = {};
   std::vector<Manifest> found;
-  for (const WatchSource& source : sources_) {
+  for (std::size_t number = 0; number < sources_.size(); ++number) {
+    const WatchSource& source = sources_[number];
     const auto begun = std::chrono::steady_clock::now();
-    Listing listing = list_files(source.path);
-    failures_.insert(failures_.end(), listing.failures.begin(), listing.failures.end());
+    Listing listing = list_files(source.path, memories_[number], all, now_ns);
+    if (all) failures_.insert(failures_.end(), listing.failures.begin(), listing.failures.end());
     std::vector<ListedFile> fresh;
     for (const ListedFile& file : listing.files) {
       const auto at = known.find(file.path);

@@ -47,6 +47,10 @@ class FileBytes final : public ByteSource {
   std::uint64_t left_;
 };
 
+std::int64_t modified_ns(const struct stat& info) {
+  return info.st_mtim.tv_sec * 1'000'000'000LL + info.st_mtim.tv_nsec;
+}
+
 std::optional<ListedFile> stat_file(const std::string& path, std::string key, std::string& why) {
   struct stat info{};
   if (stat(path.c_str(), &info) != 0) {
@@ -59,52 +63,73 @@ std::optional<ListedFile> stat_file(const std::string& path, std::string key, st
     why = S_ISDIR(info.st_mode) ? "" : "not a regular file";
     return std::nullopt;
   }
-  return ListedFile{path,
-                    std::move(key),
-                    static_cast<std::uint64_t>(info.st_size),
-                    0,
-                    info.st_dev,
-                    info.st_ino,
-                    info.st_mtim.tv_sec * 1'000'000'000LL + info.st_mtim.tv_nsec};
-}
-
-// Walks `folder`; links to folders are followed once each.
-void walk(const fs::path& folder, const std::string& prefix, std::set<std::pair<dev_t, ino_t>>& seen,
-          Listing& out) {
-  struct stat info{};
-  if (stat(folder.c_str(), &info) != 0 || !seen.insert({info.st_dev, info.st_ino}).second) return;
-  std::error_code error;
-  fs::directory_iterator entries(folder, error);
-  if (error) {
-    out.failures.emplace_back(folder.string(), error.message());
-    return;
-  }
-  std::vector<fs::path> paths;
-  for (; entries != fs::directory_iterator(); entries.increment(error)) {
-    paths.push_back(entries->path());
-    if (error) break;
-  }
-  if (error) out.failures.emplace_back(folder.string(), error.message());
-  std::sort(paths.begin(), paths.end());
-  for (const fs::path& path : paths) {
-    const std::string name = path.filename().string();
-    const std::string key = prefix.empty() ? name : prefix + "/" + name;
-    if (fs::is_directory(path, error)) {
-      walk(path, key, seen, out);
-      continue;
-    }
-    std::string why;
-    if (auto file = stat_file(path.string(), key, why)) {
-      out.files.push_back(std::move(*file));
-    } else if (!why.empty()) {
-      out.failures.emplace_back(path.string(), why);
-    }
-  }
+  return ListedFile{path,        std::move(key),   static_cast<std::uint64_t>(info.st_size), 0, info.st_dev,
+                    info.st_ino, modified_ns(info)};
 }
 
 }  // namespace
 
-Listing list_files(const std::string& argument) {
+// Links to folders are followed once each.
+class FolderWalk {
+ public:
+  FolderWalk(Listing& out, FolderMemory* memory, bool all, std::int64_t now_ns)
+      : out_(out), memory_(memory), all_(all), now_ns_(now_ns) {}
+
+  void walk(const std::string& folder, const std::string& prefix) {
+    struct stat info{};
+    if (stat(folder.c_str(), &info) != 0 || !seen_.insert({info.st_dev, info.st_ino}).second) return;
+    if (memory_ != nullptr && !all_) {
+      const auto known = memory_->seen_.find(folder);
+      if (known != memory_->seen_.end() && known->second.settled &&
+          known->second.changed_ns == modified_ns(info)) {
+        for (const auto& [path, key] : known->second.folders) walk(path, key);
+        return;
+      }
+    }
+    const std::size_t failures = out_.failures.size();
+    std::int64_t newest = modified_ns(info);
+    FolderMemory::Seen now{.changed_ns = newest};
+    std::error_code error;
+    fs::directory_iterator entries(folder, error);
+    std::vector<fs::path> paths;
+    for (; !error && entries != fs::directory_iterator(); entries.increment(error))
+      paths.push_back(entries->path());
+    if (error) out_.failures.emplace_back(folder, error.message());
+    std::sort(paths.begin(), paths.end());
+    for (const fs::path& path : paths) {
+      const std::string name = path.filename().string();
+      std::string key = prefix.empty() ? name : prefix + "/" + name;
+      if (fs::is_directory(path, error)) {
+        now.folders.emplace_back(path.string(), std::move(key));
+        continue;
+      }
+      std::string why;
+      if (auto file = stat_file(path.string(), std::move(key), why)) {
+        newest = std::max(newest, file->modified_ns);
+        out_.files.push_back(std::move(*file));
+      } else if (!why.empty()) {
+        out_.failures.emplace_back(path.string(), why);
+      }
+    }
+    for (const auto& [path, key] : now.folders) walk(path, key);
+    if (memory_ == nullptr) return;
+    now.settled = out_.failures.size() == failures && now_ns_ - newest > settled_ns;
+    memory_->seen_.insert_or_assign(folder, std::move(now));
+  }
+
+ private:
+  // Times of files are those of the kernel's last tick, and of another machine on some file systems.
+  static constexpr std::int64_t settled_ns = 10'000'000'000;
+  Listing& out_;
+  FolderMemory* const memory_;
+  const bool all_;
+  const std::int64_t now_ns_;
+  std::set<std::pair<dev_t, ino_t>> seen_;
+};
+
+namespace {
+
+Listing list(const std::string& argument, FolderMemory* memory, bool all, std::int64_t now_ns) {
   Listing listing;
   std::error_code error;
   std::vector<std::string> paths;
@@ -119,10 +144,10 @@ Listing list_files(const std::string& argument) {
   } else {
     paths.push_back(argument);
   }
-  std::set<std::pair<dev_t, ino_t>> seen;
+  FolderWalk folders(listing, memory, all, now_ns);
   for (const std::string& path : paths) {
     if (fs::is_directory(path, error)) {
-      walk(path, paths.size() > 1 ? fs::path(path).filename().string() : "", seen, listing);
+      folders.walk(path, paths.size() > 1 ? fs::path(path).filename().string() : "");
       continue;
     }
     std::string why;
@@ -135,6 +160,14 @@ Listing list_files(const std::string& argument) {
   std::sort(listing.files.begin(), listing.files.end(),
             [](const ListedFile& a, const ListedFile& b) { return a.key < b.key; });
   return listing;
+}
+
+}  // namespace
+
+Listing list_files(const std::string& argument) { return list(argument, nullptr, true, 0); }
+
+Listing list_files(const std::string& argument, FolderMemory& memory, bool all, std::int64_t now_ns) {
+  return list(argument, &memory, all, now_ns);
 }
 
 Result<std::unique_ptr<ByteSource>> open_file(const std::string& path, std::uint64_t offset,

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -32,6 +34,23 @@ struct Listing {
 
 // `argument` is a file, a folder (walked) or a glob pattern.
 Listing list_files(const std::string& argument);
+
+// What walks of folders saw, so that the next one can leave out those in which nothing came or went.
+class FolderMemory {
+ private:
+  friend class FolderWalk;
+  struct Seen {
+    std::int64_t changed_ns = 0;
+    bool settled = false;                                      // nothing in it was new
+    std::vector<std::pair<std::string, std::string>> folders;  // path and key
+  };
+  std::unordered_map<std::string, Seen> seen_;  // by path
+};
+
+// The same, and remembers it; not `all`: only what lies in folders in which something came, went or was
+// written since they were remembered, or shortly before. What is appended to a file that was left alone for a
+// while does not show then. `now_ns`: wall clock.
+Listing list_files(const std::string& argument, FolderMemory& memory, bool all, std::int64_t now_ns);
 
 // Opens a file; with `length` reads only [offset, offset + length).
 Result<std::unique_ptr<ByteSource>> open_file(const std::string& path, std::uint64_t offset = 0,
