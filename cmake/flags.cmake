@@ -13,7 +13,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(picket_flags INTERFACE -Wno-missing-field-initializers -Wno-restrict -Wno-array-bounds
                          -Wno-stringop-overflow -Wno-stringop-overread -fpch-preprocess)
 else()
-  target_compile_options(picket_flags INTERFACE -Wno-missing-field-initializers -Wno-missing-designated-field-initializers)
+  # GCC 12's own std::stable_sort and std::inplace_merge use what its headers call deprecated.
+  target_compile_options(picket_flags INTERFACE -Wno-missing-field-initializers -Wno-missing-designated-field-initializers
+                         -Wno-deprecated-declarations)
 endif()
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   target_compile_options(picket_flags INTERFACE -fcf-protection=full)
