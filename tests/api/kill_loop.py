@@ -4,6 +4,7 @@ there whole or not at all, and a repeated create makes nothing twice.
     kill_loop.py SERVER [--rounds N] [--seed N]      (run.py starts it with the clients it installed)
 """
 import argparse
+import atexit
 import os
 import pathlib
 import random
@@ -27,6 +28,7 @@ class Account:
 
     def __init__(self, program, data_dir):
         self.process = subprocess.Popen([program, data_dir], stdout=subprocess.PIPE, text=True)
+        atexit.register(self.process.kill)  # a server that outlives a failure keeps the runner waiting
         endpoint = self.process.stdout.readline().strip()
         assert endpoint, "the server did not start"
         os.environ["AWS_SHARED_CREDENTIALS_FILE"] = str(data_dir / "credentials")
