@@ -53,6 +53,8 @@ constexpr std::int32_t proof_bits = 4 * bit;
 constexpr std::uint32_t proofs_max = 2;
 // Tactics of a sequence, and when one of them does harm.
 constexpr int tactics_min = 3, tactics_of_harm_min = 2;
+// One act from a new place is a finding of its own, and no sequence.
+constexpr std::uint32_t acts_min = 2;
 
 // What is new about where somebody is, what they call with or when: weights between those of initial access
 // calls. What colleagues use is no news of a thief: they go home, to each other's offices, out by one VPN.
@@ -510,13 +512,18 @@ Weight ActorSignals::weigh() const {
   evidence.elsewhere = elsewhere;
   Most discoveries, refused, findings;
   Few<std::string_view> services, first_names, proofs;
+  Few<std::uint64_t> acts;
   std::vector<TimeMs> first_times;
   Way way;
   for (const ActorSignal* signal : by_time(signals)) {
     if (way.advances(signal->tactic, signal->bits)) evidence.way += advance_of(signal->bits);
     if (signal->tactic == Tactic::discovery) discoveries.add(group_of(*signal), signal->bits);
     if (is_refused(signal->kind)) refused.add(hash64(signal->name), signal->bits);
-    if (signal->kind == SignalKind::context) evidence.see_context(*signal);
+    if (signal->kind == SignalKind::context) {
+      evidence.see_context(*signal);
+    } else if (signal->bits >= step_bits_min) {
+      acts.insert(group_of(*signal));
+    }
     if (signal->kind == SignalKind::finding) {
       findings.add(hash64(signal->name), signal->bits);
       if (is_proof(*signal) && signal->bits >= step_bits_min) proofs.insert(signal->name);
@@ -533,6 +540,7 @@ Weight ActorSignals::weigh() const {
   evidence.services = services.size();
   evidence.first_times = burst_of(first_times);
   weight.tactics = way.tactics();
+  weight.acts = acts.size();
   weight.score = evidence.score();
   // A list that knows the address knows it from the first day on.
   weight.bits_min = sequence_bits_min + (settled || evidence.proofs > 0 ? 0 : unsettled_bits);
@@ -575,7 +583,7 @@ std::optional<Weight> sequence_in(const ActorSignals& actor) {
     const Weight weight = view->weigh();
     const bool harmful =
         weight.has(Tactic::exfiltration) || weight.has(Tactic::impact) || weight.has(Tactic::defense_evasion);
-    if (weight.score >= weight.bits_min &&
+    if (weight.score >= weight.bits_min && weight.acts >= acts_min &&
         weight.tactic_count() >= (harmful ? tactics_of_harm_min : tactics_min) &&
         (!found || found->score < weight.score))
       found = weight;

@@ -169,6 +169,7 @@ struct Weight {
   std::int32_t score = 0;     // in 1/256 bit
   std::int32_t bits_min = 0;  // what makes a sequence of it
   std::uint32_t tactics = 0;  // bit set of Tactic
+  std::uint32_t acts = 0;     // steps; a finding about one call is that call
   bool has(Tactic tactic) const { return (tactics >> static_cast<unsigned>(tactic) & 1U) != 0; }
   int tactic_count() const;
 };
