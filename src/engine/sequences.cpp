@@ -154,7 +154,8 @@ std::string_view hours_of(TimeMs time) {
     return made;
   }();
   const bool weekend = (time - monday + 7 * day_ms) % (7 * day_ms) >= 5 * day_ms;
-  return names[static_cast<std::size_t>(time % day_ms / block_ms) + (weekend ? blocks : 0)];
+  const TimeMs of_day = (time % day_ms + day_ms) % day_ms;  // of records before 1970 too
+  return names[static_cast<std::size_t>(of_day / block_ms) + (weekend ? blocks : 0)];
 }
 
 // What somebody does who does a thing of this tactic for the first time.
@@ -341,10 +342,17 @@ void RiskyCalls::add(const CloudTrailEvent& event, Caller& caller, std::uint16_t
   const std::string_view bucket = event.event_source == "s3.amazonaws.com"
                                       ? plain_member(event.request_parameters.text(), "bucketName")
                                       : std::string_view{};
-  std::uint64_t whose = 0;
+  const std::string_view account =
+      event.recipient_account_id.empty() ? identity.account_id : event.recipient_account_id;
+  // The console's pages call from the address of whoever looks at them.
+  const bool console = event.session_credential_from_console || event.user_agent.starts_with("console.");
+  const bool remote = event.source_ip && event.source_ip->is_public() && event.vpc_endpoint_id.empty() &&
+                      event.vpc_endpoint_account_id.empty();
+  // All that an origin tells, so that it does not show which of its records came first.
+  std::uint64_t whose = (console ? 1U : 0U) + (remote ? 2U : 0U);
   for (const std::string_view part :
-       {identity.arn, identity.principal_id, identity.access_key_id, event.source_ip_address,
-        event.user_agent, event.recipient_account_id, event.aws_region})
+       {identity.type, identity.arn, identity.principal_id, identity.access_key_id,
+        identity.session_issuer.arn, event.source_ip_address, event.user_agent, account, event.aws_region})
     whose = hash64(part, whose);
   std::uint64_t hash = hash_mix(api, static_cast<std::uint64_t>(SignalRow::slot_of(event.event_time)));
   hash = hash64(bucket, hash_mix(hash_mix(whose, hash), static_cast<std::uint64_t>(result)));
@@ -356,7 +364,10 @@ void RiskyCalls::add(const CloudTrailEvent& event, Caller& caller, std::uint16_t
     ++row.count;
     if (row.first.time < event.event_time && event.event_time < row.last.time) return;
     const ProofRecord record{event.event_time, where.object, where.number, std::string(event.event_id)};
-    if (record < row.first) row.first = record;
+    if (record < row.first) {
+      row.first = record;
+      row.error_code = event.error_code;
+    }
     take_later(row.last, record);
     return;
   }
@@ -366,14 +377,11 @@ void RiskyCalls::add(const CloudTrailEvent& event, Caller& caller, std::uint16_t
     if (principal.aws_service || principal.anonymous) return;
     SignalOrigin made;
     made.by = identity_of(event, principal);
-    made.account = event.recipient_account_id.empty() ? identity.account_id : event.recipient_account_id;
+    made.account = account;
     made.region = event.aws_region;
     made.user_agent = event.user_agent;
-    // The console's pages call from the address of whoever looks at them.
-    made.console = event.session_credential_from_console || event.user_agent.starts_with("console.");
-    if (event.source_ip && event.source_ip->is_public() && event.vpc_endpoint_id.empty() &&
-        event.vpc_endpoint_account_id.empty())
-      made.remote_ip = event.source_ip;
+    made.console = console;
+    if (remote) made.remote_ip = event.source_ip;
     made.complete();
     of->second = Shared(std::move(made));
   }

@@ -127,6 +127,28 @@ TEST(Sequences, NeitherOrderNorCutsNorThreadsNorARestartShow) {
   EXPECT_EQ(bytes_of(take(std::move(found), running->run_epoch({}, {}))), bytes_of(expected));
 }
 
+TEST(Sequences, TellOfFoldedCallsTheFirstWhateverCameFirst) {
+  const std::string early = call(marta, "iam", "ListUsers", day + hour_ms, R"(,"errorCode":"AccessDenied")");
+  const std::string late = call(marta, "iam", "ListUsers", day + hour_ms + second_ms,
+                                R"(,"errorCode":"Client.UnauthorizedOperation")");
+  std::vector<std::string> texts = chain();
+  texts[0] = early;
+  texts.push_back(late);
+  const auto found = findings_of(texts);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found.begin()->second.activity.sequence->signals.front().call.error_code, "AccessDenied");
+  std::swap(texts.front(), texts.back());
+  const auto swapped = findings_of(texts);
+  ASSERT_EQ(swapped.size(), 1U);
+  EXPECT_EQ(swapped.begin()->second.activity.sequence->signals.front().call.error_code, "AccessDenied");
+}
+
+TEST(Sequences, TakeRecordsFromBefore1970) {
+  const TimeMs before = -day_ms - 5 * hour_ms;
+  EXPECT_TRUE(findings_of({call(marta, "iam", "ListUsers", before), call(marta, "iam", "CreateUser", before)})
+                  .empty());
+}
+
 TEST(Sequences, CountARecordOnceThatCameTwice) {
   std::vector<std::string> texts = chain();
   const auto once = findings_of(texts);
