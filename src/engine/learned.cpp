@@ -26,7 +26,7 @@ constexpr std::int32_t neighbourhood_bits_max = 5 * bit;
 
 struct Limits {
   // What calls and their risk count for, in quarters, beside circumstances.
-  std::int32_t calls_part, risk_part;
+  std::int32_t calls_part;
   // A call is evidence for what it serves when it is this unusual: less rare ones are anybody's.
   std::int32_t risky_min;
   // From there on an incident is anomalous.
@@ -41,8 +41,8 @@ struct Limits {
 // beside the greatest: honest people who take up something new do it from where they always are. Somebody's
 // first use of a model that nobody used comes to 15.5 bits by itself. Clusters, whose users do less: 22 of 25
 // at none in 120 cluster-days, the most unusual honest one at 10.
-constexpr Limits of_accounts{3, 3, 5 * bit, 13 * bit, 12 * bit}, of_models{3, 3, 5 * bit, 16 * bit, 12 * bit},
-    of_clusters{4, 4, 3 * bit, 12 * bit, 10 * bit};
+constexpr Limits of_accounts{3, 5 * bit, 13 * bit, 12 * bit}, of_models{3, 5 * bit, 16 * bit, 12 * bit},
+    of_clusters{4, 3 * bit, 12 * bit, 10 * bit};
 
 const Limits& limits_of(Domain domain) {
   return domain == Domain::cluster ? of_clusters : domain == Domain::model ? of_models : of_accounts;
@@ -85,7 +85,7 @@ IncidentScore weigh(const Incident& incident) {
         std::max(api.total(), incident.domain == Domain::object ? one.of(Factor::resource).total() : 0);
     const bool risky = unusual >= limits.risky_min;
     // The riskiest call alone: an intruder's hour has one aim, who changes much of many kinds is at work.
-    if (risky) score.risk = std::max(score.risk, risk * limits.risk_part / 4);
+    if (risky) score.risk = std::max(score.risk, risk * limits.calls_part / 4);
     // The riskiest call, of equal ones the most unusual.
     const std::int32_t weight = (risky ? risk * 16 : 0) + unusual;
     if (weight > riskiest) {

@@ -126,13 +126,11 @@ constexpr std::uint8_t shared_contexts = 3;  // those from here on
 // What is noted of those who change them.
 struct News {
   News(std::uint8_t number, unsigned weight_of, bool own = false)
-      : News(number, context_names[number], weight_of, own) {}
-  News(std::uint8_t number, std::string_view of, unsigned weight_of, bool own)
       : context(number),
         weight(weight_of),
-        fresh(Habits::thing(fmt::format("new {}", of))),
-        shared(Habits::thing(fmt::format("colleagues' {}", of))),
-        moved(Habits::thing(fmt::format("moved {}", of))),
+        fresh(Habits::thing(fmt::format("new {}", context_names[number]))),
+        shared(Habits::thing(context_names[number + shared_contexts])),
+        moved(Habits::thing(fmt::format("moved {}", context_names[number]))),
         personal(own) {}
   std::uint8_t context;  // of context_names
   unsigned weight;

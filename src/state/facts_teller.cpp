@@ -183,6 +183,12 @@ constexpr std::string_view everyone_group = "http://acs.amazonaws.com/groups/glo
 
 }  // namespace
 
+// Answers of EC2 come with and without the element that the API's XML wraps them in.
+static Element unwrapped(const Element& response, std::string_view wrapper) {
+  const Element inner = member(response, wrapper);
+  return inner ? inner : response;
+}
+
 static std::string bucket_id(const Element& request) {
   const std::string name = text_at(request, "bucketName");
   return name.empty() ? std::string{} : "bucket/" + name;
@@ -677,8 +683,7 @@ void Facts::Impl::Teller::described_address(const Element&, const Element& respo
 }
 
 void Facts::Impl::Teller::create_nat(const Element&, const Element& response) {
-  const Element inner = member(response, "CreateNatGatewayResponse");
-  nat(member(inner ? inner : response, "natGateway"));
+  nat(member(unwrapped(response, "CreateNatGatewayResponse"), "natGateway"));
 }
 
 void Facts::Impl::Teller::nat(const Element& described) {
@@ -709,8 +714,7 @@ void Facts::Impl::Teller::delete_nat(const Element& request, const Element&) {
 }
 
 void Facts::Impl::Teller::associate_nat_address(const Element&, const Element& response) {
-  const Element inner = member(response, "AssociateNatGatewayAddressResponse");
-  nat(inner ? inner : response);
+  nat(unwrapped(response, "AssociateNatGatewayAddressResponse"));
 }
 
 // A route that leads to an instance makes it a NAT instance, proxy or firewall. What it once was it stays
@@ -724,8 +728,8 @@ void Facts::Impl::Teller::create_route(const Element& request, const Element&) {
 }
 
 void Facts::Impl::Teller::attach_transit_gateway(const Element&, const Element& response) {
-  const Element inner = member(response, "CreateTransitGatewayVpcAttachmentResponse");
-  transit(member(inner ? inner : response, "transitGatewayVpcAttachment"));
+  transit(member(unwrapped(response, "CreateTransitGatewayVpcAttachmentResponse"),
+                 "transitGatewayVpcAttachment"));
 }
 
 void Facts::Impl::Teller::transit(const Element& described) {
@@ -758,8 +762,7 @@ void Facts::Impl::Teller::delete_customer_gateway(const Element& request, const 
 }
 
 void Facts::Impl::Teller::create_endpoint(const Element&, const Element& response) {
-  const Element inner = member(response, "CreateVpcEndpointResponse");
-  endpoint(member(inner ? inner : response, "vpcEndpoint"));
+  endpoint(member(unwrapped(response, "CreateVpcEndpointResponse"), "vpcEndpoint"));
 }
 
 void Facts::Impl::Teller::endpoint(const Element& described) {
