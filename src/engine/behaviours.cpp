@@ -156,7 +156,7 @@ CallTally tally_of(const CloudTrailEvent& event, std::string_view resource, cons
                    std::string client) {
   const UserIdentity& identity = event.user_identity;
   CallTally made;
-  made.account = event.recipient_account_id.empty() ? identity.account_id : event.recipient_account_id;
+  made.account = event_account(event);
   if (!principal.aws_service && !principal.anonymous) {
     made.principal = principal.key;
     if (identity.type == "AssumedRole") made.session = identity.arn;
@@ -357,7 +357,7 @@ void Behaviours::add(const CloudTrailEvent& event, Caller& caller, std::uint64_t
   made.client = std::move(client);
   made.credential = credential_of(event);
   made.error = error_class(event);
-  made.account = event.recipient_account_id.empty() ? identity.account_id : event.recipient_account_id;
+  made.account = event_account(event);
   made.region = event.aws_region;
   made.resource = resource;
   const std::string_view api = api_name(event.event_name);

@@ -237,8 +237,7 @@ void ObjectRun::take_hits(const CloudTrailEvent& event, Caller& caller, const Co
   HitRecord record;
   for (const RuleHit& hit : rule_hits(LogKind::cloudtrail, event)) {
     if (hit.dry_run) {
-      const std::string_view account =
-          event.recipient_account_id.empty() ? event.user_identity.account_id : event.recipient_account_id;
+      const std::string_view account = event_account(event);
       out_.dry_runs.hits.push_back(
           {position, object_index_, dry_run_place(account, event.aws_region), hit.detector});
       continue;

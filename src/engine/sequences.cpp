@@ -340,8 +340,7 @@ void RiskyCalls::add(const CloudTrailEvent& event, Caller& caller, std::uint16_t
   const std::string_view bucket = event.event_source == "s3.amazonaws.com"
                                       ? plain_member(event.request_parameters.text(), "bucketName")
                                       : std::string_view{};
-  const std::string_view account =
-      event.recipient_account_id.empty() ? identity.account_id : event.recipient_account_id;
+  const std::string_view account = event_account(event);
   // The console's pages call from the address of whoever looks at them.
   const bool console = event.session_credential_from_console || event.user_agent.starts_with("console.");
   const bool remote = event.source_ip && event.source_ip->is_public() && event.vpc_endpoint_id.empty() &&

@@ -50,8 +50,7 @@ KubernetesSubject kubernetes_subject(const AuditEvent& event) {
 
 Subject subject_of(const CloudTrailEvent& event, ResourceKind resource) {
   Subject subject;
-  subject.account =
-      event.recipient_account_id.empty() ? event.user_identity.account_id : event.recipient_account_id;
+  subject.account = event_account(event);
   subject.region = event.aws_region;
   subject.resource = resource;
   subject.action = ActionKind::aws_api_call;

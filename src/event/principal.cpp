@@ -217,6 +217,10 @@ Outcome outcome(const CloudTrailEvent& event) {
   return std::ranges::find(refusals, code) != refusals.end() ? Outcome::denied : Outcome::failed;
 }
 
+std::string_view event_account(const CloudTrailEvent& event) {
+  return event.recipient_account_id.empty() ? event.user_identity.account_id : event.recipient_account_id;
+}
+
 std::string_view api_name(std::string_view event_name) {
   std::string_view name = event_name;
   const auto trailing_digits = [](std::string_view text) {

@@ -58,6 +58,9 @@ enum class Outcome : std::uint8_t { success, denied, failed };
 // authentication refused. failed: every other error (throttled, not found, invalid).
 Outcome outcome(const CloudTrailEvent& event);
 
+// The account that a record is of: recipientAccountId, and the caller's where records lack it.
+std::string_view event_account(const CloudTrailEvent& event);
+
 // eventName without date and version suffix: "UpdateFunctionCode20150331v2" -> "UpdateFunctionCode".
 std::string_view api_name(std::string_view event_name);
 

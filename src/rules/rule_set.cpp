@@ -151,9 +151,7 @@ const Rule* RuleSet::rule_of(std::size_t detector) const {
 }
 
 void RuleSet::match(const CloudTrailEvent& event, std::vector<RuleHit>& hits) const {
-  match(LogKind::cloudtrail, {.cloudtrail = &event},
-        event.recipient_account_id.empty() ? event.user_identity.account_id : event.recipient_account_id,
-        hits);
+  match(LogKind::cloudtrail, {.cloudtrail = &event}, event_account(event), hits);
 }
 void RuleSet::match(const AuditEvent& event, std::vector<RuleHit>& hits) const {
   match(LogKind::k8saudit, {.audit = &event}, event.cluster_name, hits);
