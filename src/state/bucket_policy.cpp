@@ -71,6 +71,7 @@ constexpr std::array tying_keys = {std::string_view("aws:sourcearn"),
                                    std::string_view("aws:principalarn"),
                                    std::string_view("aws:principalservicename"),
                                    std::string_view("aws:userid"),
+                                   std::string_view("kms:calleraccount"),
                                    std::string_view("s3:dataaccesspointaccount"),
                                    std::string_view("s3:dataaccesspointarn"),
                                    std::string_view("s3:x-amz-server-side-encryption-aws-kms-key-id")};
@@ -97,7 +98,8 @@ BucketAudience narrowed_by(std::string_view operation, std::string_view key, con
   }
   if (operation == "bool") {
     const bool yes = all_texts(value, [](std::string_view text) { return text == "true"; });
-    if (key == "aws:principalisawsservice" && yes) return BucketAudience::named;
+    if (yes && (key == "aws:principalisawsservice" || key == "elasticfilesystem:accessedviamounttarget"))
+      return BucketAudience::named;
     return yes && needs_credentials(key) ? BucketAudience::authenticated : BucketAudience::everyone;
   }
   if (operation == "ipaddress") {

@@ -63,6 +63,8 @@ TEST(BucketPolicyTest, conditions_that_name_somebody_make_it_private) {
                                 R"({"IpAddress":{"aws:SourceIp":"203.0.113.0/24"}})",
                                 R"({"ArnLike":{"aws:SourceArn":"arn:aws:sns:*:111122223333:*"}})",
                                 R"({"stringequals":{"AWS:sourceaccount":["111122223333","444455556666"]}})",
+                                R"({"StringEquals":{"kms:CallerAccount":"111122223333"}})",
+                                R"({"Bool":{"elasticfilesystem:AccessedViaMountTarget":"true"}})",
                                 R"({"Bool":{"aws:PrincipalIsAWSService":"true"}})"}) {
     EXPECT_EQ(told(with(condition)), "named") << condition;
   }
