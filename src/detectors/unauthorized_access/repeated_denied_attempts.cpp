@@ -1,4 +1,5 @@
 #include "detectors/shared/call_burst.h"
+#include "detectors/shared/defence_calls.h"
 
 namespace picket::detectors {
 
@@ -27,9 +28,26 @@ class RefusedAttempts : public CallBurst {
   }
 };
 
+// Those of the detectors that keep a refused attempt as a signal.
+std::vector<Trigger> attempts() {
+  std::vector<Trigger> all = defence_calls();
+  all.insert(
+      all.end(),
+      {calls("cloudtrail.amazonaws.com", {"StopLogging", "DeleteTrail", "UpdateTrail", "PutEventSelectors"}),
+       calls("s3.amazonaws.com",
+             {"PutBucketLogging", "PutBucketPolicy", "PutBucketAcl", "PutBucketPublicAccessBlock",
+              "DeleteBucketPublicAccessBlock", "PutPublicAccessBlock", "DeletePublicAccessBlock",
+              "PutAccountPublicAccessBlock", "DeleteAccountPublicAccessBlock"}),
+       calls("bedrock.amazonaws.com",
+             {"DeleteModelInvocationLoggingConfiguration", "PutModelInvocationLoggingConfiguration"}),
+       calls("iam.amazonaws.com", {"UpdateAccountPasswordPolicy", "DeleteAccountPasswordPolicy"}),
+       calls("sts.amazonaws.com", {"GetFederationToken"}),
+       calls("eks.amazonaws.com", {"AssociateAccessPolicy"})});
+  return all;
+}
+
 }  // namespace
 
-// Its calls are those of the detectors that keep a refused attempt as a signal.
 extern const Detector repeated_denied_attempts = {
     .types =
         {{.name = "UnauthorizedAccess:IAMUser/RepeatedDeniedAttempts",
@@ -44,17 +62,7 @@ extern const Detector repeated_denied_attempts = {
     .summary =
         "One principal was refused several attempts at what would each have been a finding, more than it "
         "usually is.",
-    .when = {calls("cloudtrail.amazonaws.com",
-                   {"StopLogging", "DeleteTrail", "UpdateTrail", "PutEventSelectors"}),
-             calls("s3.amazonaws.com",
-                   {"PutBucketLogging", "PutBucketPolicy", "PutBucketAcl", "PutBucketPublicAccessBlock",
-                    "DeleteBucketPublicAccessBlock", "PutPublicAccessBlock", "DeletePublicAccessBlock",
-                    "PutAccountPublicAccessBlock", "DeleteAccountPublicAccessBlock"}),
-             calls("bedrock.amazonaws.com",
-                   {"DeleteModelInvocationLoggingConfiguration", "PutModelInvocationLoggingConfiguration"}),
-             calls("iam.amazonaws.com", {"UpdateAccountPasswordPolicy", "DeleteAccountPasswordPolicy"}),
-             calls("sts.amazonaws.com", {"GetFederationToken"}),
-             calls("eks.amazonaws.com", {"AssociateAccessPolicy"})},
+    .when = attempts(),
     .issue = {key::principal},
     .logic = bucket<RefusedAttempts>({.span = hour_ms, .bytes_max = 16U << 20}),
     .blind_spots =
