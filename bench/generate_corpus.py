@@ -10,7 +10,7 @@ each kind, and OUT/KIND/corpus.txt the arguments and totals; a corpus that has t
 CloudTrail and Kubernetes audit are re-sampled from seed events: every seed becomes a template whose times,
 ids, keys, accounts and addresses are replaced, so that gzip finds the redundancy of real text and not copies.
 The identities and machines of the seeds are cloned (6 times in each of 16 accounts), a clone keeping its addresses
-and, for an hour, its session's key, so that the organisation does not grow with the length of its logs; ids of events
+and, for an hour, its session (key and creation date), so that the organisation does not grow with the length of its logs; ids of events
 are always new. So a key signs some 28 calls (96 in the SANS 504 capture), and of the calls that are not services' own
 17 % are the first of their kind (principal, API, client, address, Region, outcome) that day (5 % there).
 The seeds are the sample archive unless others are given. Its ordinary activity is what tools/generate_samples.py
@@ -44,7 +44,7 @@ import sys
 import tempfile
 import time
 
-VERSION = 4  # of the corpus: another number makes it anew
+VERSION = 5  # of the corpus: another number makes it anew
 START = int(datetime.datetime(2026, 6, 1, tzinfo=datetime.timezone.utc).timestamp())
 SLOT = 300  # seconds of event time in an object, as CloudTrail and flow logs are delivered
 REGION = 'us-east-1'
@@ -215,7 +215,8 @@ def fill_template(rng, template, intrusion, now, seed, account, others, sessions
     for text, kind, old, delta in parts:
         out.append(text)
         if kind == 'time':
-            out.append(time_text(now + delta))
+            begin = text.endswith('"creationDate":"') and not intrusion  # of the session: one for an hour, as its key
+            out.append(time_text(now // 3600 * 3600 if begin else now + delta))
             continue
         new = known.get(old)
         if new is None:
