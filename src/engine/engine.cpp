@@ -324,7 +324,8 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
 
   if (facts_learned) aggregator_.touch(facts_since);
   EpochResult result;
-  Aggregator::Changes changes = aggregator_.take_changes();
+  Aggregator::Changes changes;
+  if (!holds_changes_) changes = aggregator_.take_changes();
   result.updated = std::move(changes.updated);
   result.retracted = std::move(changes.retracted);
   result.signals = std::move(changes.signals);

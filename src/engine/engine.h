@@ -128,6 +128,8 @@ class Engine {
   EpochResult run_epoch(std::span<const EpochObject> objects, const PendingBounds& pending);
   // An object of this key is in the input log and an epoch will have it.
   void announce(const ObjectInfo& info) { claims_.note(info.account, info.region, flow_log_id(info.key)); }
+  // What changes is told by the next epoch that may: for who looks at the end only.
+  void hold_changes(bool hold) { holds_changes_ = hold; }
   // Ordered rows that have to wait are judged provisionally besides: for who watches. Before the first epoch.
   void judge_ahead() { ahead_ = true; }
   // Control record: nothing older than `time` will come on the streams (of `stream`, or of all when empty).
@@ -246,7 +248,7 @@ class Engine {
   mutable std::mutex learners_mutex_;  // held to change them, and by usual()
   std::array<Learner, 2> learners_;    // of CloudTrail, of audit logs
   Entities entities_;
-  bool ahead_ = false;
+  bool ahead_ = false, holds_changes_ = false;
   std::int64_t hosts_told_ = 0;  // hour of the flow logs' watermark when hosts' days were last told
   FlowClaims claims_;
   mutable std::mutex facts_mutex_;  // held to change the facts, and by resources()

@@ -26,6 +26,7 @@ Result<PathFailures> scan(const ScanSettings& settings, Engine& engine, Workers&
   // The epoch after the last object closes what its streams' end released.
   for (bool more = true; more;) {
     more = !runner.idle();
+    engine.hold_changes(more);
     if (auto ran = runner.run_epoch(); !ran) return std::unexpected(ran.error());
     state.objects_done = state.objects - runner.pending();
     state.bytes_done = state.bytes - runner.bytes_pending();

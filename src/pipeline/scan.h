@@ -25,7 +25,7 @@ struct ScanProgress {
   std::uint64_t bytes_done = 0, bytes = 0;
 };
 
-// `sink` gets what changed after each epoch; the last word on a finding is the last it is told.
+// `sink` gets each epoch's ledgers, and all findings with the last one.
 // Answers the paths that could not be listed: each is a failure of the scan, the rest is read.
 Result<PathFailures> scan(const ScanSettings& settings, Engine& engine, Workers& workers,
                           const EpochSink& sink, const std::function<void(const ScanProgress&)>& progress);
