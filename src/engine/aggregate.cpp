@@ -180,7 +180,7 @@ void Aggregator::add(const Detection& detection) {
         .first = detection.first.time,
         .last = detection.last.time,
         .severity = detection.severity,
-        .event_id = detection.last.event_id,
+        .event_id = detection.last.event_id.text(),
         .call = detection.subject.api_call.value_or(ApiCall{}),
         .remote_ip = detection.subject.remote_ip,
     };

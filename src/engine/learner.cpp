@@ -197,7 +197,7 @@ void Learner::judge(Behaviour& behaviour, const Facts& facts, Output& out) {
   incident.domain = one.what.domain;
   incident.young = judgement.young;
   if (incident.behaviours.empty())
-    open.window = hash64(one.what.first.event_id, hash_mix(one.act.principal, one.what.tuple));
+    open.window = hash_mix(one.what.first.event_id.hash(), hash_mix(one.act.principal, one.what.tuple));
   open.last = now;
   if (incident.behaviours.size() >= behaviours_max) {
     norms_.learn(one.act, day, one.texts);

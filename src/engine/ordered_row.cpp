@@ -97,7 +97,7 @@ DnsQuery get_query(Reader& in) {
 
 // What comes before the record's members.
 struct Head {
-  std::string_view event_id, entity, account, region;
+  std::string_view entity, account, region;
   std::uint8_t type = 0;
   std::uint8_t signal = 0;
   std::optional<double> severity;
@@ -121,7 +121,6 @@ void get_evidence(Reader& in, NamedValues& evidence) {
 }
 
 void get_head(Reader& in, Head& head) {
-  head.event_id = get(in);
   head.entity = get(in);
   head.account = get(in);
   head.region = get(in);
@@ -134,7 +133,6 @@ std::string pack(const Head& head, const auto& put_record) {
   thread_local std::string packed;
   packed.clear();
   Writer out(packed);
-  put(out, head.event_id);
   put(out, head.entity);
   put(out, head.account);
   put(out, head.region);
@@ -174,63 +172,51 @@ std::optional<double> severity_said(const Evidence& evidence, const Detector& de
 OrderedRow::OrderedRow(std::uint16_t index, const Detector& detector, Evidence evidence,
                        const CloudTrailEvent& event, const ProofRecord& record,
                        std::span<const IntelHit> hits, const ObjectInfo& object)
-    : time_(record.time), object_(record.object), position_(record.position), detector_(index) {
+    : record_(record), detector_(index) {
   const std::string entity = entity_of(event, evidence.values, detector.entity);
   const std::string_view account = or_else(event.recipient_account_id, event.user_identity.account_id);
-  packed_ = pack(
-      {record.event_id, entity, or_else(account, object.account), or_else(event.aws_region, object.region),
-       evidence.type, evidence.signal, severity_said(evidence, detector), std::move(evidence.values),
-       intel_evidence(hits), LogKind::cloudtrail},
-      [&](Writer& out) { put(out, event); });
+  packed_ = pack({entity, or_else(account, object.account), or_else(event.aws_region, object.region),
+                  evidence.type, evidence.signal, severity_said(evidence, detector),
+                  std::move(evidence.values), intel_evidence(hits), LogKind::cloudtrail},
+                 [&](Writer& out) { put(out, event); });
 }
 
 OrderedRow::OrderedRow(std::uint16_t index, const Detector& detector, Evidence evidence,
                        const DnsQuery& query, const ProofRecord& record, std::span<const IntelHit> hits,
                        const ObjectInfo& object)
-    : time_(record.time), object_(record.object), position_(record.position), detector_(index) {
+    : record_(record), detector_(index) {
   const std::string entity = entity_of(query, evidence.values, detector.entity);
-  packed_ = pack(
-      {record.event_id, entity, or_else(query.account_id, object.account),
-       or_else(query.region, object.region), evidence.type, evidence.signal,
-       severity_said(evidence, detector), std::move(evidence.values), intel_evidence(hits), LogKind::dns},
-      [&](Writer& out) { put(out, query); });
+  packed_ = pack({entity, or_else(query.account_id, object.account), or_else(query.region, object.region),
+                  evidence.type, evidence.signal, severity_said(evidence, detector),
+                  std::move(evidence.values), intel_evidence(hits), LogKind::dns},
+                 [&](Writer& out) { put(out, query); });
 }
 
 OrderedRow::OrderedRow(std::uint16_t index, const Detector& detector, Evidence evidence,
                        const Subject& subject, const ProofRecord& record, std::span<const IntelHit> hits,
                        const ObjectInfo& object)
-    : time_(record.time), object_(record.object), position_(record.position), detector_(index) {
+    : record_(record), detector_(index) {
   const std::string entity = issue_value(subject, evidence.values, detector.entity);
-  packed_ = pack({record.event_id, entity, or_else(subject.account, object.account),
-                  or_else(subject.region, object.region), evidence.type, evidence.signal,
-                  severity_said(evidence, detector), std::move(evidence.values), intel_evidence(hits),
-                  detector.when.front().log},
+  packed_ = pack({entity, or_else(subject.account, object.account), or_else(subject.region, object.region),
+                  evidence.type, evidence.signal, severity_said(evidence, detector),
+                  std::move(evidence.values), intel_evidence(hits), detector.when.front().log},
                  [&](Writer& out) { out(subject); });
 }
 
 std::string_view OrderedRow::entity() const {
   Reader in(packed_);
-  get(in);
-  return get(in);
-}
-
-// Sorting asks for it again and again: most are short.
-std::string_view OrderedRow::event_id() const {
-  if (const auto size = packed_.empty() ? 0U : static_cast<std::uint8_t>(packed_.front());
-      size < packed_.size())
-    if (size < longer) return {packed_.data() + 1, size};
-  Reader in(packed_);
   return get(in);
 }
 
 bool OrderedRow::before(const OrderedRow& a, const OrderedRow& b) {
-  if (a.time_ != b.time_) return a.time_ < b.time_;
-  if (const int order = a.event_id().compare(b.event_id()); order != 0) return order < 0;
-  return std::tie(a.detector_, a.object_, a.position_) < std::tie(b.detector_, b.object_, b.position_);
+  const ProofRecord &of_a = a.record_, &of_b = b.record_;
+  return std::tie(of_a.time, of_a.event_id, a.detector_, of_a.object, of_a.position) <
+         std::tie(of_b.time, of_b.event_id, b.detector_, of_b.object, of_b.position);
 }
 
 bool OrderedRow::same_record(const OrderedRow& a, const OrderedRow& b) {
-  return a.time_ == b.time_ && a.detector_ == b.detector_ && a.event_id() == b.event_id();
+  return a.record_.time == b.record_.time && a.detector_ == b.detector_ &&
+         a.record_.event_id == b.record_.event_id;
 }
 
 bool OrderedRow::whole(const Detector& detector) const {
@@ -261,11 +247,7 @@ const Candidate& OrderedRow::candidate(const Detector& detector, Candidate& room
   room.signal = head.signal != 0;
   room.severity = head.severity.value_or(number_of(detector.types[head.type].severity));
   room.count = records_;
-  room.first.time = time_;
-  room.first.object = object_;
-  room.first.position = position_;
-  room.first.event_id = head.event_id;
-  room.last = room.first;
+  room.first = room.last = record_;
   Subject& subject = room.subject;
   subject.account = head.account;
   subject.region = head.region;

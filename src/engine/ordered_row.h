@@ -30,9 +30,9 @@ class OrderedRow {
   OrderedRow(std::uint16_t index, const Detector& detector, Evidence evidence, const Subject& subject,
              const ProofRecord& record, std::span<const IntelHit> hits, const ObjectInfo& object);
 
-  TimeMs time() const { return time_; }
+  TimeMs time() const { return record_.time; }
   std::uint16_t detector() const { return detector_; }
-  std::string_view event_id() const;  // empty when the record has none
+  const RecordId& event_id() const { return record_.event_id; }  // empty when the record has none
   // Value of the detector's entity key: whose state judges the row.
   std::string_view entity() const;
   std::size_t bytes() const { return sizeof *this + packed_.size(); }
@@ -54,12 +54,11 @@ class OrderedRow {
 
   template <class Ar>
   void io(Ar& ar) {
-    ar(time_, object_, position_, records_, detector_, packed_);
+    ar(record_, records_, detector_, packed_);
   }
 
  private:
-  TimeMs time_ = 0;
-  std::uint64_t object_ = 0, position_ = 0;
+  ProofRecord record_;
   std::uint32_t records_ = 1;
   std::uint16_t detector_ = 0;
   std::string packed_;

@@ -258,7 +258,7 @@ void Partition::judge_ahead(std::span<const Detector* const> detectors, const Fa
     std::uint64_t window = hash64(detector.name, row.detector());
     window = hash_mix(window, hash64(row.entity()));
     window = hash_mix(window, row.event_id().empty() ? hash_mix(made.first.object, made.first.position)
-                                                     : hash64(row.event_id()));
+                                                     : row.event_id().hash());
     told_ahead_.emplace(row.time(), window);
     out.ahead.emplace_back(window, std::move(made));
   }

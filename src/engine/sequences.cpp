@@ -904,7 +904,7 @@ void Sequences::consider(Actor& actor, TimeMs now) {
     const ActorSignal& anchor = **std::ranges::min_element(view->signals, began_before);
     open.anchor = anchor.first.event_id.empty()
                       ? fmt::format("{}/{}", anchor.first.object, anchor.first.position)
-                      : anchor.first.event_id;
+                      : anchor.first.event_id.text();
     open.account = anchor.from->account;
     open.region = anchor.from->region;
     open.raised = now;

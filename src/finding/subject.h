@@ -15,6 +15,7 @@
 #include "base/archive.h"
 #include "base/ip.h"
 #include "base/time.h"
+#include "event/record_id.h"
 
 namespace picket {
 
@@ -185,7 +186,7 @@ struct ProofRecord {
   TimeMs time = 0;
   std::uint64_t object = 0;  // hash of the object's key, never of the order in which objects came
   std::uint64_t position = 0;
-  std::string event_id;  // the vendor's, empty when it has none
+  RecordId event_id;  // the vendor's, empty when it has none
   template <class Ar>
   void io(Ar& ar) {
     ar(time, object, position, event_id);

@@ -34,7 +34,8 @@ std::string Renderer::document(const AggregatedFinding& finding, DocumentForm fo
   out.first = activity.first.time;
   out.updated = out.last = activity.last.time;
   for (const ProofRecord& record : activity.proof.records()) {
-    out.proof.push_back({engine_.object_key(record.object), record.position, record.event_id, record.time});
+    out.proof.push_back(
+        {engine_.object_key(record.object), record.position, record.event_id.text(), record.time});
   }
   out.records_total = activity.count;
   out.sequence = activity.sequence;
