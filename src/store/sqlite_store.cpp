@@ -578,16 +578,23 @@ Result<Page> SqliteStore::list(const Scope& scope, const Criteria& criteria, con
   return page;
 }
 
+// Without the index, which follows the database: what the outbox names must be here at once.
 Result<std::vector<Finding>> SqliteStore::get(const Scope& scope, std::span<const std::string> ids) {
-  const auto wanted = sort_out(scope, ids);
   std::vector<Finding> findings;
   auto reader = readers_.borrow();
   static const std::string sql = std::string(finding_columns_from) + " WHERE f.id = ?";
   TRY(transaction, SqliteTransaction::begin_reading(*reader));
-  for (const FindingId& id : wanted.inside) {
+  for (const std::string& text : ids) {
+    const auto id = parse_finding_id(text);
+    if (!id) continue;
     TRY(statement, reader->prepare(sql.c_str()));
-    TRY(row, statement->bind_blob(id).step());
-    if (*row) findings.push_back(read_finding(*statement));
+    TRY(row, statement->bind_blob(*id).step());
+    if (!*row) continue;
+    Finding finding = read_finding(*statement);
+    if (scope.region && finding.region != *scope.region) continue;
+    if (scope.accounts && std::ranges::find(*scope.accounts, finding.account) == scope.accounts->end())
+      continue;
+    findings.push_back(std::move(finding));
   }
   TRY_VOID(transaction->commit());
   return findings;

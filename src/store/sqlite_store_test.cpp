@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <fstream>
 #include <random>
 #include <set>
@@ -601,6 +603,39 @@ TEST(SqliteStore, readers_and_the_writer_work_at_once) {
   EXPECT_EQ(wrong, 0U);
   EXPECT_GT(reads, 0U);
   EXPECT_TRUE(store->check_integrity());
+}
+
+TEST(SqliteStore, what_the_outbox_names_can_be_got_at_once) {
+  // A responder takes a finding that is not there for one that was taken back, and never tells it.
+  const ScratchFolder folder;
+  const auto store = open_store(folder, {.readers = 4});
+  constexpr std::uint64_t epochs = 150;
+  std::atomic<bool> done = false;
+  std::vector<std::jthread> readers;
+  for (int i = 0; i < 2; ++i)
+    readers.emplace_back([&] {
+      while (!done) static_cast<void>(store->count({}, {}));
+    });
+  std::atomic<unsigned> told = 0, missing = 0;
+  std::jthread responder([&] {
+    for (std::uint64_t last = 0; told < epochs && !done;) {
+      const auto rows = store->outbox(last, 100);
+      for (const OutboxEntry& row : *rows) {
+        last = row.sequence;
+        ++told;
+        if (store->get({}, {&row.finding_id, 1})->empty()) ++missing;
+      }
+    }
+  });
+  for (std::uint64_t epoch = 1; epoch <= epochs; ++epoch) {
+    const FindingRow row = finding_row(static_cast<unsigned>(epoch), epoch);
+    put_rows(*store, {row}, epoch, {}, {{row.id, "respond"}});
+  }
+  for (int i = 0; i < 10'000 && told < epochs; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  done = true;
+  responder.join();
+  EXPECT_EQ(told, epochs);
+  EXPECT_EQ(missing, 0U);
 }
 
 TEST(SqliteStore, signals_are_kept_apart_from_findings_and_only_grow_newer) {
