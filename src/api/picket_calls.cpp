@@ -195,8 +195,9 @@ Answer get_findings_as_ocsf(const PicketCall& call) {
   for (const std::string& id : ids) {
     const auto one = std::ranges::find(*found, id, &Finding::id);
     if (one == found->end()) continue;
-    const respond::FindingEvent event =
-        respond::event_of(one->document, id, one->epoch, one->created_at == one->updated_at);
+    const respond::FindingEvent event = respond::event_of(
+        one->document, id, one->epoch,
+        one->created_at == one->updated_at ? FindingChange::created : FindingChange::updated);
     simdjson::dom::element detail;
     if (parser.parse(event.detail).get(detail) == simdjson::SUCCESS) json.raw(respond::ocsf(event, detail));
   }

@@ -73,10 +73,10 @@ TEST_F(PublishingTest, DeletingTheDetectorDeletesWhatBelongsToIt) {
 }
 
 TEST(OutboxKind, ReadsBack) {
-  for (const bool is_new : {false, true}) {
-    const auto row = parse_outbox_kind(outbox_kind({is_new, "d1"}));
+  for (const auto change : {FindingChange::created, FindingChange::updated, FindingChange::withdrawn}) {
+    const auto row = parse_outbox_kind(outbox_kind({change, "d1"}));
     ASSERT_TRUE(row);
-    EXPECT_EQ(row->is_new, is_new);
+    EXPECT_EQ(row->change, change);
     EXPECT_EQ(row->destination, "d1");
   }
   EXPECT_FALSE(parse_outbox_kind("respond/d1"));

@@ -41,7 +41,8 @@ std::expected<std::vector<OutboxRow>, ApiError> outbox_of(const Call& call,
   if (!destinations) return store_error(destinations.error(), "findingTypes");
   std::vector<OutboxRow> outbox;
   for (const PublishingDestination& destination : *destinations) {
-    for (const FindingRow& row : rows) outbox.push_back({row.id, outbox_kind({true, destination.id})});
+    for (const FindingRow& row : rows)
+      outbox.push_back({row.id, outbox_kind({FindingChange::created, destination.id})});
   }
   if (call.backend.rules != nullptr) {
     for (const FindingRow& row : rows)

@@ -44,7 +44,7 @@ Result<respond::FindingEvent> event_named(const RespondFlags& flags) {
     const std::string account = "111122223333", region = "us-east-1";
     const FindingRow row =
         api::sample_finding(*sample, {account, region, detector_id_of(account, region), 1, wall_clock()});
-    return respond::event_of(row.document, row.id, row.epoch, true);
+    return respond::event_of(row.document, row.id, row.epoch, FindingChange::created);
   }
   if (is_finding_id(flags.finding)) {
     auto store = open_store(flags.data_dir);
@@ -52,11 +52,12 @@ Result<respond::FindingEvent> event_named(const RespondFlags& flags) {
     const auto found = (*store)->get({}, {&flags.finding, 1});
     if (!found) return std::unexpected(found.error());
     if (found->empty()) return fail(ErrorKind::not_found, "no such finding", flags.finding);
-    return respond::event_of(found->front().document, flags.finding, found->front().epoch, true);
+    return respond::event_of(found->front().document, flags.finding, found->front().epoch,
+                             FindingChange::created);
   }
   const auto text = text_of(flags.finding);
   if (!text) return std::unexpected(text.error());
-  auto event = respond::event_of(*text, flags.finding, 0, true);
+  auto event = respond::event_of(*text, flags.finding, 0, FindingChange::created);
   if (event.type.empty())
     return fail(ErrorKind::invalid, "not a finding in JSON, as `picket findings --format jsonl` prints it",
                 flags.finding);

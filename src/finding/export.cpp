@@ -42,6 +42,26 @@ void copy_with_info(JsonWriter& json, const dom::object& object, std::string_vie
   json.end_object();
 }
 
+void copy_withdrawn(JsonWriter& json, const dom::object& object, std::string_view path) {
+  json.begin_object();
+  for (const auto field : object) {
+    const std::string here =
+        path.empty() ? std::string(field.key) : std::string(path) + "." + std::string(field.key);
+    if (here == "service.archived" || here == "service.additionalInfo.picket.withdrawn") continue;
+    dom::object inner;
+    json.key(field.key);
+    if ((here == "service" || here == "service.additionalInfo" || here == "service.additionalInfo.picket") &&
+        field.value.get(inner) == simdjson::SUCCESS) {
+      copy_withdrawn(json, inner, here);
+    } else {
+      json.raw(simdjson::minify(field.value));
+    }
+  }
+  if (path == "service") json.member("archived", true);
+  if (path == "service.additionalInfo.picket") json.member("withdrawn", true);
+  json.end_object();
+}
+
 }  // namespace
 
 std::string exported_form(std::string_view document) {
@@ -52,6 +72,17 @@ std::string exported_form(std::string_view document) {
   std::string out;
   JsonWriter json(out);
   copy_with_info(json, root, "");
+  return out;
+}
+
+std::string withdrawn_form(std::string_view exported) {
+  dom::parser parser;
+  dom::object root;
+  if (parser.parse(exported.data(), exported.size()).get(root) != simdjson::SUCCESS)
+    return std::string(exported);
+  std::string out;
+  JsonWriter json(out);
+  copy_withdrawn(json, root, "");
   return out;
 }
 

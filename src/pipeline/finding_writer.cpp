@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include "finding/detector_id.h"
+#include "finding/export.h"
 #include "store/publishing.h"
 
 namespace picket {
@@ -44,7 +45,8 @@ Result<void> FindingWriter::use_disabled_detectors(std::string_view body) {
 }
 
 Result<std::vector<OutboxRow>> FindingWriter::outbox_of(const std::vector<FindingRow>& rows,
-                                                        const std::vector<std::string>& maybe_new) const {
+                                                        const std::vector<std::string>& maybe_new,
+                                                        const std::vector<std::string>& retracted) const {
   std::vector<OutboxRow> outbox;
   const bool responds = respond_by_ != nullptr && !respond_by_->empty();
   if (publish_to_.empty() && !responds) return outbox;
@@ -63,14 +65,28 @@ Result<std::vector<OutboxRow>> FindingWriter::outbox_of(const std::vector<Findin
     const auto before = known.find(row.id);
     const bool is_new = first.contains(row.id) && before == known.end();
     if (is_new && row.suppressed) continue;
+    const FindingChange change = is_new ? FindingChange::created : FindingChange::updated;
     for (const PublishTo& to : publish_to_) {
       if (to.region == row.region && holds(to.accounts, row.account))
-        outbox.push_back({row.id, outbox_kind({is_new, to.destination})});
+        outbox.push_back({row.id, outbox_kind({change, to.destination})});
     }
     if (responds) {
       const Finding* one = before == known.end() ? nullptr : before->second;
       for (OutboxRow& more : respond::outbox_rows(*respond_by_, row, one)) outbox.push_back(std::move(more));
     }
+  }
+  const auto gone = store_.get({}, retracted);
+  if (!gone) return std::unexpected(gone.error());
+  for (const Finding& finding : *gone) {
+    if (finding.archived == Archived::automatic || disabled_.contains({finding.account, finding.region}))
+      continue;
+    for (const PublishTo& to : publish_to_) {
+      if (to.region == finding.region && holds(to.accounts, finding.account))
+        outbox.push_back({finding.id, outbox_kind({FindingChange::withdrawn, to.destination}),
+                          withdrawn_form(exported_form(finding.document))});
+    }
+    if (!responds) continue;
+    for (OutboxRow& more : respond::withdrawal_rows(*respond_by_, finding)) outbox.push_back(std::move(more));
   }
   return outbox;
 }
@@ -106,7 +122,7 @@ Result<void> FindingWriter::write(std::uint64_t epoch, const EpochResult& result
     }
   }
   for (const std::string& id : result.retracted) written_.erase(id);
-  const auto outbox = outbox_of(rows, maybe_new);
+  const auto outbox = outbox_of(rows, maybe_new, result.retracted);
   const Result<Applied> applied = outbox ? store_.apply(rows, result.retracted, epoch, *outbox, now_())
                                          : Result<Applied>(std::unexpected(outbox.error()));
   if (!applied) {
@@ -117,6 +133,7 @@ Result<void> FindingWriter::write(std::uint64_t epoch, const EpochResult& result
     first_rejection_ = applied->rejected.front().id + ": " + applied->rejected.front().why;
   }
   rejected_ += applied->rejected.size();
+  withdrawn_ += applied->retracted;
   return {};
 }
 

@@ -42,10 +42,13 @@ class FindingWriter {
   const std::string& first_rejection() const { return first_rejection_; }
   // Findings not stored because the account's detector in that Region is disabled or deleted.
   std::uint64_t withheld() const { return withheld_; }
+  // Findings taken back.
+  std::uint64_t withdrawn() const { return withdrawn_; }
 
  private:
   Result<std::vector<OutboxRow>> outbox_of(const std::vector<FindingRow>& rows,
-                                           const std::vector<std::string>& maybe_new) const;
+                                           const std::vector<std::string>& maybe_new,
+                                           const std::vector<std::string>& retracted) const;
 
   FindingStore& store_;
   const Engine& engine_;
@@ -57,7 +60,7 @@ class FindingWriter {
   Suppressions suppressions_;
   std::vector<PublishTo> publish_to_;
   std::shared_ptr<const respond::Rules> respond_by_;
-  std::uint64_t rejected_ = 0, withheld_ = 0;
+  std::uint64_t rejected_ = 0, withheld_ = 0, withdrawn_ = 0;
   std::string first_rejection_;
 };
 

@@ -655,6 +655,7 @@ void Live::publish(bool caught_up) {
   status_.left_out = setup_.engine->left_out();
   status_.dry_run_counts = setup_.engine->dry_run_counts();
   status_.findings_withheld = writer_.withheld();
+  status_.findings_withdrawn = writer_.withdrawn();
   status_.epoch = setup_.engine->epoch();
   status_.turns = turns_;
   status_.pending_objects = runner_->pending();
@@ -834,6 +835,9 @@ std::string Live::metrics() const {
   }
   head("picket_findings_written_total", "counter", "Findings raised or updated.");
   out += fmt::format("picket_findings_written_total {}\n", now.findings_written);
+  head("picket_findings_withdrawn_total", "counter",
+       "Findings taken back, most of them told provisionally before.");
+  out += fmt::format("picket_findings_withdrawn_total {}\n", now.findings_withdrawn);
   head("picket_findings_refused_total", "counter", "Findings the store refused.");
   out += fmt::format("picket_findings_refused_total {}\n", now.findings_refused);
   head("picket_detections_left_out_total", "counter", "Detections left out by rule.");

@@ -68,7 +68,8 @@ struct LiveStatus {
   EvictionCounts evictions;
   LeftOut left_out;
   DryRunCounts dry_run_counts;
-  std::uint64_t findings_withheld = 0;  // their detector is disabled
+  std::uint64_t findings_withdrawn = 0;  // they held no more
+  std::uint64_t findings_withheld = 0;   // their detector is disabled
   std::uint64_t epoch = 0, turns = 0, pending_objects = 0, findings_written = 0, findings_refused = 0;
   std::map<std::pair<std::string, std::string>, TimeMs> seen;  // account and Region -> first event time
   std::vector<SourceReport> sources;

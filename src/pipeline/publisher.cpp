@@ -1,6 +1,7 @@
 #include "pipeline/publisher.h"
 
 #include <fmt/format.h>
+#include <simdjson.h>
 
 #include <algorithm>
 #include <chrono>
@@ -35,12 +36,17 @@ std::string name_for(std::string_view body) {
                      hex.substr(16, 4), hex.substr(20));
 }
 
+std::string account_of(const std::string& document) {
+  simdjson::dom::parser parser;
+  std::string_view account;
+  return parser.parse(document)["accountId"].get(account) == simdjson::SUCCESS ? std::string(account)
+                                                                               : std::string();
+}
+
 }  // namespace
 
 Publisher::Publisher(FindingStore& store, const aws::S3Client& s3, std::function<TimeMs()> wall_clock)
     : store_(store), s3_(s3), wall_clock_(std::move(wall_clock)) {}
-
-std::string exported_line(const Finding& finding) { return exported_form(finding.document) + '\n'; }
 
 Result<void> Publisher::turn() {
   if (auto taken = take_in(); !taken) return taken;
@@ -78,11 +84,11 @@ Result<void> Publisher::take_in() {
       const auto meant = parse_outbox_kind(row.kind);
       if (!meant) continue;
       Waiting& waiting = waiting_[meant->destination];
-      if (!meant->is_new && waiting.fresh.contains(row.finding_id)) {
+      if (meant->change == FindingChange::updated && waiting.fresh.contains(row.finding_id)) {
         superseded.push_back(row.sequence);
         continue;
       }
-      auto& queue = meant->is_new ? waiting.fresh : waiting.updates;
+      auto& queue = meant->change == FindingChange::created ? waiting.fresh : waiting.updates;
       const auto [at, first] = queue.try_emplace(row.finding_id, row.sequence);
       if (!first) superseded.push_back(std::exchange(at->second, row.sequence));
     }
@@ -143,12 +149,19 @@ Result<Publisher::Refusal> Publisher::send(const PublishingDestination& destinat
       ids.push_back(finding);
       sequences.push_back(sequence);
     }
-    // One that is not there any more has expired or was taken back.
     const auto stored = store_.get({}, ids);
     if (!stored) return std::unexpected(stored.error());
     std::map<std::string, std::string> lines;  // by account
     for (const Finding& finding : *stored) {
-      if (finding.archived != Archived::automatic) lines[finding.account] += exported_line(finding);
+      if (finding.archived != Archived::automatic)
+        lines[finding.account] += exported_form(finding.document) + '\n';
+    }
+    // One that is not there any more has expired or was taken back, which its row may tell.
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (std::ranges::find(*stored, ids[i], &Finding::id) != stored->end()) continue;
+      const auto withdrawn = store_.outbox_document(sequences[i]);
+      if (!withdrawn) return std::unexpected(withdrawn.error());
+      if (!withdrawn->empty()) lines[account_of(*withdrawn)] += *withdrawn + '\n';
     }
     for (const auto& [account, text] : lines) {
       const auto written =

@@ -49,7 +49,4 @@ class Publisher {
   std::map<std::string, TimeMs> retry_at_;  // of destinations that failed
 };
 
-// A finding's document as GuardDuty exports it, without line breaks.
-std::string exported_line(const Finding& finding);
-
 }  // namespace picket

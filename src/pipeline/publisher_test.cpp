@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "base/gzip.h"
 #include "pipeline/suppressions.h"
 #include "pipeline/test_support.h"
 #include "store/detector_settings.h"
@@ -56,9 +57,9 @@ class PublisherTest : public ::testing::Test {
   PublishingDestination stored() {
     return load_destination(*scratch.store, account, "eu-west-1", "d1").value().value();
   }
-  void write(FindingRow row, bool is_new) {
+  void write(FindingRow row, FindingChange change) {
     const std::uint64_t epoch = row.epoch;
-    const OutboxRow outbox{row.id, outbox_kind({is_new, "d1"})};
+    const OutboxRow outbox{row.id, outbox_kind({change, "d1"})};
     ASSERT_TRUE(scratch.store->apply({&row, 1}, {}, epoch, {&outbox, 1}, clock));
   }
   void turn() { ASSERT_TRUE(publisher->turn()); }
@@ -84,8 +85,8 @@ TEST_F(PublisherTest, SendsNewFindingsUnderGuardDutysKeys) {
   turn();
   EXPECT_EQ(stored().status, PublishingStatus::publishing);
   EXPECT_EQ(s3.objects().begin()->first, "/findings/prod/AWSLogs/111122223333/GuardDuty/eu-west-1/");
-  write(finding(1), true);
-  write(finding(2), true);
+  write(finding(1), FindingChange::created);
+  write(finding(2), FindingChange::created);
   turn();
   ASSERT_EQ(sent().size(), 1U);
   EXPECT_THAT(sent()[0], StartsWith("/findings/prod/AWSLogs/111122223333/GuardDuty/eu-west-1/2026/11/24/"));
@@ -99,10 +100,10 @@ TEST_F(PublisherTest, SendsUpdatesAtTheDetectorsFrequency) {
   DetectorSettings detector = default_detector(clock);
   detector.finding_publishing_frequency = "FIFTEEN_MINUTES";
   ASSERT_TRUE(save_detector(*scratch.store, account, "eu-west-1", detector));
-  write(finding(1), true);
+  write(finding(1), FindingChange::created);
   turn();
-  write(finding(1, 2), false);
-  write(finding(1, 3), false);
+  write(finding(1, 2), FindingChange::updated);
+  write(finding(1, 3), FindingChange::updated);
   clock += 14 * minute_ms;
   turn();
   EXPECT_EQ(sent().size(), 1U);
@@ -115,7 +116,7 @@ TEST_F(PublisherTest, SendsUpdatesAtTheDetectorsFrequency) {
 
 TEST_F(PublisherTest, KeepsWhatCannotBeSent) {
   s3.refuse(true);
-  write(finding(1), true);
+  write(finding(1), FindingChange::created);
   turn();
   EXPECT_EQ(stored().status, PublishingStatus::unable);
   EXPECT_EQ(stored().failing_since, clock);
@@ -130,10 +131,28 @@ TEST_F(PublisherTest, KeepsWhatCannotBeSent) {
   EXPECT_EQ(waiting(), 0U);
 }
 
+TEST_F(PublisherTest, TellsWhatWasTakenBack) {
+  write(finding(1), FindingChange::created);
+  turn();
+  // Not told yet: nobody has to know.
+  write(finding(2), FindingChange::created);
+  const std::vector<std::string> gone{finding(1).id};
+  const OutboxRow row{gone.front(), outbox_kind({FindingChange::withdrawn, "d1"}),
+                      R"({"accountId":"111122223333","service":{"archived":true}})"};
+  ASSERT_TRUE(scratch.store->apply({}, gone, 2, {&row, 1}, clock));
+  clock += 7 * hour_ms;
+  turn();
+  ASSERT_EQ(sent().size(), 3U);
+  EXPECT_EQ(waiting(), 0U);
+  std::size_t told = 0;
+  for (const auto& [name, body] : s3.objects()) told += body == gzip(row.document + '\n');
+  EXPECT_EQ(told, 1U);
+}
+
 TEST_F(PublisherTest, SendsNothingThatAFilterArchived) {
   FindingRow row = finding(1);
   row.suppressed = true;
-  write(row, true);
+  write(row, FindingChange::created);
   turn();
   EXPECT_TRUE(sent().empty());
   EXPECT_EQ(waiting(), 0U);
@@ -142,7 +161,7 @@ TEST_F(PublisherTest, SendsNothingThatAFilterArchived) {
 TEST_F(PublisherTest, DropsWhatWasMeantForADestinationThatIsGone) {
   const SettingChange gone = remove_change(destination);
   ASSERT_TRUE(scratch.store->change_settings({&gone, 1}));
-  write(finding(1), true);
+  write(finding(1), FindingChange::created);
   turn();
   EXPECT_TRUE(s3.objects().empty());
   EXPECT_EQ(waiting(), 0U);

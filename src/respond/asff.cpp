@@ -78,7 +78,10 @@ std::string asff(const FindingEvent& event, const dom::element& finding, std::st
   json.member("FirstObservedAt", text_at(finding, "/service/eventFirstSeen"));
   json.member("LastObservedAt", text_at(finding, "/service/eventLastSeen"));
   json.member("CreatedAt", text_at(finding, "/createdAt"));
-  json.member("UpdatedAt", text_at(finding, "/updatedAt"));
+  // Security Hub takes no update of the time it has: a withdrawal tells of no newer record.
+  const bool withdrawn = event.change == FindingChange::withdrawn && event.time != 0;
+  json.member("UpdatedAt",
+              withdrawn ? format_time(event.time + 1) : std::string(text_at(finding, "/updatedAt")));
   json.key("Severity");
   json.begin_object();
   json.member("Label", upper(name_of(severity_of(event.severity))));

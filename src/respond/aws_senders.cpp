@@ -176,6 +176,7 @@ Result<void> import_finding(const aws::ServiceCaller& aws, const Place& place, c
 // A number for each finding: how severe it is, under its type and its account; SampleCount counts them.
 Result<void> put_metric(const aws::ServiceCaller& aws, const Place& place, const FindingEvent& event,
                         const std::string&) {
+  if (event.change == FindingChange::withdrawn) return {};  // it is no finding
   std::string form = "Action=PutMetricData&Version=2010-08-01";
   const auto add = [&](std::string_view name, std::string_view value) {
     form += fmt::format("&{}={}", name, aws::uri_encode(value));

@@ -46,7 +46,7 @@ std::string cef(const FindingEvent& event, const dom::element& finding) {
   add("cnt", std::to_string(number_at(finding, "/service/count", 1)));
   add("externalId", event.finding_id);
   add("cat", purpose_of(event.type));
-  add("act", event.is_new ? "new" : "update");
+  add("act", word_of(event.change));
   if (!remote.ip.empty()) add(remote.ip.contains(':') ? "c6a2" : "src", remote.ip);
   if (remote.ip.contains(':')) add("c6a2Label", "Source IPv6 Address");
   if (remote.port != 0) add("spt", std::to_string(remote.port));

@@ -39,6 +39,11 @@ std::string card_text(std::string_view text) {
   return out;
 }
 
+std::string_view heading_of(FindingChange change) {
+  static constexpr std::string_view headings[] = {"", "Update: ", "Withdrawn: "};
+  return headings[static_cast<std::size_t>(change)];
+}
+
 std::string_view colour_of(double severity) {
   switch (severity_of(severity)) {
     case Severity::low:
@@ -78,7 +83,7 @@ std::string slack(const FindingEvent& event, const dom::element& finding) {
   std::string out;
   JsonWriter json(out);
   json.begin_object();
-  json.member("text", fmt::format("{}{}", event.is_new ? "" : "Update: ", title));
+  json.member("text", fmt::format("{}{}", heading_of(event.change), title));
   json.member("mrkdwn", false);
   json.key("attachments");
   json.begin_array();
@@ -129,7 +134,7 @@ std::string teams(const FindingEvent& event, const dom::element& finding) {
   json.member("version", "1.4");
   json.key("body");
   json.begin_array();
-  block(fmt::format("{}{}", event.is_new ? "" : "Update: ", text_at(finding, "/title")), true);
+  block(fmt::format("{}{}", heading_of(event.change), text_at(finding, "/title")), true);
   block(event.type, false);
   block(text_at(finding, "/description"), false);
   json.begin_object();

@@ -38,7 +38,7 @@ std::string dead_letter_line(const DeadLetter& letter) {
   json.member("rule", letter.rule);
   json.member("attempts", letter.attempts);
   json.member("error", letter.error);
-  json.member("new", letter.event.is_new);
+  json.member("change", word_of(letter.event.change));
   json.member_raw("event", event_json(letter.event));
   json.end_object();
   return out;
@@ -55,8 +55,11 @@ Result<DeadLetter> parse_dead_letter(std::string_view line) {
       root.at_pointer("/event/detail").get(detail) != simdjson::SUCCESS ||
       detail["id"].get(finding) != simdjson::SUCCESS)
     return fail(ErrorKind::invalid, "not a line of the dead-letter file");
-  bool is_new = true;
-  if (root["new"].get(is_new) != simdjson::SUCCESS) is_new = true;
+  std::string_view change;
+  bool is_new = true;  // as earlier versions wrote it
+  if (root["change"].get(change) != simdjson::SUCCESS)
+    change = word_of(root["new"].get(is_new) != simdjson::SUCCESS || is_new ? FindingChange::created
+                                                                            : FindingChange::updated);
   if (root["error"].get(error) != simdjson::SUCCESS) error = {};
   if (root["time"].get(time) != simdjson::SUCCESS) time = {};
   if (root["attempts"].get(attempts) != simdjson::SUCCESS) attempts = 0;
@@ -65,7 +68,8 @@ Result<DeadLetter> parse_dead_letter(std::string_view line) {
                     .rule = std::string(rule),
                     .error = std::string(error),
                     .attempts = static_cast<unsigned>(attempts),
-                    .event = event_of(simdjson::minify(detail), finding, 0, is_new)};
+                    .event = event_of(simdjson::minify(detail), finding, 0,
+                                      parse_change(change).value_or(FindingChange::created))};
   letter.event.id = id;
   return letter;
 }

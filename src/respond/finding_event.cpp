@@ -25,11 +25,11 @@ std::string uuid_of(const Hash128& hash) {
 }  // namespace
 
 FindingEvent event_of(std::string_view document, std::string_view finding_id, std::uint64_t epoch,
-                      bool is_new) {
+                      FindingChange change) {
   FindingEvent event;
   event.id = uuid_of(hash128(fmt::format("event\x1f{}\x1f{}", finding_id, epoch)));
   event.finding_id = finding_id;
-  event.is_new = is_new;
+  event.change = change;
   event.detail = exported_form(document);
   dom::parser parser;
   dom::element root;

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/time.h"
+#include "finding/change.h"
 
 namespace picket::respond {
 
@@ -16,14 +17,14 @@ struct FindingEvent {
   std::string id;  // a UUID; of the same change of the same finding always the same: the idempotency key
   std::string finding_id, account, region, type;
   double severity = 0;
-  TimeMs time = 0;      // the finding's updatedAt
-  bool is_new = false;  // else an update of a known finding
-  std::string detail;   // the finding in the form that is exported, with service.archived
+  TimeMs time = 0;  // the finding's updatedAt
+  FindingChange change = FindingChange::updated;
+  std::string detail;  // the finding in the form that is exported, with service.archived
 };
 
-// `document` is the finding in API casing, `epoch` the one that changed it.
+// `document` is the finding in API casing or as it is exported, `epoch` the one that changed it.
 FindingEvent event_of(std::string_view document, std::string_view finding_id, std::uint64_t epoch,
-                      bool is_new);
+                      FindingChange change);
 
 std::string event_json(const FindingEvent& event, std::string_view source = guardduty_source);
 

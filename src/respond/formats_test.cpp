@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "finding/export.h"
 #include "respond/senders.h"
 #include "respond/test_support.h"
 
@@ -14,7 +15,8 @@ using ::testing::StartsWith;
 
 class Formats : public ::testing::Test {
  protected:
-  const FindingEvent event = event_of(test::document(test::id_of(7)), test::id_of(7), 4, true);
+  const FindingEvent event =
+      event_of(test::document(test::id_of(7)), test::id_of(7), 4, FindingChange::created);
   simdjson::dom::parser parser, parser_of_output;
   const simdjson::dom::element finding = parser.parse(event.detail);
 
@@ -38,8 +40,8 @@ TEST_F(Formats, EventIsGuardDutys) {
   EXPECT_EQ(at(json, "/detail/service/additionalInfo/picket/mitre/technique"), "T1110");
   EXPECT_EQ(event.id.size(), 36U);
   // The same change has the same id, another one another.
-  EXPECT_EQ(event_of(test::document(test::id_of(7)), test::id_of(7), 4, false).id, event.id);
-  EXPECT_NE(event_of(test::document(test::id_of(7)), test::id_of(7), 5, true).id, event.id);
+  EXPECT_EQ(event_of(test::document(test::id_of(7)), test::id_of(7), 4, FindingChange::updated).id, event.id);
+  EXPECT_NE(event_of(test::document(test::id_of(7)), test::id_of(7), 5, FindingChange::created).id, event.id);
 }
 
 TEST_F(Formats, Asff) {
@@ -66,8 +68,27 @@ TEST_F(Formats, Ocsf) {
   EXPECT_EQ(at(json, "/finding_info/attacks/0/technique/uid"), "T1110");
   EXPECT_EQ(at(json, "/evidences/0/src_endpoint/ip"), "198.51.100.7");
   FindingEvent update = event;
-  update.is_new = false;
+  update.change = FindingChange::updated;
   EXPECT_EQ(at(ocsf(update, finding), "/type_uid"), "200402");
+}
+
+TEST_F(Formats, AWithdrawalShowsInEachForm) {
+  const FindingEvent gone =
+      event_of(withdrawn_form(event.detail), event.finding_id, 5, FindingChange::withdrawn);
+  simdjson::dom::parser own;
+  const simdjson::dom::element detail = own.parse(gone.detail);
+  EXPECT_EQ(at(gone.detail, "/service/archived"), "true");
+  EXPECT_EQ(at(gone.detail, "/service/additionalInfo/picket/withdrawn"), "true");
+  EXPECT_EQ(at(gone.detail, "/service/additionalInfo/picket/mitre/technique"), "T1110");
+  EXPECT_EQ(withdrawn_form(gone.detail), gone.detail);
+  EXPECT_EQ(at(asff(gone, detail, ""), "/RecordState"), "ARCHIVED");
+  EXPECT_EQ(at(asff(gone, detail, ""), "/UpdatedAt"), "2026-09-16T06:30:00.001Z");
+  EXPECT_EQ(at(ocsf(gone, detail), "/type_uid"), "200403");
+  EXPECT_EQ(at(ocsf(gone, detail), "/status"), "Suppressed");
+  EXPECT_THAT(cef(gone, detail), HasSubstr(" act=withdrawn "));
+  EXPECT_THAT(at(slack(gone, detail), "/text"), StartsWith("Withdrawn: "));
+  EXPECT_THAT(syslog_message(gone, "body"), HasSubstr(" FindingWithdrawn "));
+  EXPECT_THAT(mail_message(gone, "a", {"b"}, "", 0), HasSubstr(" (withdrawn)\r\n"));
 }
 
 TEST_F(Formats, CefEscapesWhatWouldEndAField) {

@@ -56,10 +56,12 @@ std::string mail_message(const FindingEvent& event, const std::string& from,
                          const std::vector<std::string>& to, std::string_view body, TimeMs now) {
   std::string out = fmt::format("Date: {}\r\nFrom: {}\r\n", mail_date(now), from);
   out += fmt::format("To: {}\r\n", fmt::join(to, ", "));
-  out += fmt::format(
-      "Subject: {}\r\n",
-      header_text(fmt::format("[picket] {}: {} in {} {}{}", name_of(severity_of(event.severity)), event.type,
-                              event.account, event.region, event.is_new ? "" : " (update)")));
+  const std::string suffix =
+      event.change == FindingChange::created ? "" : fmt::format(" ({})", word_of(event.change));
+  out +=
+      fmt::format("Subject: {}\r\n",
+                  header_text(fmt::format("[picket] {}: {} in {} {}{}", name_of(severity_of(event.severity)),
+                                          event.type, event.account, event.region, suffix)));
   out += fmt::format("Message-ID: <{}@picket>\r\n", event.id);
   out +=
       "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n"

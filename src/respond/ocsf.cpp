@@ -110,7 +110,9 @@ std::string ocsf(const FindingEvent& event, const dom::element& finding) {
   const auto time_of = [&](std::string_view pointer) {
     return parse_time(text_at(finding, pointer)).value_or(event.time);
   };
-  const int activity = event.is_new ? 1 : 2;
+  static constexpr std::string_view activities[] = {"Create", "Update", "Close"};
+  const auto change = static_cast<std::size_t>(event.change);
+  const int activity = static_cast<int>(change) + 1;
   const auto [id, caption] = severity_id(event.severity);
   std::string out;
   JsonWriter json(out);
@@ -120,7 +122,7 @@ std::string ocsf(const FindingEvent& event, const dom::element& finding) {
   json.member("class_uid", 2004);
   json.member("class_name", "Detection Finding");
   json.member("activity_id", activity);
-  json.member("activity_name", event.is_new ? "Create" : "Update");
+  json.member("activity_name", activities[change]);
   json.member("type_uid", 200400 + activity);
   json.member("time", event.time);
   json.member("start_time", time_of("/service/eventFirstSeen"));

@@ -30,9 +30,11 @@ std::size_t level_of(Severity severity) { return static_cast<std::size_t>(severi
 
 bool Lane::add(Item item) {
   const std::lock_guard lock(mutex_);
-  if (joined(item)) return false;
   const std::size_t level = level_of(item.severity);
-  waiting_.emplace(item.finding_id, Spot{level, item.sequence});
+  if (item.change != FindingChange::withdrawn) {
+    if (joined(item)) return false;
+    waiting_.emplace(item.finding_id, Spot{level, item.sequence});
+  }
   due_[level].emplace(item.sequence, std::move(item));
   wake_.notify_one();
   return true;
@@ -88,7 +90,7 @@ std::optional<Lane::Item> Lane::take(TimeMs now) {
     if (waiting.empty() || !take_token(level, now)) continue;
     Item item = std::move(waiting.begin()->second);
     waiting.erase(waiting.begin());
-    waiting_.erase(item.finding_id);
+    if (item.change != FindingChange::withdrawn) waiting_.erase(item.finding_id);
     return item;
   }
   return std::nullopt;
@@ -110,7 +112,8 @@ void Lane::put_back(Item item, bool unreachable, TimeMs now) {
 }
 
 void Lane::wait_until(TimeMs at, Item item) {
-  waiting_.try_emplace(item.finding_id, Spot{level_of(item.severity), item.sequence});
+  if (item.change != FindingChange::withdrawn)
+    waiting_.try_emplace(item.finding_id, Spot{level_of(item.severity), item.sequence});
   later_.emplace(at, std::move(item));
 }
 
@@ -128,26 +131,31 @@ Result<bool> Lane::turn(FindingStore& store, LineFile& dead_letters, TimeMs now)
     }
     return true;
   };
-  const auto stored = store.get({}, {&item->finding_id, 1});
-  if (!stored) {
+  const auto try_again = [&](const Error& error) -> Result<bool> {
     ++item->attempts;
     put_back(std::move(*item), false, now);
-    return std::unexpected(stored.error());
-  }
-  // One that is not there any more has expired or was taken back.
-  if (stored->empty() || stored->front().archived == Archived::automatic) {
+    return std::unexpected(error);
+  };
+  const auto stored = store.get({}, {&item->finding_id, 1});
+  if (!stored) return try_again(stored.error());
+  const bool withdrawn = item->change == FindingChange::withdrawn;
+  // One that is not there any more has expired or was taken back; one that was taken back may be there again.
+  if (stored->empty() != withdrawn || (!withdrawn && stored->front().archived == Archived::automatic)) {
     count(&LaneCounts::dropped);
     return end();
   }
   // A playbook acts on what is sure; what is provisional becomes so within the lateness of its logs, or goes.
-  if (target_.kind == TargetKind::playbook)
+  if (target_.kind == TargetKind::playbook && !withdrawn)
     if (const auto facts = playbook::facts_of(stored->front().document); facts && facts->provisional) {
       const std::lock_guard lock(mutex_);
       wait_until(now + provisional_pause, std::move(*item));
       return true;
     }
+  const auto document =
+      withdrawn ? store.outbox_document(item->sequence) : Result<std::string>(stored->front().document);
+  if (!document) return try_again(document.error());
   const FindingEvent event =
-      event_of(stored->front().document, item->finding_id, stored->front().epoch, item->is_new);
+      event_of(*document, item->finding_id, withdrawn ? item->epoch : stored->front().epoch, item->change);
   const auto sent = send_(event, target_.body(event, item->rule, now));
   if (sent) {
     {
@@ -248,9 +256,10 @@ Result<void> Responder::take_in() {
                     {.sequence = row.sequence,
                      .finding_id = row.finding_id,
                      .rule = std::move(task->rule),
-                     .is_new = task->is_new,
+                     .change = task->change,
+                     .epoch = row.epoch,
                      .severity = task->severity}};
-      if (task->is_new) {
+      if (task->change != FindingChange::updated) {
         add(std::move(update), over);
       } else if (lanes_.find(update.target)->second->join(update.item)) {
         over.push_back(row.sequence);

@@ -42,7 +42,8 @@ class Lane {
   struct Item {
     std::uint64_t sequence = 0;  // of the outbox row
     std::string finding_id, rule;
-    bool is_new = false;
+    FindingChange change = FindingChange::updated;
+    std::uint64_t epoch = 0;  // of a withdrawal
     Severity severity = Severity::low;
     unsigned attempts = 0;
     TimeMs first_tried = 0, not_before = 0;

@@ -78,6 +78,13 @@ class ResponderTest : public ::testing::Test {
     ASSERT_TRUE(applied && applied->rejected.empty())
         << (applied ? applied->rejected.front().why : applied.error().message());
   }
+  // What the writer does with one that is taken back.
+  void withdraw(unsigned number, std::uint64_t epoch) {
+    const std::vector<std::string> ids{test::id_of(number)};
+    const auto stored = store->get({}, ids);
+    ASSERT_EQ(stored->size(), 1U);
+    ASSERT_TRUE(store->apply({}, ids, epoch, withdrawal_rows(rules, stored->front()), clock));
+  }
   void turn() {
     ASSERT_TRUE(responder->take_in());
     for (;;) {
@@ -131,6 +138,61 @@ TEST_F(ResponderTest, WhatAFilterArchivesSendsNothing) {
   turn();
   write(1, 2);
   clock += 7 * hour_ms;
+  turn();
+  EXPECT_THAT(received, IsEmpty());
+  EXPECT_EQ(waiting(), 0U);
+}
+
+TEST_F(ResponderTest, WhoWasToldOfAFindingIsToldThatItIsWithdrawn) {
+  keys.rules[0].pattern = R"({"detail":{"service":{"archived":[false]}}})";
+  start();
+  write(1, 1);
+  turn();
+  withdraw(1, 2);
+  turn();
+  ASSERT_THAT(received, SizeIs(2));
+  EXPECT_THAT(received[1], HasSubstr(test::id_of(1)));
+  EXPECT_THAT(received[1], HasSubstr("\"archived\":true"));
+  EXPECT_THAT(received[1], HasSubstr("\"withdrawn\":true"));
+  ASSERT_THAT(lines("log.jsonl"), SizeIs(2));
+  EXPECT_THAT(lines("log.jsonl")[1], HasSubstr("\"archived\":true"));
+  EXPECT_EQ(waiting(), 0U);
+  // Once more the same: a finding like the first.
+  write(1, 3);
+  turn();
+  ASSERT_THAT(received, SizeIs(3));
+  EXPECT_THAT(received[2], HasSubstr("\"archived\":false"));
+}
+
+TEST_F(ResponderTest, AWithdrawalWaitsForItsTargetAndGoesWhenTheFindingIsThereAgain) {
+  write(1, 1);
+  write(2, 1);
+  turn();
+  status = 503;
+  withdraw(1, 2);
+  withdraw(2, 2);
+  turn();
+  start();  // known from the outbox alone
+  turn();
+  EXPECT_EQ(waiting(), 2U);
+  write(2, 3);
+  status = 200;
+  clock += minute_ms;
+  turn();
+  ASSERT_THAT(received, SizeIs(4));
+  std::multiset<std::string> told;
+  for (const std::string& request : received)
+    for (unsigned number : {1U, 2U})
+      if (request.find(test::id_of(number)) != std::string::npos)
+        told.insert(std::to_string(number) +
+                    (request.find("\"withdrawn\":true") != std::string::npos ? "w" : ""));
+  EXPECT_THAT(told, ElementsAre("1", "1w", "2", "2"));
+  EXPECT_EQ(waiting(), 0U);
+}
+
+TEST_F(ResponderTest, NothingIsSaidOfAFindingThatAFilterArchivedAndIsWithdrawn) {
+  write(1, 1, 8, true);
+  withdraw(1, 2);
   turn();
   EXPECT_THAT(received, IsEmpty());
   EXPECT_EQ(waiting(), 0U);
@@ -317,7 +379,8 @@ TEST_F(ResponderTest, PrivateAddressesNeedAnException) {
     const auto send =
         make_sender(made->targets().begin()->second, {strict, guard, caller, "", [this] { return clock; }});
     ASSERT_TRUE(send);
-    const auto sent = (*send)(event_of(test::document(test::id_of(1)), test::id_of(1), 1, true), "{}");
+    const auto sent =
+        (*send)(event_of(test::document(test::id_of(1)), test::id_of(1), 1, FindingChange::created), "{}");
     ASSERT_FALSE(sent) << url;
     EXPECT_EQ(sent.error().kind, ErrorKind::unsupported) << url;
   }
@@ -362,16 +425,17 @@ TEST(Rules, TellsWhatIsWrongAndWhere) {
 }
 
 TEST(Rules, OutboxKindsReadBack) {
-  const Task task{true, Severity::high, "soc", "all"};
+  const Task task{FindingChange::created, Severity::high, "soc", "all"};
   EXPECT_EQ(outbox_kind(task), "respond/new/high/soc/all");
   const auto read = parse_task(outbox_kind(task));
   ASSERT_TRUE(read);
-  EXPECT_TRUE(read->is_new);
+  EXPECT_EQ(read->change, FindingChange::created);
   EXPECT_EQ(read->severity, Severity::high);
   EXPECT_EQ(read->target, "soc");
   EXPECT_EQ(read->rule, "all");
   EXPECT_FALSE(parse_task("publish/new/d1"));
   EXPECT_FALSE(parse_task("respond/new/grave/soc/all"));
+  EXPECT_FALSE(parse_task("respond/gone/high/soc/all"));
 }
 
 TEST(LineFile, ContinuesBehindATornLine) {

@@ -6,6 +6,7 @@
 
 #include "aws/service_call.h"
 #include "base/json_writer.h"
+#include "finding/export.h"
 #include "net/http_client.h"
 #include "net/kafka_client.h"
 #include "net/send_bytes.h"
@@ -194,8 +195,8 @@ const std::string& Target::place() const {
 }
 
 std::string outbox_kind(const Task& task) {
-  return fmt::format("{}{}/{}/{}/{}", prefix, task.is_new ? "new" : "update", name_of(task.severity),
-                     task.target, task.rule);
+  return fmt::format("{}{}/{}/{}/{}", prefix, word_of(task.change), name_of(task.severity), task.target,
+                     task.rule);
 }
 
 std::optional<Task> parse_task(std::string_view kind) {
@@ -208,10 +209,11 @@ std::optional<Task> parse_task(std::string_view kind) {
     if (slash == std::string_view::npos) break;
     kind.remove_prefix(slash + 1);
   }
-  if (parts.size() != 4 || (parts[0] != "new" && parts[0] != "update")) return std::nullopt;
+  if (parts.size() != 4) return std::nullopt;
+  const auto change = parse_change(parts[0]);
   const auto severity = parse_severity(parts[1]);
-  if (!severity) return std::nullopt;
-  return Task{parts[0] == "new", *severity, std::string(parts[2]), std::string(parts[3])};
+  if (!change || !severity) return std::nullopt;
+  return Task{*change, *severity, std::string(parts[2]), std::string(parts[3])};
 }
 
 Result<Rules> Rules::make(const RespondKeys& keys) {
@@ -268,7 +270,7 @@ std::vector<Task> Rules::tasks(const FindingEvent& event, const Rule* only) cons
     if ((only != nullptr && &rule != only) || (rule.pattern && !rule.pattern->matches(root))) continue;
     for (const std::string& target : rule.targets) {
       if (std::ranges::find(all, target, &Task::target) == all.end())
-        all.push_back({event.is_new, severity_of(event.severity), target, rule.name});
+        all.push_back({event.change, severity_of(event.severity), target, rule.name});
     }
   }
   return all;
@@ -291,8 +293,21 @@ std::vector<OutboxRow> outbox_rows(const Rules& rules, const FindingRow& row, co
   const std::string document =
       with_user_state(row.document, *service, stored != nullptr && stored->archived != Archived::no,
                       stored == nullptr ? std::string_view() : std::string_view(stored->feedback));
-  const FindingEvent event = event_of(document, row.id, row.epoch, stored == nullptr);
+  const FindingEvent event = event_of(document, row.id, row.epoch,
+                                      stored == nullptr ? FindingChange::created : FindingChange::updated);
   for (const Task& task : rules.tasks(event)) rows.push_back({row.id, outbox_kind(task)});
+  return rows;
+}
+
+// By the finding as it was told: a pattern that leaves out what is archived wants to know all the same.
+std::vector<OutboxRow> withdrawal_rows(const Rules& rules, const Finding& finding) {
+  std::vector<OutboxRow> rows;
+  if (finding.archived == Archived::automatic) return rows;
+  const FindingEvent event = event_of(finding.document, finding.id, finding.epoch, FindingChange::withdrawn);
+  for (const Task& task : rules.tasks(event)) {
+    if (rules.targets().find(task.target)->second.kind == TargetKind::playbook) continue;
+    rows.push_back({finding.id, outbox_kind(task), withdrawn_form(event.detail)});
+  }
   return rows;
 }
 

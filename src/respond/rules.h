@@ -52,11 +52,11 @@ struct Target {
 
 // What an outbox row says: this change of the finding goes to this target, for this rule.
 struct Task {
-  bool is_new = false;
+  FindingChange change = FindingChange::updated;
   Severity severity = Severity::low;  // as it was then: the order of sending
   std::string target, rule;
 };
-std::string outbox_kind(const Task& task);              // "respond/new/high/TARGET/RULE"
+std::string outbox_kind(const Task& task);              // "respond/CHANGE/high/TARGET/RULE"
 std::optional<Task> parse_task(std::string_view kind);  // nothing: another consumer's row
 
 class Rules {
@@ -87,5 +87,7 @@ class Rules {
 
 // What the outbox is to hold for a finding that is written. Of a known one `stored` is what the store has.
 std::vector<OutboxRow> outbox_rows(const Rules& rules, const FindingRow& row, const Finding* stored);
+// And for one that is taken back: whoever was told of it is told so. Playbooks were not.
+std::vector<OutboxRow> withdrawal_rows(const Rules& rules, const Finding& finding);
 
 }  // namespace picket::respond

@@ -161,11 +161,12 @@ std::string syslog_message(const FindingEvent& event, std::string_view body) {
   constexpr int log_audit = 13;
   static constexpr int severities[] = {5, 4, 2, 1};  // notice, warning, critical, alert
   const int severity = severities[static_cast<std::size_t>(severity_of(event.severity))];
+  static constexpr std::string_view message_ids[] = {"FindingNew", "FindingUpdate", "FindingWithdrawn"};
   std::array<char, 256> host{};
   ::gethostname(host.data(), host.size() - 1);
   return fmt::format("<{}>1 {} {} picket {} {} - {}", log_audit * 8 + severity, format_time(event.time),
                      host[0] == '\0' ? "-" : host.data(), ::getpid(),
-                     event.is_new ? "FindingNew" : "FindingUpdate", body);
+                     message_ids[static_cast<std::size_t>(event.change)], body);
 }
 
 Result<Send> make_sender(const Target& target, const Means& means) {

@@ -41,6 +41,9 @@ struct FindingRow {
 struct OutboxRow {
   std::string finding_id;
   std::string kind;
+  // Of a finding that is taken back: what is to be told of it, for it is not in the store then. Otherwise
+  // empty.
+  std::string document = {};
 };
 struct OutboxEntry {
   std::uint64_t sequence = 0;
@@ -141,6 +144,8 @@ class FindingStore {
   virtual Result<void> keep_signals(std::span<const FindingRow> rows, TimeMs now) = 0;
   virtual Result<std::uint64_t> last_epoch() = 0;  // of any apply; 0 before the first
   virtual Result<std::vector<OutboxEntry>> outbox(std::uint64_t after_sequence, std::size_t rows_max) = 0;
+  // Empty when the row has none.
+  virtual Result<std::string> outbox_document(std::uint64_t sequence) = 0;
   virtual Result<void> outbox_done(std::span<const std::uint64_t> sequences) = 0;
   // Removes findings and signals last written before now - retention; returns how many.
   virtual Result<std::uint64_t> expire(TimeMs now, TimeMs retention) = 0;

@@ -1,5 +1,7 @@
 #include "store/publishing.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
@@ -12,7 +14,7 @@ namespace picket {
 namespace {
 
 constexpr std::string_view setting_kind = "publishing_destination";
-constexpr std::string_view new_prefix = "publish/new/", update_prefix = "publish/update/";
+constexpr std::string_view publish_prefix = "publish/";
 constexpr std::array<std::string_view, 4> status_names{
     "PENDING_VERIFICATION", "PUBLISHING", "UNABLE_TO_PUBLISH_FIX_DESTINATION_PROPERTY", "STOPPED"};
 
@@ -104,15 +106,16 @@ std::optional<BucketPlace> parse_bucket_arn(std::string_view arn) {
 }
 
 std::string outbox_kind(const PublishRow& row) {
-  return std::string(row.is_new ? new_prefix : update_prefix) + row.destination;
+  return fmt::format("{}{}/{}", publish_prefix, word_of(row.change), row.destination);
 }
 
 std::optional<PublishRow> parse_outbox_kind(std::string_view kind) {
-  for (const std::string_view prefix : {new_prefix, update_prefix}) {
-    if (kind.starts_with(prefix))
-      return PublishRow{prefix == new_prefix, std::string(kind.substr(prefix.size()))};
-  }
-  return std::nullopt;
+  if (!kind.starts_with(publish_prefix)) return std::nullopt;
+  kind.remove_prefix(publish_prefix.size());
+  const std::size_t slash = kind.find('/');
+  const auto change = parse_change(kind.substr(0, slash));
+  if (slash == std::string_view::npos || !change) return std::nullopt;
+  return PublishRow{*change, std::string(kind.substr(slash + 1))};
 }
 
 }  // namespace picket

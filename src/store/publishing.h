@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "finding/change.h"
 #include "store/finding_store.h"
 
 namespace picket {
@@ -47,9 +48,9 @@ struct BucketPlace {
 };
 std::optional<BucketPlace> parse_bucket_arn(std::string_view arn);
 
-// Kinds of outbox rows: "publish/new/DESTINATION" and "publish/update/DESTINATION".
+// Kinds of outbox rows: "publish/new/DESTINATION", "publish/update/…" and "publish/withdrawn/…".
 struct PublishRow {
-  bool is_new = false;
+  FindingChange change = FindingChange::updated;
   std::string destination;
 };
 std::string outbox_kind(const PublishRow& row);

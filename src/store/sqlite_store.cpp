@@ -50,8 +50,9 @@ CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROW
 INSERT INTO counter VALUES ('epoch', 0), ('settings_version', 0);
 )sql";
 
-// Apart from the schema above, so that stores made before there were signals gain it.
-constexpr const char* signal_schema = R"sql(
+// Apart from the schema above, so that stores made before there were these tables gain them.
+constexpr const char* later_schema = R"sql(
+CREATE TABLE IF NOT EXISTS outbox_document (sequence INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS signal (
   id TEXT PRIMARY KEY, account TEXT NOT NULL, region TEXT NOT NULL, type TEXT NOT NULL,
   severity INTEGER NOT NULL,  -- in tenths
@@ -89,6 +90,10 @@ std::string id_text(std::string_view blob) {
   FindingId id{};
   std::ranges::copy(blob.substr(0, id.size()), id.begin());
   return finding_id_text(id);
+}
+
+std::span<const std::uint8_t> bytes_of(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
 Finding read_finding(const SqliteStatement& row) {
@@ -199,6 +204,7 @@ class SqliteStore final : public FindingStore {
   Result<void> keep_signals(std::span<const FindingRow> rows, TimeMs now) override;
   Result<std::uint64_t> last_epoch() override;
   Result<std::vector<OutboxEntry>> outbox(std::uint64_t after_sequence, std::size_t rows_max) override;
+  Result<std::string> outbox_document(std::uint64_t sequence) override;
   Result<void> outbox_done(std::span<const std::uint64_t> sequences) override;
   Result<std::uint64_t> expire(TimeMs now, TimeMs retention) override;
 
@@ -294,7 +300,7 @@ Result<void> SqliteStore::set_up(const SqliteOptions& options) {
             .c_str()));
     TRY_VOID(transaction->commit());
   }
-  TRY_VOID(writer_->execute(signal_schema));
+  TRY_VOID(writer_->execute(later_schema));
   if (options.bytes_max != 0) {
     TRY(page_bytes, writer_->query_integer("PRAGMA page_size"));
     const auto pages =
@@ -377,9 +383,7 @@ RETURNING key)sql"));
       writer_->prepare("INSERT INTO document (key, service_offset, body) VALUES (?, ?, ?) ON CONFLICT (key) "
                        "DO UPDATE SET service_offset = excluded.service_offset, body = excluded.body"));
   statement->bind(key).bind(std::uint64_t{prepared.service_offset});
-  return statement
-      ->bind_blob({reinterpret_cast<const std::uint8_t*>(row.document.data()), row.document.size()})
-      .run();
+  return statement->bind_blob(bytes_of(row.document)).run();
 }
 
 Result<void> SqliteStore::read_user_state(Prepared& prepared) {
@@ -472,6 +476,10 @@ Result<Applied> SqliteStore::apply(std::span<const FindingRow> rows,
     if (!*after) continue;  // Its row was rejected: there is no finding to tell of.
     TRY(statement, writer_->prepare("INSERT INTO outbox (finding_id, kind, epoch) VALUES (?, ?, ?)"));
     TRY_VOID(statement->bind_blob(outbox_ids[i]).bind(outbox[i].kind).bind(epoch).run());
+    if (!outbox[i].document.empty()) {
+      TRY(body, writer_->prepare("INSERT INTO outbox_document VALUES (last_insert_rowid(), ?)"));
+      TRY_VOID(body->bind_blob(bytes_of(outbox[i].document)).run());
+    }
     ++applied.outbox;
   }
   {
@@ -508,12 +516,22 @@ Result<std::vector<OutboxEntry>> SqliteStore::outbox(std::uint64_t after_sequenc
   }
 }
 
+Result<std::string> SqliteStore::outbox_document(std::uint64_t sequence) {
+  auto reader = readers_.borrow();
+  TRY(statement, reader->prepare("SELECT body FROM outbox_document WHERE sequence = ?"));
+  TRY(row, statement->bind(sequence).step());
+  return *row ? std::string(statement->text(0)) : std::string();
+}
+
 Result<void> SqliteStore::outbox_done(std::span<const std::uint64_t> sequences) {
   const std::lock_guard writing(writer_mutex_);
   TRY(transaction, SqliteTransaction::begin_writing(*writer_));
   for (const std::uint64_t sequence : sequences) {
-    TRY(statement, writer_->prepare("DELETE FROM outbox WHERE sequence = ?"));
-    TRY_VOID(statement->bind(sequence).run());
+    for (const char* const sql :
+         {"DELETE FROM outbox WHERE sequence = ?", "DELETE FROM outbox_document WHERE sequence = ?"}) {
+      TRY(statement, writer_->prepare(sql));
+      TRY_VOID(statement->bind(sequence).run());
+    }
   }
   return transaction->commit();
 }
