@@ -14,6 +14,7 @@
 #include "detectors/shared/row_value.h"
 #include "engine/detector.h"
 #include "models/dga_score.h"
+#include "models/joined_words.h"
 #include "models/known_generators.h"
 #include "models/registered_domain.h"
 
@@ -37,19 +38,14 @@ constexpr std::uint64_t sampled = 8;
 constexpr std::int32_t harmless_bits = -bit;
 // Evidence fades by a bit an hour.
 constexpr std::int32_t fading_per_hour = bit;
-// Families that join words from a list use the same ones again: a piece of so many letters at the begin or
-// end of two names that do not exist, with so many beside it in each (else one is the other, misspelt).
-constexpr std::size_t piece_min = 5, beside_min = 3;
-// For each letter from the fifth on; of one name at most.
-constexpr std::int32_t letter_bits = 2 * bit, piece_bits_max = 8 * bit;
-// A word that many names share is one brand or one fashion of naming; no brand is as long as the moulds of
-// some families.
-constexpr std::size_t uses_max = 2, long_piece = 14, long_uses_max = 8;
-// Of 800 hosts with 50 names that do not exist, drawn from lists of harmless names, none reaches 28 bits
-// under .com, .cn or on the HSTS list, 4 in a thousand under .de, 2 in a hundred under .ru, 7 in a hundred
-// under cheap suffixes; where one in eight does not exist, none anywhere. Of hosts with as many names of
-// families that join words 81 of 100 (suppobox), 22 (matsnu) and 1 (gozi) do.
-constexpr std::int32_t joined_raised_at = 28 * bit;
+// Families that join words from a list: 98 to 100 in a hundred of their names look joined or are as long,
+// of chosen ones 20 to 60, 66 under the worst suffix (.ga). One that does not exist speaks for them by half
+// of log2(0.98/0.5), any other against them. Twenty-eight in a row tell; where three in five harmless names
+// are so, one host in 100,000 comes so far, where two in three are, one in 5,000 (data/models/README.md).
+constexpr std::int32_t joined_bits = bit, unjoined_bits = -4 * bit, joined_raised_at = 28 * bit;
+// Names that share this many letters at their begin or end are one brand or one fashion of naming, and say
+// no more, unless they share so many: no brand is as long as the moulds of some families.
+constexpr std::size_t piece_min = 5, uses_max = 4, long_piece = 14;
 constexpr std::size_t labels_max = 64;  // of a host
 // Names that can be spoken, because vowels and consonants come by turns all along. Of harmless labels 1 to 6
 // in a hundred do so (HSTS 2.5, popular under .jp 5.8), of names that some families make all (simda): one
@@ -145,9 +141,8 @@ struct Name {
   }
 };
 
-// Evidence that two labels are joined from the same list: the longest piece that `label` shares with one of
-// those before it, unless too many share its first letters.
-std::int32_t joined_bits(std::string_view label, const std::vector<std::string>& before) {
+// Whether too many of the labels before begin or end as this one does.
+bool one_of_a_fashion(std::string_view label, const std::vector<std::string>& before) {
   const auto of_side = [&](bool at_end) {
     const auto letter = [&](std::string_view text, std::size_t i) {
       return at_end ? text[text.size() - 1 - i] : text[i];
@@ -156,17 +151,14 @@ std::int32_t joined_bits(std::string_view label, const std::vector<std::string>&
     for (const std::string& other : before) {
       const std::size_t shorter = std::min(label.size(), other.size());
       std::size_t shared = 0;
-      while (shared < shorter && letter(label, shared) == letter(other, shared) &&
-             letter(label, shared) >= 'a' && letter(label, shared) <= 'z')
-        ++shared;
-      if (shared < piece_min || shared + beside_min > shorter) continue;
+      while (shared < shorter && letter(label, shared) == letter(other, shared)) ++shared;
+      if (shared < piece_min) continue;
       longest = std::max(longest, shared);
       ++sharing;
     }
-    if (longest == 0 || sharing > (longest >= long_piece ? long_uses_max : uses_max)) return 0;
-    return std::min(static_cast<std::int32_t>(longest - piece_min + 1) * letter_bits, piece_bits_max);
+    return sharing > uses_max && longest < long_piece;
   };
-  return of_side(false) + of_side(true);
+  return of_side(false) || of_side(true);
 }
 
 // Whether vowels and consonants of the label come by turns, and nothing else.
@@ -208,7 +200,7 @@ struct Host {
   Sum letters;                        // by what their letters tell
   std::uint32_t nonexistent = 0;      // of those
   std::vector<std::uint64_t> recent;  // hashes of names, the newest last
-  // Of names that do not exist: those that share pieces with one before, and those that can be spoken.
+  // Of names that do not exist: those that look joined from words, and those that can be spoken.
   Sum joined, alternating;
   std::vector<std::string> labels;    // the newest last
   std::vector<std::string> families;  // of known malware, whose names it asked for
@@ -217,16 +209,17 @@ struct Host {
     ar(last, faded, letters, nonexistent, recent, joined, alternating, labels, families);
   }
 
-  // Whether it shares a piece with one before.
-  bool join(const std::string& registered) {
+  bool join(const std::string& registered, std::int32_t score) {
     const std::string label = registered.substr(0, registered.find('.'));
-    const std::int32_t bits = joined_bits(label, labels);
+    const bool does = looks_joined(label);
+    // What looks like drawn letters is none of these, and a label under another suffix is no other name.
+    const bool counts = does && score < looked_up_at && std::ranges::find(labels, label) == labels.end() &&
+                        !one_of_a_fashion(label, labels);
     labels.push_back(label);
     if (labels.size() > labels_max) labels.erase(labels.begin());
-    if (bits == 0) return false;
-    joined.add(bits);
-    joined.count(registered);
-    return true;
+    joined.add(counts ? joined_bits : does ? 0 : unjoined_bits);
+    if (counts) joined.count(registered);
+    return counts;
   }
   bool alternate(const std::string& registered) {
     const bool does = alternates(std::string_view(registered).substr(0, registered.find('.')));
@@ -306,19 +299,20 @@ class NewNames {
         return made;
       }
     }
-    if (nonexistent) {
-      const bool joins = host.join(registered), alternates = host.alternate(registered);
-      if (joins && host.joined.due(joined_raised_at))
-        return raised(row, host.joined, host.joined.names, "share_words", joined_raised_at, score);
-      if (alternates && host.alternating.due(alternating_raised_at))
-        return raised(row, host.alternating, host.alternating.names, "can_be_spoken", alternating_raised_at,
-                      score);
+    if (bits > 0) {
+      host.letters.count(registered);
+      host.nonexistent += nonexistent ? 1 : 0;
     }
-    if (bits <= 0) return std::nullopt;
-    host.letters.count(registered);
-    host.nonexistent += nonexistent ? 1 : 0;
-    if (!host.letters.due(raised_at) || host.letters.names < names_min) return std::nullopt;
-    return raised(row, host.letters, host.nonexistent, {}, raised_at, score);
+    const bool joins = nonexistent && host.join(registered, score);
+    const bool alternates = nonexistent && host.alternate(registered);
+    if (bits > 0 && host.letters.due(raised_at) && host.letters.names >= names_min)
+      return raised(row, host.letters, host.nonexistent, {}, raised_at, score);
+    if (alternates && host.alternating.due(alternating_raised_at))
+      return raised(row, host.alternating, host.alternating.names, "can_be_spoken", alternating_raised_at,
+                    score);
+    if (joins && host.joined.due(joined_raised_at))
+      return raised(row, host.joined, host.joined.names, "joined_words", joined_raised_at, score);
+    return std::nullopt;
   }
 
   std::uint64_t take_evicted() { return std::exchange(evicted_, 0); }
@@ -375,27 +369,16 @@ extern const Detector dga_domain_request_b = {
     .logic = ordered<NewNames>(select),
     .blind_spots =
         "Of known malware six families are told by their first name (Gameover Zeus, PadCrypt, Necurs, "
-        "Qakbot, "
-        "Murofet, Banjori). Many names joined from words, and those that can be spoken unless vowels and "
-        "consonants come by "
-        "turns in "
-        "nearly all of them: the letters alone tell, and which words come again. Of the families that the "
-        "model did "
-        "not learn, those that spell are told in 95 of 100 hosts after ten names that do not exist; of those "
-        "that "
-        "join words half after fifty, those of few words first. Names that exist count half: 75 of 100 hosts "
-        "after "
-        "twenty; joined and spoken ones not at all. Fewer "
-        "than "
-        "five names, names that came to the account one by one over days, labels of fewer than five "
-        "characters "
-        "or in punycode, top-level domains that the public suffix list lacks, names below clouds and content "
-        "delivery; hosts that ask for many new harmless names besides; resolvers other than AWS's, and "
-        "answers "
-        "from its cache. False alarms: the first two hosts of a fleet that asks for eight or more odd names "
-        "of "
-        "one vendor at once, crawlers of cheap suffixes, and those that look up dozens of dead names of one "
-        "fashion.",
+        "Qakbot, Murofet, Banjori). Of the others: fewer than five names. Of the families that the model did "
+        "not learn, those that spell are told in 95 of 100 hosts after ten names that do not exist; those "
+        "that join words when 28 names that do not exist, all joined or long, came; those that can be spoken "
+        "when vowels and consonants come by turns in nearly all. Names that exist count half: 75 of 100 "
+        "hosts after twenty; joined and spoken ones not at all. Names that came to the account one by one "
+        "over days, labels of fewer than five characters or in punycode, top-level domains that the public "
+        "suffix list lacks, names below clouds and content delivery; hosts that ask for many new harmless "
+        "names besides; resolvers other than AWS's, and answers from its cache. False alarms: the first two "
+        "hosts of a fleet that asks for eight or more odd names of one vendor at once, crawlers of cheap "
+        "suffixes, and those that look up dozens of dead names of Chinese initials or of one fashion.",
 };
 
 }  // namespace picket::detectors
