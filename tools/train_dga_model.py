@@ -8,8 +8,10 @@ A list of generated names has the columns family,domain; a list of harmless ones
 of the Python package hstspreload). What is given to judge by is never trained or calibrated on. OUT is the data file that
 src/models/dga_score.cpp reads. The same inputs give the same bytes. Needs numpy.
 
-The model is a logistic regression over hashed n-grams of one to five characters of the registered label; its score
-becomes bits by a table made from families and harmless names that the scoring model never saw (five folds).
+The model is a logistic regression over hashed n-grams of one to five characters of the registered label, and, where
+that leaves it open, a small convolutional network besides; their score becomes bits by a table made from families and
+harmless names that the scoring model never saw (five folds). Names drawn here by plain rules (letters, hexadecimal
+digits, syllables, …) are taught besides the families given.
 """
 import argparse
 import collections
@@ -27,6 +29,12 @@ FAMILY_MAX = 4000
 WORDS = {"gozi", "suppobox", "banjori", "matsnu"}
 BITS_MIN, BITS_MAX = -4.0, 8.0
 NAMES_OF_HOST = 50
+EXAMPLES = ["wikipedia", "zijieapi", "xkqzvwplmnrt", "mcvkzelorqpt", "a3f9c27be1d4", "qwhtlrkzpvbn", "a-b_c-9", "fgdjhkwqzx"]
+# The network: filters over five characters, hidden units, and what of a label it sees ("^" and "$" included).
+FILTERS, HIDDEN, OFFSETS, SEEN = 48, 32, 5, 26
+ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789-_^$"  # 0 is none
+ASKED_ABOVE = -6 * 256  # the score of n-grams from which on the network is asked
+SHARE = (7, 3)  # of n-grams and network in the sum, in tenths
 RAISED_AT = 32  # the detector's threshold in bits
 
 
@@ -84,6 +92,24 @@ def read_generated(paths, suffixes, dynamic=("ddns.net", "dyndns.org", "mooo.com
             if usable(label):
                 families[family].add(label)
     return {family: sorted(labels) for family, labels in sorted(families.items())}
+
+
+def drawn_families(size=FAMILY_MAX):
+    """Names by plain rules, so that the model knows more ways of drawing letters than a few families have."""
+    random = np.random.Generator(np.random.PCG64(99))
+    letters, consonants, vowels = list("abcdefghijklmnopqrstuvwxyz"), list("bcdfghjklmnpqrstvwxz"), list("aeiouy")
+
+    def drawn(alphabet, low, high):
+        return "".join(random.choice(alphabet, random.integers(low, high + 1)))
+
+    def syllables(closed):
+        return "".join(random.choice(consonants) + random.choice(vowels) + (random.choice(consonants) if random.random() < closed else "")
+                       for _ in range(random.integers(3, 8) if closed == 0 else random.integers(2, 6)))
+    rules = {"short letters": lambda: drawn(letters, 6, 9), "letters": lambda: drawn(letters, 8, 16), "long letters": lambda: drawn(letters, 16, 32),
+             "letters and digits": lambda: drawn(letters + list("0123456789"), 10, 26), "hexadecimal": lambda: drawn(list("0123456789abcdef"), 8, 32),
+             "some letters": lambda: drawn(random.permutation(letters)[:random.integers(10, 20)], 7, 17),
+             "syllables": lambda: syllables(0), "closed syllables": lambda: syllables(0.5)}
+    return {f"drawn: {name}": sorted({rule() for _ in range(size)}) for name, rule in rules.items()}
 
 
 # ---- features: src/models/dga_score.cpp does the same
@@ -148,6 +174,94 @@ def quantised(weights, bias):
 def raw_scores(index, begins, model):
     weights, unit, bias = model
     return (np.add.reduceat(weights[index], begins[:-1]) * unit >> 8) + bias
+
+
+# ---- the network: a table of what each character at each of five offsets adds to each filter, the highest and the mean
+# of each filter over the label, and one hidden layer
+
+def encode(labels):
+    code = np.zeros(256, np.uint8)
+    code[np.frombuffer(ALPHABET.encode(), np.uint8)] = np.arange(1, len(ALPHABET) + 1)
+    text = np.zeros((len(labels), SEEN + OFFSETS - 1), np.uint8)
+    for i, label in enumerate(labels):
+        seen = f"^{label}$"[:SEEN].encode()
+        text[i, OFFSETS // 2:OFFSETS // 2 + len(seen)] = code[np.frombuffer(seen, np.uint8)]
+    return text, np.minimum(np.array([len(label) for label in labels]), 40)
+
+
+def train_network(text, sizes, wanted, weight, epochs=6, batch=1024, rate=0.004, seed=1):
+    """Adam over batches; returns table, its bias, hidden weights and bias, and those of the output, in nats."""
+    random = np.random.Generator(np.random.PCG64(seed))
+    inputs = 2 * FILTERS + 2
+    one = [random.standard_normal(shape) * scale for shape, scale in (
+        ((OFFSETS, len(ALPHABET) + 1, FILTERS), 0.25), ((FILTERS,), 0), ((inputs, HIDDEN), np.sqrt(2 / inputs)), ((HIDDEN,), 0),
+        ((HIDDEN,), np.sqrt(1 / HIDDEN)), ((1,), 0))]
+    one = [value.astype(np.float32) for value in one]
+    first, second = [np.zeros_like(v) for v in one], [np.zeros_like(v) for v in one]
+    steps, step = epochs * -(-len(wanted) // batch), 0
+    for _ in range(epochs):
+        order = random.permutation(len(wanted))
+        for at in range(0, len(order), batch):
+            which = order[at:at + batch]
+            table, bias, hidden, hidden_bias, out, out_bias = one
+            x, size = text[which], sizes[which, None].astype(np.float32)
+            inside = (x[:, OFFSETS // 2:OFFSETS // 2 + SEEN] > 0)[:, :, None]
+            seen = np.maximum(sum(table[k][x[:, k:k + SEEN]] for k in range(OFFSETS)) + bias, 0) * inside
+            count = inside.sum(1).astype(np.float32)
+            highest = seen.argmax(1)[:, None]
+            top = np.take_along_axis(seen, highest, 1)[:, 0]
+            layer = np.concatenate([top, seen.sum(1) / count, size / 20, (size / 20) ** 2], 1)
+            units = np.maximum(layer @ hidden + hidden_bias, 0)
+            score = units @ out + out_bias
+            error = ((1 / (1 + np.exp(-np.clip(score, -30, 30))) - wanted[which]) * weight[which] / len(which)).astype(np.float32)
+            to_units = np.outer(error, out) * (units > 0)
+            to_layer = to_units @ hidden.T
+            to_seen = np.repeat((to_layer[:, FILTERS:2 * FILTERS] / count)[:, None], SEEN, 1) * (seen > 0)
+            at_top = np.take_along_axis(to_seen, highest, 1) + (to_layer[:, :FILTERS] * (top > 0))[:, None]
+            np.put_along_axis(to_seen, highest, at_top, 1)
+            to_table, flat = np.zeros_like(table), to_seen.reshape(-1, FILTERS)
+            for k in range(OFFSETS):
+                characters = x[:, k:k + SEEN].reshape(-1)
+                by = np.argsort(characters, kind="stable")
+                begins = np.flatnonzero(np.r_[True, np.diff(characters[by]) != 0])
+                to_table[k][characters[by][begins]] = np.add.reduceat(flat[by], begins, 0)
+            to_table[:, 0] = 0
+            step += 1
+            slope = rate * (1 - step / steps) + 1e-5
+            for i, gradient in enumerate([to_table, to_seen.sum((0, 1)), layer.T @ to_units, to_units.sum(0), units.T @ error, error.sum(keepdims=True)]):
+                first[i] = 0.9 * first[i] + 0.1 * gradient
+                second[i] = 0.999 * second[i] + 0.001 * gradient ** 2
+                change = first[i] / (1 - 0.9 ** step) / (np.sqrt(second[i] / (1 - 0.999 ** step)) + 1e-8)
+                one[i] = (one[i] - slope * change - 1e-4 * slope * one[i]).astype(np.float32)
+            one[0][:, 0] = 0
+    return one
+
+
+def quantised_network(network):
+    """All in integers: the table in signed bytes of one unit, the hidden layer in 1/2^20 of what a unit makes, the output in
+    1/2^16 bit for each 1/256 of a hidden unit."""
+    table, bias, hidden, hidden_bias, out, out_bias = [value.astype(np.float64) for value in network]
+    unit = np.abs(table).max() / 127
+    scale = np.concatenate([np.full(FILTERS, unit), np.full(FILTERS, unit / 16), [1 / 20, 1 / 400]])
+    return [np.rint(value).astype(np.int64) for value in (
+        table / unit, bias / unit, hidden * scale[:, None] * 2 ** 20, hidden_bias * 2 ** 20, out / np.log(2) * 2 ** 16, out_bias / np.log(2) * 2 ** 16)]
+
+
+def network_scores(labels, network, batch=4096):
+    table, bias, hidden, hidden_bias, out, out_bias = network
+    scores = []
+    for at in range(0, len(labels), batch):
+        text, size = encode(labels[at:at + batch])
+        inside = (text[:, OFFSETS // 2:OFFSETS // 2 + SEEN] > 0)[:, :, None]
+        seen = np.maximum(sum(table[k][text[:, k:k + SEEN]] for k in range(OFFSETS)) + bias, 0) * inside
+        layer = np.concatenate([seen.max(1), seen.sum(1) * 16 // inside.sum(1), size[:, None], size[:, None] ** 2], 1)
+        units = np.maximum(layer @ hidden + hidden_bias, 0) >> 12
+        scores.append((units @ out + (out_bias << 8)) >> 16)
+    return np.concatenate(scores)
+
+
+def summed(grams, network):
+    return np.where(grams > ASKED_ABOVE, (SHARE[0] * grams + SHARE[1] * network) // 10, grams)
 
 
 # ---- from scores to bits
@@ -232,8 +346,9 @@ def main():
     print("families:", ", ".join(f"{f} {len(v)}" for f, v in families.items()))
     print("harmless:", ", ".join(f"{n} {len(v)} ({dirty[n]} dropped as generated)" for n, v in populations.items()))
 
+    drawn = drawn_families()
     labels, family, harmless_of = [], [], []
-    for name, members in families.items():
+    for name, members in {**families, **drawn}.items():
         chosen = [members[i] for i in sorted(random.permutation(len(members))[:FAMILY_MAX])]
         labels += chosen
         family += [name] * len(chosen)
@@ -248,16 +363,17 @@ def main():
     family, harmless_of = np.array(family), np.array(harmless_of)
     wanted = (family != "").astype(float)
     index, begins = features(labels)
+    text, sizes = encode(labels)
     teachable = ~np.isin(family, sorted(WORDS))
     weight = np.ones(len(labels))
     taught = [f for f in families if f not in WORDS]
-    for name in taught:
-        weight[family == name] = 1 / np.sum(family == name)
+    for name in (*taught, *drawn):
+        weight[family == name] = (0.5 if name in drawn else 1) / np.sum(family == name)
     weight[wanted == 1] *= np.sum(wanted == 0) / np.sum(weight[(wanted == 1) & teachable]) / 2
 
     # Contamination that no list knows: what a model that has not seen a name calls generated for certain is not taught as
     # harmless (it is still counted as a false alarm).
-    fold = np.empty(len(labels), np.int64)
+    fold = np.full(len(labels), -1)  # what is drawn is taught in every fold: no family of anyone's
     for i, name in enumerate(families):
         fold[family == name] = i % FOLDS
     fold[family == ""] = random.integers(0, FOLDS, np.sum(family == ""))
@@ -265,6 +381,9 @@ def main():
     def fit(which):
         grams, starts = take(index, begins, which)
         return quantised(*train(grams, starts, wanted[which], weight[which]))
+
+    def fit_network(which):
+        return quantised_network(train_network(text[which], sizes[which], wanted[which], weight[which]))
 
     doubtful = np.zeros(len(labels), bool)
     for _ in range(2):
@@ -277,29 +396,45 @@ def main():
             doubtful = (wanted == 0) & (raw > 7 * 256)
             print(f"{doubtful.sum()} harmless names not taught, because they look generated for certain")
     print("for example:", ", ".join(np.array(labels)[doubtful][::max(1, doubtful.sum() // 20)][:20]))
+    networks, text_of = [], np.array(labels)
+    for f in range(FOLDS):
+        networks.append(fit_network(np.flatnonzero((fold != f) & teachable & ~doubtful)))
+        held = np.flatnonzero(fold == f)
+        raw[held] = summed(raw[held], network_scores(text_of[held], networks[-1]))
 
     knots = calibrate([raw[family == f] for f in taught], [raw[harmless_of == n] for n in populations])
-    final = fit(np.flatnonzero(teachable & ~doubtful))
+    final, network = fit(np.flatnonzero(teachable & ~doubtful)), fit_network(np.flatnonzero(teachable & ~doubtful))
+    table, bias, hidden, hidden_bias, out, out_bias = network
     Path(args.out).write_text("".join(
-        ["# Generated names: logistic regression over hashed n-grams. Made by tools/train_dga_model.py; README.md says from what.\n",
-         f"unit {final[1]}\nbias {final[2]}\n", "".join(f"knot {x} {y}\n" for x, y in knots), "weights\n"]
+        ["# Generated names: logistic regression over hashed n-grams, and a convolutional network. Made by tools/train_dga_model.py; README.md says from what.\n",
+         f"unit {final[1]}\nbias {final[2]}\n", "".join(f"knot {x} {y}\n" for x, y in knots),
+         *(f"{name} {' '.join(map(str, np.ravel(values)))}\n" for name, values in (("filters", bias), ("hidden", hidden), ("units", hidden_bias),
+                                                                              ("output", out), ("start", out_bias), ("table", table[:, 1:]))), "weights\n"]
         + ["".join(f"{int(w) & 0xff:02x}" for w in final[0][at:at + 64]) + "\n" for at in range(0, WEIGHTS, 64)]))
+    print("as shipped:", ", ".join(f"{label} {int(bits_of(summed(raw_scores(*features([label]), final), network_scores([label], network)), knots)[0])}" for label in EXAMPLES))
 
     # Every family scored by a model that never saw it; harmless names of the lists by one that never saw the name; judges by the first fold's.
+    def judge(members):
+        return summed(raw_scores(*features(members), models[0]), network_scores(members, networks[0]))
+
     bits = bits_of(raw, knots)
     told = {f: bits[family == f] for f in families}
     raws = {f: raw[family == f] for f in families}
     for f, members in judged_families.items():
-        raws[f] = raw_scores(*features(members), models[0])
+        raws[f] = judge(members)
         told[f] = bits_of(raws[f], knots)
     usual = {n: raw[harmless_of == n] for n in populations}
     for n, members in judged.items():
-        usual[n] = raw_scores(*features(members), models[0]) if n != "on two lists" else raw[np.isin(labels, members) & (wanted == 0)]
+        usual[n] = judge(members) if n != "on two lists" else raw[np.isin(labels, members) & (wanted == 0)]
     spelt = [f for f in told if f not in WORDS]
-    print("\nper name, families left out (mean recall of families that spell / that join words):")
+    print("\nper name, families left out; the threshold is that of one half of a population, at 1e-3, the false alarms those of the other;"
+          "\nmean recall of families that spell / of all with those that join words:")
     for n, scores in usual.items():
-        cut = threshold_at(scores, 1e-3)
-        print(f"  at 1e-3 of {n} ({len(scores)} names): {np.mean([np.mean(raws[f] > cut) for f in spelt]):.3f} / {np.mean([np.mean(raws[f] > cut) for f in told if f in WORDS]):.3f}"
+        mixed = random.permutation(scores)
+        one, other = mixed[::2], mixed[1::2]
+        cut = threshold_at(one, 1e-3)
+        recall = {f: np.mean(scores_of > cut) for f, scores_of in raws.items()}
+        print(f"  {n} ({len(scores)} names): false {np.mean(other > cut):.5f}, recall {np.mean([recall[f] for f in spelt]):.3f} / {np.mean(list(recall.values())):.3f}"
               f"; mean of positive bits {np.mean(np.maximum(0, bits_of(scores, knots))) / 256:.3f}, of all {np.mean(bits_of(scores, knots)) / 256:.3f}")
     print(f"\nper host; thresholds in bits that a share of harmless hosts reaches in {NAMES_OF_HOST} new names, an eighth of which do not exist:")
     tops = {n: walk(bits_of(s, knots), 100000, random, 1 / 8)[-1] for n, s in usual.items()}
