@@ -13,7 +13,7 @@ namespace picket {
 namespace {
 
 constexpr std::size_t recent_keys_max = 100'000;
-constexpr std::uint32_t snapshot_version = 10;
+constexpr std::uint32_t snapshot_version = 11;
 constexpr PackedKind snapshot{"picketS1", "snapshot"};
 
 // Which build of detectors wrote a snapshot: state of other detectors or in another order cannot be read.
