@@ -212,6 +212,8 @@ def main():
                                   '[engine]\nsnapshot_interval = "200 ms"\n')
             Proxy.trouble = 0.2
             firehose, messages, running = senders(work, objects, cloud, broker, port, dealt, again, options)
+            # Kills may be over before the senders are.
+            senders_end = time.monotonic() + options.kills * SECONDS_A_KILL + 300
             for one in running:
                 one.start()
             for _ in range(options.kills):
@@ -222,9 +224,9 @@ def main():
                 server.kill()
             server = Server(picket, data, "--config", config).wait_ready()
             for one in running:
-                one.join(timeout=300)
+                one.join(timeout=max(60, senders_end - time.monotonic()))
                 if one.is_alive() or one.error:
-                    fail(f"a sender did not end well: {one.error}")
+                    fail(f"a sender did not end well: {one.error or 'it is not done'}")
             Proxy.trouble = 0
             # Folders of past days are listed once a run: what nobody announced meanwhile is found by the next.
             server.kill()
