@@ -175,13 +175,13 @@ void Partition::judge_windows(std::span<const Detector* const> detectors, const 
 }
 
 // Of one record's deliveries the one in the object of the smaller key stays, whichever came first. A copy
-// whose record was judged already comes late and is dropped.
-void Partition::fold_copies() {
+// whose record was judged already comes late and is dropped. Of the first `count` rows.
+void Partition::fold_copies(std::size_t count) {
   std::size_t kept = 0;
-  for (std::size_t i = 0, end = 0; i < rows_.size(); i = end) {
+  for (std::size_t i = 0, end = 0; i < count; i = end) {
     bool copies = false;
     std::uint32_t records = 0;
-    for (end = i; end < rows_.size() && OrderedRow::same_record(rows_[end], rows_[i]); ++end) {
+    for (end = i; end < count && OrderedRow::same_record(rows_[end], rows_[i]); ++end) {
       copies |= rows_[end].records() == 0;
       records += rows_[end].records();
     }
@@ -192,7 +192,8 @@ void Partition::fold_copies() {
       ++kept;
     }
   }
-  rows_.resize(kept);
+  rows_.erase(rows_.begin() + static_cast<std::ptrdiff_t>(kept),
+              rows_.begin() + static_cast<std::ptrdiff_t>(count));
 }
 
 // Brings back from disk what the watermark has reached.
@@ -278,17 +279,23 @@ void Partition::judge_rows(std::span<const Detector* const> detectors, const Fac
   load_rows(time, out);
   const TimeMs loaded = std::max(*std::ranges::max_element(time.watermark), time.rows_early);
   if (rows_.empty()) return end_ahead(loaded, out);
+  const auto is_copy = [](const OrderedRow& row) { return row.records() == 0; };
+  const bool copies_came = std::ranges::any_of(std::span(rows_).subspan(rows_sorted_), is_copy);
   sort_rows();
-  fold_copies();
-  std::size_t judged = 0;
+  const auto waits = [&](const OrderedRow& row) {
+    return !time.due(row, *detectors[row.detector()]) && row.time() > time.rows_early;
+  };
+  const auto due = [&] {
+    return static_cast<std::size_t>(std::ranges::find_if(rows_, waits) - rows_.begin());
+  };
+  // To go through all that wait would take longer each turn. Of one record all rows are due at once.
+  fold_copies(copies_came ? rows_.size() : due());
+  const std::size_t judged = due();
   Candidate room;
-  for (; judged < rows_.size(); ++judged) {
-    const OrderedRow& row = rows_[judged];
+  for (std::size_t i = 0; i < judged; ++i) {
+    const OrderedRow& row = rows_[i];
     const Detector& detector = *detectors[row.detector()];
-    if (!time.due(row, detector)) {
-      if (row.time() > time.rows_early) break;
-      ++out.evicted_rows;
-    }
+    if (!time.due(row, detector)) ++out.evicted_rows;
     OrderedState& state = state_of(row, detector);
     if (std::optional<Candidate> raised = state.step(row.candidate(detector, room), facts)) {
       Detection made = row.raised(std::move(*raised), detector);

@@ -82,7 +82,7 @@ class Partition {
   void judge_ahead(std::span<const Detector* const> detectors, const Facts& facts, const PartitionTime& time,
                    PartitionOutput& out);
   void end_ahead(TimeMs until, PartitionOutput& out);
-  void fold_copies();
+  void fold_copies(std::size_t count);
   void evict_windows(std::span<const Detector* const> detectors, PartitionOutput& out);
   void evict_baselines(std::span<const Detector* const> detectors, PartitionOutput& out);
 
