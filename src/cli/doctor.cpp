@@ -176,7 +176,7 @@ void check_state(Doctor& doctor, const DoctorFlags& flags, Setup& setup, bool ru
     return doctor.fail("state", recovered.error().message(), "restore a backup: picket restore");
   if (!recovered->warnings.empty())
     return doctor.warn("state", recovered->warnings.front(),
-                       "findings are kept; what was learned is learned again from the logs to come");
+                       "docs/operations.md tells what stays; findings do");
   doctor.ok("state", fmt::format("of epoch {}, {} files known, {} objects set aside", setup.engine->epoch(),
                                  runner.files().size(), runner.quarantine().objects().size()));
 }

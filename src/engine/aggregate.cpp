@@ -304,4 +304,45 @@ void Aggregator::save(Writer& out) const { out(issues_, open_in_); }
 
 void Aggregator::load(Reader& in) { in(issues_, open_in_); }
 
+void Aggregator::renumber(std::span<const std::string> written_by) {
+  std::map<std::string_view, std::uint16_t> numbers;
+  for (std::size_t i = 0; i < detectors_.size(); ++i)
+    numbers.emplace(detectors_[i]->name, static_cast<std::uint16_t>(i));
+  const auto number_of = [&](std::uint16_t before) -> std::optional<std::uint16_t> {
+    if (before >= written_by.size()) return std::nullopt;
+    const auto now = numbers.find(written_by[before]);
+    return now == numbers.end() ? std::nullopt : std::optional(now->second);
+  };
+  // A detector may have gained types since: the issue's name tells which it was.
+  const auto renumbered = [&](Activity& activity, std::string_view type) {
+    const auto number = number_of(activity.latest.detector);
+    if (!number) return false;
+    const auto& types = detectors_[*number]->types;
+    const auto at = std::ranges::find(types, type, &FindingType::name);
+    if (at == types.end()) return false;
+    activity.latest.detector = *number;
+    activity.latest.type = static_cast<std::uint8_t>(at - types.begin());
+    std::map<std::uint16_t, Signal> signals;
+    for (auto& [detector, signal] : activity.signals)
+      if (const auto now = number_of(detector)) signals.emplace(*now, std::move(signal));
+    activity.signals = std::move(signals);
+    return true;
+  };
+  const auto renumber_all = [&](auto& parts, std::string_view type) {
+    for (auto at = parts.begin(); at != parts.end();)
+      at = renumbered(at->second, type) ? std::next(at) : parts.erase(at);
+  };
+  for (auto at = issues_.begin(); at != issues_.end();) {
+    const std::string_view type = std::string_view(at->first).substr(0, at->first.find('\x1e'));
+    renumber_all(at->second.settled, type);
+    renumber_all(at->second.open, type);
+    const bool gone = at->second.settled.empty() && at->second.open.empty();
+    at = gone ? issues_.erase(at) : std::next(at);
+  }
+  std::erase_if(open_in_, [&](const auto& item) {
+    const auto issue = issues_.find(item.second);
+    return issue == issues_.end() || !issue->second.open.contains(item.first);
+  });
+}
+
 }  // namespace picket

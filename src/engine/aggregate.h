@@ -136,6 +136,9 @@ class Aggregator {
   std::size_t bytes() const;
   void save(Writer& out) const;
   void load(Reader& in);
+  // The state is of other detectors, of these names in their order. What no detector raises any more goes;
+  // what it told stays with whoever was told.
+  void renumber(std::span<const std::string> written_by);
 
  private:
   static constexpr TimeMs slice = 30 * day_ms;

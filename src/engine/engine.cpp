@@ -1,5 +1,7 @@
 #include "engine/engine.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <limits>
@@ -7,19 +9,22 @@
 #include "engine/norm_ids.h"
 #include "engine/packed_state.h"
 #include "engine/subject.h"
+#include "state/api_tactics.h"
 
 namespace picket {
 
 namespace {
 
 constexpr std::size_t recent_keys_max = 100'000;
-constexpr std::uint32_t snapshot_version = 11;
-constexpr PackedKind snapshot{"picketS1", "snapshot"};
+constexpr std::uint32_t snapshot_version = 11;  // of the form of the state
+constexpr PackedKind snapshot{"picketS2", "snapshot"};
 
 // Which build of detectors wrote a snapshot: state of other detectors or in another order cannot be read.
 std::uint64_t detectors_hash(std::span<const Detector* const> detectors) {
   std::uint64_t hash = snapshot_version;
   for (const Detector* detector : detectors) hash = hash_mix(hash, hash64(detector->name, detector->version));
+  // Signals of sequences are kept by their place in this table.
+  for (const ListedApi& api : listed_apis()) hash = hash_mix(hash, hash64(api.event_name));
   return hash;
 }
 
@@ -714,51 +719,146 @@ std::string Engine::object_key(std::uint64_t object) const {
   return at == recent_keys_.end() ? std::string() : at->second;
 }
 
-std::string Engine::save() const {
-  std::string state;
-  Writer out(state);
-  out(epoch_, streams_, watermark_, ledger_, usage_, evictions_, left_out_, dry_run_counts_, places_,
-      kept_keys_, recent_keys_, recent_order_, static_cast<std::uint64_t>(recent_next_));
-  for (const IdentityShard& shard : identities_) shard.save(out);
-  for (const Partition& partition : partitions_) partition.save(out);
-  aggregator_.save(out);
-  claims_.save(out);
-  sequences_.save(out);
-  hosts_.save(out);
-  visibility_.save(out);
-  for (const Learner& learner : learners_) learner.save(out);
-  facts_.save(out);
-  entities_.save(out);
-  out(hosts_told_);
+// What is saved and read by itself. Each is packed on a thread of its own, for epochs wait meanwhile.
+struct Engine::Section {
+  std::string name;
+  bool of_detectors = false;  // can be read by the detectors only that wrote it
+  std::function<void(const Engine& engine, Writer& out)> save;
+  std::function<void(Engine& engine, Reader& in)> load;
+};
 
-  return pack_state(snapshot, detectors_hash(detectors_), state);
+// About the longest first. Their order is part of the form.
+const std::vector<Engine::Section>& Engine::sections() {
+  // `to`: how to reach what saves and loads itself.
+  const auto whole = [](std::string name, auto to) {
+    return Section{std::move(name), false, [to](const Engine& engine, Writer& out) { to(engine).save(out); },
+                   [to](Engine& engine, Reader& in) { to(engine).load(in); }};
+  };
+  static const std::vector<Section> all = [&] {
+    std::vector<Section> made;
+    constexpr std::size_t together = 8;  // partitions: neither threads nor files have many pieces to handle
+    static_assert(partition_count % together == 0);
+    for (std::size_t first = 0; first < partition_count; first += together)
+      made.push_back({fmt::format("partitions from {}", first), true,
+                      [first](const Engine& engine, Writer& out) {
+                        for (std::size_t i = 0; i < together; ++i) engine.partitions_[first + i].save(out);
+                      },
+                      [first](Engine& engine, Reader& in) {
+                        for (std::size_t i = 0; i < together; ++i)
+                          engine.partitions_[first + i].load(in, engine.detectors_);
+                      }});
+    made.push_back({"identities", false,
+                    [](const Engine& engine, Writer& out) {
+                      for (const IdentityShard& shard : engine.identities_) shard.save(out);
+                    },
+                    [](Engine& engine, Reader& in) {
+                      for (IdentityShard& shard : engine.identities_) shard.load(in);
+                    }});
+    made.push_back(whole("principals", [](auto& engine) -> auto& { return engine.learners_[0]; }));
+    made.push_back(whole("hosts", [](auto& engine) -> auto& { return engine.hosts_; }));
+    made.push_back(whole("entities", [](auto& engine) -> auto& { return engine.entities_; }));
+    made.push_back(whole("facts", [](auto& engine) -> auto& { return engine.facts_; }));
+    made.push_back({"signals", true,
+                    [](const Engine& engine, Writer& out) { engine.sequences_.save_signals(out); },
+                    [](Engine& engine, Reader& in) { engine.sequences_.load_signals(in); }});
+    made.push_back(whole("cluster users", [](auto& engine) -> auto& { return engine.learners_[1]; }));
+    made.push_back(whole("habits", [](auto& engine) -> auto& { return engine.sequences_; }));
+    made.push_back(whole("flow claims", [](auto& engine) -> auto& { return engine.claims_; }));
+    made.push_back(whole("visibility", [](auto& engine) -> auto& { return engine.visibility_; }));
+    made.push_back({"incidents", true,
+                    [](const Engine& engine, Writer& out) {
+                      for (const Learner& learner : engine.learners_) learner.save_open(out);
+                    },
+                    [](Engine& engine, Reader& in) {
+                      for (Learner& learner : engine.learners_) learner.load_open(in);
+                    }});
+    made.push_back({"findings", false,
+                    [](const Engine& engine, Writer& out) {
+                      std::vector<std::string> names;
+                      for (const Detector* detector : engine.detectors_) names.emplace_back(detector->name);
+                      out(names);
+                      engine.aggregator_.save(out);
+                    },
+                    [](Engine& engine, Reader& in) {
+                      std::vector<std::string> names;
+                      in(names);
+                      engine.aggregator_.load(in);
+                      if (!in.failed()) engine.aggregator_.renumber(names);
+                    }});
+    made.push_back({"progress", false,
+                    [](const Engine& engine, Writer& out) {
+                      out(engine.epoch_, engine.streams_, engine.watermark_, engine.ledger_, engine.usage_,
+                          engine.evictions_, engine.left_out_, engine.dry_run_counts_, engine.places_,
+                          engine.kept_keys_, engine.recent_keys_, engine.recent_order_,
+                          static_cast<std::uint64_t>(engine.recent_next_), engine.hosts_told_);
+                    },
+                    [](Engine& engine, Reader& in) {
+                      std::uint64_t next = 0;
+                      in(engine.epoch_, engine.streams_, engine.watermark_, engine.ledger_, engine.usage_,
+                         engine.evictions_, engine.left_out_, engine.dry_run_counts_, engine.places_,
+                         engine.kept_keys_, engine.recent_keys_, engine.recent_order_, next,
+                         engine.hosts_told_);
+                      engine.recent_next_ = next;
+                    }});
+    return made;
+  }();
+  return all;
 }
 
-Result<void> Engine::load(std::string_view bytes) {
-  const auto state = unpack_state(snapshot, detectors_hash(detectors_), bytes,
-                                  "the snapshot was written with another set of detectors");
-  if (!state) return std::unexpected(state.error());
-  Reader in(*state);
-  std::uint64_t next = 0;
-  in(epoch_, streams_, watermark_, ledger_, usage_, evictions_, left_out_, dry_run_counts_, places_,
-     kept_keys_, recent_keys_, recent_order_, next);
-  recent_next_ = next;
-  for (IdentityShard& shard : identities_) shard.load(in);
-  for (Partition& partition : partitions_) partition.load(in, detectors_);
-  aggregator_.load(in);
-  claims_.load(in);
-  sequences_.load(in);
-  hosts_.load(in);
-  visibility_.load(in);
-  {
-    const std::scoped_lock changing(learners_mutex_);
-    for (Learner& learner : learners_) learner.load(in);
+std::string Engine::save() const {
+  const std::vector<Section>& all = sections();
+  std::vector<std::string> packed(all.size());
+  workers_.parallel_for(all.size(), [&](unsigned, std::size_t number) {
+    std::string state;
+    Writer out(state);
+    all[number].save(*this, out);
+    packed[number] =
+        pack_state(snapshot, all[number].of_detectors ? detectors_hash(detectors_) : snapshot_version, state);
+  });
+  std::string body;
+  Writer all_of(body);
+  all_of(packed);
+  std::string bytes(snapshot.magic);
+  Writer head(bytes);
+  head(snapshot_version, hash64(body));
+  return bytes + body;
+}
+
+Result<std::string> Engine::load(std::string_view bytes) {
+  constexpr std::string_view other_version = "the snapshot was written by another version of picket";
+  if (bytes.starts_with("picketS1")) return fail(ErrorKind::unsupported, std::string(other_version));
+  if (!bytes.starts_with(snapshot.magic)) return fail(ErrorKind::invalid, "not a picket snapshot");
+  Reader head(bytes.substr(snapshot.magic.size()));
+  std::uint32_t version = 0;
+  std::uint64_t checksum = 0;
+  head(version, checksum);
+  if (!head.failed() && version != snapshot_version)
+    return fail(ErrorKind::unsupported, std::string(other_version));
+  const std::size_t body = snapshot.magic.size() + sizeof version + sizeof checksum;
+  if (head.failed() || hash64(bytes.substr(body)) != checksum)
+    return fail(ErrorKind::invalid, "the snapshot is damaged");
+  std::vector<std::string> packed;
+  head(packed);
+  const std::vector<Section>& all = sections();
+  if (head.failed() || !head.at_end() || packed.size() != all.size())
+    return fail(ErrorKind::invalid, "the snapshot is damaged");
+  std::string left;
+  const std::scoped_lock changing(learners_mutex_);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto state =
+        unpack_state(snapshot, all[i].of_detectors ? detectors_hash(detectors_) : snapshot_version, packed[i],
+                     "the snapshot was written with other detectors or rules");
+    if (!state && all[i].of_detectors && state.error().kind == ErrorKind::unsupported) {
+      left = state.error().what;
+      continue;
+    }
+    if (!state) return std::unexpected(state.error());
+    Reader in(*state);
+    all[i].load(*this, in);
+    if (in.failed() || !in.at_end())
+      return fail(ErrorKind::invalid, "the snapshot is damaged: " + all[i].name);
   }
-  facts_.load(in);
-  entities_.load(in);
-  in(hosts_told_);
-  if (in.failed() || !in.at_end()) return fail(ErrorKind::invalid, "the snapshot is damaged");
-  return {};
+  return left;
 }
 
 }  // namespace picket

@@ -183,10 +183,10 @@ class Engine {
   std::span<const Detector* const> detectors() const { return detectors_; }
   std::uint64_t epoch() const { return epoch_; }
 
-  // State to bytes, sections with length and checksum (engine/snapshot_test.cpp); load refuses what save did
-  // not write.
+  // State to bytes, in sections with length and checksum; load refuses what save did not write. Of other
+  // detectors it takes what does not depend on them, and answers what was left: normally nothing.
   std::string save() const;
-  Result<void> load(std::string_view bytes);
+  Result<std::string> load(std::string_view bytes);
   // Without state: the next epoch is epoch + 1.
   void start_at(std::uint64_t epoch) { epoch_ = epoch; }
 
@@ -226,6 +226,8 @@ class Engine {
                         const EvictionCounts& before);
   void keep_key(const Detection& detection);
   void keep_key(std::uint64_t object);
+  struct Section;
+  static const std::vector<Section>& sections();
 
   std::span<const Detector* const> detectors_;
   std::shared_ptr<const IntelIndex> intel_;
@@ -235,7 +237,7 @@ class Engine {
   const Lateness lateness_;
   const EngineLimits limits_;
   TriggerIndex triggers_;
-  Workers workers_;
+  mutable Workers workers_;
   std::vector<WorkerOutput> outputs_;  // by worker
   std::array<IdentityShard, identity_shards> identities_;
   std::vector<Partition> partitions_;

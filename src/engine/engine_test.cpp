@@ -145,8 +145,9 @@ std::shared_ptr<const IntelIndex> trusting(std::string_view address) {
 }
 
 struct Job {
-  explicit Job(unsigned threads = 1, std::string_view trusted = "", EngineLimits limits = {})
-      : engine(all, trusting(trusted), Lateness{}, limits, threads) {}
+  explicit Job(unsigned threads = 1, std::string_view trusted = "", EngineLimits limits = {},
+               std::span<const Detector* const> detectors = all)
+      : engine(detectors, trusting(trusted), Lateness{}, limits, threads) {}
   EpochResult epoch(std::vector<EpochObject> objects) {
     EpochResult result = engine.run_epoch(objects, {});
     for (const std::string& id : result.retracted) findings.erase(id);
@@ -395,6 +396,58 @@ TEST(Engine, RowsThatCanWaitNowhereAreJudgedEarlyAndCounted) {
   run.engine.spill_to(testing::TempDir() + "/no such folder");
   for (auto& objects : epochs()) run.epoch(objects);
   EXPECT_GT(run.engine.evictions().ordered_rows, 0U);
+}
+
+// After an upgrade, or with other rules: what does not depend on the detectors goes on.
+TEST(Engine, StateOfOtherDetectorsIsKeptAsFarAsItDoesNotDependOnThem) {
+  Job before;
+  const std::string deleted = call("DeleteBucket", 1, day) + call("DeleteBucket", 2, day + minute_ms);
+  before.epoch({object("a.jsonl", deleted + call("PutObject", 3, day + minute_ms))});
+  ASSERT_EQ(before.findings.size(), 1U);
+  const std::string state = before.engine.save();
+
+  // Other numbers, one detector more and one less.
+  static const Detector more = {.name = "another_detector",
+                                .types = {{.name = "Test:IAMUser/Another"}},
+                                .when = {calls("s3.amazonaws.com", {"GetObject"})},
+                                .issue = {key::principal},
+                                .logic = each(any_delete)};
+  static const std::vector<const Detector*> others = {&more, &ordered_detector, &each_detector};
+  Job after(1, "", {}, others);
+  const auto left = after.engine.load(state);
+  ASSERT_TRUE(left) << left.error().message();
+  EXPECT_NE(left->find("other detectors"), std::string::npos);
+  after.findings = before.findings;
+  EXPECT_EQ(after.engine.epoch(), before.engine.epoch());
+  // Records of before are known, and the finding counts on.
+  after.epoch({object("b.jsonl", deleted + call("DeleteBucket", 4, day + 2 * minute_ms))});
+  EXPECT_EQ(after.engine.ledger().kinds[static_cast<std::size_t>(LogKind::cloudtrail)].duplicate, 2U);
+  ASSERT_EQ(after.findings.size(), 1U);
+  EXPECT_EQ(after.findings.begin()->first, before.findings.begin()->first);
+  EXPECT_EQ(after.findings.begin()->second.count, 3U);
+  // What waited is gone: of these two calls it would have been the second and raised.
+  after.epoch({object("c.jsonl", call("PutObject", 5, day + 3 * minute_ms))});
+  after.finish();
+  EXPECT_EQ(after.findings.size(), 1U);
+  // What this engine saves, it reads whole.
+  Job again(1, "", {}, others);
+  const auto whole = again.engine.load(after.engine.save());
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(*whole, "");
+
+  // Without the detector that raised it, the finding is the store's alone.
+  static const std::vector<const Detector*> without = {&more, &ordered_detector};
+  Job last(1, "", {}, without);
+  ASSERT_TRUE(last.engine.load(state));
+  last.finish();
+  EXPECT_TRUE(last.findings.empty());
+}
+
+TEST(Engine, StateOfAnotherFormIsRefusedWithAWord) {
+  Job run;
+  const auto loaded = run.engine.load("picketS1 and whatever was behind it");
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().kind, ErrorKind::unsupported);
 }
 
 TEST(Engine, RefusesDamagedState) {

@@ -373,8 +373,9 @@ void Learner::save(Writer& out) const {
     std::ranges::sort(sorted);
     out(day, sorted);
   }
-  out(open_);
 }
+
+void Learner::save_open(Writer& out) const { out(open_); }
 
 void Learner::load(Reader& in) {
   norms_.load(in);
@@ -392,6 +393,9 @@ void Learner::load(Reader& in) {
     in(day, tuples);
     judged_[day].insert(tuples.begin(), tuples.end());
   }
+}
+
+void Learner::load_open(Reader& in) {
   in(open_);
   for (const auto& [who, open] : open_) {
     const bool judge = std::ranges::find(judges_, open.detector) != judges_.end();

@@ -51,8 +51,12 @@ class Learner {
 
   Rarity& norms() { return norms_; }
   const Rarity& norms() const { return norms_; }
+  // What was learned, and waits to be.
   void save(Writer& out) const;
   void load(Reader& in);
+  // The incidents that are open: of these detectors.
+  void save_open(Writer& out) const;
+  void load_open(Reader& in);
 
  private:
   struct Open {

@@ -1068,12 +1068,14 @@ void Sequences::forget(TimeMs watermark, Output& out) {
   }
 }
 
-void Sequences::save(Writer& out) const {
-  out(lineage_, habits_, places_, waiting_, actors_, judged_, evicted_);
-}
+void Sequences::save(Writer& out) const { out(lineage_, habits_, places_, judged_, evicted_); }
 
-void Sequences::load(Reader& in) {
-  in(lineage_, habits_, places_, waiting_, actors_, judged_, evicted_);
+void Sequences::load(Reader& in) { in(lineage_, habits_, places_, judged_, evicted_); }
+
+void Sequences::save_signals(Writer& out) const { out(waiting_, actors_); }
+
+void Sequences::load_signals(Reader& in) {
+  in(waiting_, actors_);
   waiting_rows_ = 0;
   const auto is_known = [&](SignalKind kind, std::size_t index, std::size_t type, bool finding) {
     if (finding != is_finding(kind)) return false;

@@ -254,8 +254,12 @@ class Sequences {
   };
   const Counts& evicted() const { return evicted_; }
 
+  // Who acts for whom, and what is usual.
   void save(Writer& out) const;
   void load(Reader& in);
+  // Signals, by indexes of these detectors, and sequences.
+  void save_signals(Writer& out) const;
+  void load_signals(Reader& in);
 
  private:
   struct Open {          // a sequence that was raised

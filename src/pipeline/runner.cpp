@@ -277,7 +277,11 @@ Result<std::optional<std::string>> Runner::load(std::string_view bytes) {
     if (loaded.error().kind != ErrorKind::unsupported) return std::unexpected(loaded.error());
     engine_.start_at(epoch);
     warning =
-        loaded.error().what + "; what detectors had in memory starts empty, findings and progress are kept";
+        loaded.error().what + "; what was learned and waited starts empty, findings and progress are kept";
+  } else if (!loaded->empty()) {
+    warning = *loaded +
+              "; open windows, records that waited for their order and open sequences start empty, what was "
+              "learned, facts, findings and progress are kept";
   }
   for (Manifest& manifest : pending) wait_for_turn(std::move(manifest));
   files_ = std::move(files);
