@@ -9,9 +9,11 @@
 namespace picket {
 
 std::string pack_state(const PackedKind& kind, std::uint64_t version, std::string_view state) {
-  std::string packed(ZSTD_compressBound(state.size()), '\0');
-  const std::size_t size = ZSTD_compress(packed.data(), packed.size(), state.data(), state.size(), 1);
-  packed.resize(ZSTD_isError(size) ? 0 : size);
+  std::string packed;
+  packed.resize_and_overwrite(ZSTD_compressBound(state.size()), [&](char* into, std::size_t most) {
+    const std::size_t size = ZSTD_compress(into, most, state.data(), state.size(), 1);
+    return ZSTD_isError(size) ? 0 : size;
+  });
   std::string bytes(kind.magic);
   Writer head(bytes);
   head(version, static_cast<std::uint64_t>(state.size()), hash64(packed), packed);
@@ -31,9 +33,12 @@ Result<std::string> unpack_state(const PackedKind& kind, std::uint64_t version, 
   if (written != version) return fail(ErrorKind::unsupported, std::string(other_version));
   constexpr std::uint64_t state_max = 64ULL << 30;
   if (size > state_max) return damaged();
-  std::string state(size, '\0');
-  const std::size_t got = ZSTD_decompress(state.data(), state.size(), packed.data(), packed.size());
-  if (ZSTD_isError(got) || got != size) return damaged();
+  std::string state;
+  state.resize_and_overwrite(size, [&](char* into, std::size_t most) {
+    const std::size_t got = ZSTD_decompress(into, most, packed.data(), packed.size());
+    return ZSTD_isError(got) ? 0 : got;
+  });
+  if (state.size() != size) return damaged();
   return state;
 }
 

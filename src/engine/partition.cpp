@@ -393,13 +393,19 @@ void Partition::save(Writer& out) const {
       state->save(out);
     }
   }
-  std::vector<OrderedRow> rows = rows_;
+  std::vector<OrderedRow> on_disk;
   for (RowRun run : runs_) {
     // What cannot be read is told when its time comes.
-    static_cast<void>(run.take(std::numeric_limits<TimeMs>::max(), rows));
+    static_cast<void>(run.take(std::numeric_limits<TimeMs>::max(), on_disk));
   }
-  std::sort(rows.begin(), rows.end(), OrderedRow::before);
-  out(rows);
+  std::vector<const OrderedRow*> rows;
+  rows.reserve(rows_.size() + on_disk.size());
+  for (const std::vector<OrderedRow>* some : {&rows_, &std::as_const(on_disk)})
+    for (const OrderedRow& row : *some) rows.push_back(&row);
+  std::ranges::sort(rows,
+                    [](const OrderedRow* a, const OrderedRow* b) { return OrderedRow::before(*a, *b); });
+  out(static_cast<std::uint32_t>(rows.size()));
+  for (const OrderedRow* row : rows) out(*row);
   out(static_cast<std::uint32_t>(ordered_.size()));
   for (const auto& [key, state] : ordered_) {
     out(key.first, key.second);
