@@ -243,6 +243,9 @@ def quantised_network(network):
     table, bias, hidden, hidden_bias, out, out_bias = [value.astype(np.float64) for value in network]
     unit = np.abs(table).max() / 127
     scale = np.concatenate([np.full(FILTERS, unit), np.full(FILTERS, unit / 16), [1 / 20, 1 / 400]])
+    highest = np.maximum(table[:, 1:].max(1).sum(0) + bias, 0)
+    layer = np.concatenate([highest, highest, [2, 4]])
+    assert (np.abs(hidden) * layer[:, None]).sum(0).max() + np.abs(hidden_bias).max() < 2 ** 10, "the hidden sums do not fit 32 bits"
     return [np.rint(value).astype(np.int64) for value in (
         table / unit, bias / unit, hidden * scale[:, None] * 2 ** 20, hidden_bias * 2 ** 20, out / np.log(2) * 2 ** 16, out_bias / np.log(2) * 2 ** 16)]
 

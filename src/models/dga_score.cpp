@@ -8,6 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/hash.h"
+#include "base/memo.h"
+
 namespace picket {
 
 extern const std::string_view dga_model;  // data/models/dga.txt
@@ -18,7 +21,7 @@ constexpr std::size_t weights = 1U << 16U, gram_max = 5, label_min = 5, label_ma
 // The network, as tools/train_dga_model.py has it: filters over five characters, of which the highest and the
 // mean over the label go on, then one layer.
 constexpr std::size_t filters = 48, units = 32, offsets = 5, seen_max = 26, inputs = 2 * filters + 2;
-constexpr std::int64_t size_max = 40, mean_factor = 16;
+constexpr std::int32_t size_max = 40, mean_factor = 16;
 constexpr std::string_view alphabet = "abcdefghijklmnopqrstuvwxyz0123456789-_^$";
 // The score of n-grams from which on it is asked: below, most harmless names, it could not change the
 // answer. Both are summed by these tenths.
@@ -29,7 +32,7 @@ struct Network {
   std::array<std::array<std::array<std::int16_t, filters>, alphabet.size() + 1>, offsets> table{};
   std::array<std::int16_t, filters> bias{};
   std::array<std::array<std::int32_t, units>, inputs> hidden{};  // 1/2^20
-  std::array<std::int64_t, units> hidden_bias{};
+  std::array<std::int32_t, units> hidden_bias{};
   std::array<std::int64_t, units> output{};  // 1/2^24 bit for 1/256 of a unit
   std::int64_t start = 0;                    // 1/2^16 bit
 };
@@ -145,20 +148,20 @@ std::int64_t network_score(std::string_view text, const Network& network) {
       sum[f] += positive;
     }
   }
-  std::array<std::int64_t, inputs> layer{};
+  // The tool sees to it that the sums fit.
+  std::array<std::int32_t, inputs> layer{};
   for (std::size_t f = 0; f < filters; ++f) {
     layer[f] = highest[f];
-    layer[filters + f] = sum[f] * mean_factor / static_cast<std::int64_t>(seen);
+    layer[filters + f] = sum[f] * mean_factor / static_cast<std::int32_t>(seen);
   }
-  const std::int64_t size = std::min(static_cast<std::int64_t>(text.size()) - 2, size_max);
+  const std::int32_t size = std::min(static_cast<std::int32_t>(text.size()) - 2, size_max);
   layer[inputs - 2] = size;
   layer[inputs - 1] = size * size;
-  std::array<std::int64_t, units> unit = network.hidden_bias;
+  std::array<std::int32_t, units> unit = network.hidden_bias;
   for (std::size_t i = 0; i < inputs; ++i)
     for (std::size_t u = 0; u < units; ++u) unit[u] += layer[i] * network.hidden[i][u];
   std::int64_t score = network.start * 256;
-  for (std::size_t u = 0; u < units; ++u)
-    score += (std::max<std::int64_t>(unit[u], 0) >> 12) * network.output[u];
+  for (std::size_t u = 0; u < units; ++u) score += (std::max(unit[u], 0) >> 12) * network.output[u];
   return score >> 16;
 }
 
@@ -166,9 +169,10 @@ std::int64_t floor_tenth(std::int64_t value) { return value / 10 - (value % 10 <
 
 }  // namespace
 
-std::int32_t dga_score(std::string_view label) {
+namespace {
+
+std::int32_t score_of(std::string_view label) {
   static const std::unique_ptr<const Model> model = parse(dga_model);
-  if (!asked_about(label)) return 0;
   std::array<char, label_max + 2> text;
   text[0] = '^';
   std::ranges::copy(label, text.begin() + 1);
@@ -188,6 +192,15 @@ std::int32_t dga_score(std::string_view label) {
     score = floor_tenth(grams_tenths * score +
                         network_tenths * network_score({text.data(), size}, model->network));
   return static_cast<std::int32_t>(evidence_of(score, *model));
+}
+
+}  // namespace
+
+std::int32_t dga_score(std::string_view label) {
+  if (!asked_about(label)) return 0;
+  // Many names stand below one label.
+  thread_local Memo<std::int32_t> known(8192);
+  return known.of(hash64(label), [&] { return score_of(label); });
 }
 
 }  // namespace picket
