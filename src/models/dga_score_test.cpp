@@ -45,5 +45,11 @@ TEST(ChosenPartsTest, cut_where_registrars_and_dynamic_dns_sell) {
     EXPECT_TRUE(chosen_parts_of(none).label.empty()) << none;
 }
 
+TEST(ChosenPartsTest, below_dynamic_dns) {
+  EXPECT_TRUE(below_dynamic_dns(chosen_parts_of("a.xkqzvw.duckdns.org").registered));
+  for (const char* none : {"", "duckdns.org", "example.co.uk", "duckdns.org.example.com"})
+    EXPECT_FALSE(below_dynamic_dns(none)) << none;
+}
+
 }  // namespace
 }  // namespace picket

@@ -60,6 +60,11 @@ NameParts parts_of(const std::string& name) {
   return {};
 }
 
+bool below_dynamic_dns(std::string_view registered) {
+  const std::size_t dot = registered.find('.');
+  return dot != registered.npos && dynamic_dns.contains(registered.substr(dot + 1));
+}
+
 NameParts chosen_parts_of(const std::string& name) {
   if (name.empty() || name.front() == '.' || name.contains("..") || name.contains('\0') ||
       psl_builtin() == nullptr)

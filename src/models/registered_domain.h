@@ -24,4 +24,7 @@ NameParts parts_of(const std::string& name);
 // sold.
 NameParts chosen_parts_of(const std::string& name);
 
+// Whether the registered domain is one that chosen_parts_of() cut below a provider of dynamic DNS.
+bool below_dynamic_dns(std::string_view registered);
+
 }  // namespace picket

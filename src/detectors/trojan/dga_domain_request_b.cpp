@@ -7,16 +7,14 @@
 
 #include "base/flat_map.h"
 #include "base/hash.h"
-#include "base/memo.h"
 #include "base/oldest.h"
 #include "base/text.h"
 #include "detectors/shared/dns_host.h"
+#include "detectors/shared/name_look.h"
 #include "detectors/shared/row_value.h"
 #include "engine/detector.h"
-#include "models/dga_score.h"
 #include "models/joined_words.h"
 #include "models/known_generators.h"
-#include "models/registered_domain.h"
 
 namespace picket::detectors {
 
@@ -34,7 +32,6 @@ constexpr std::int32_t total_max = raised_at + 16 * bit;
 constexpr std::int32_t nonexistent_bits = 2 * bit;
 constexpr std::int32_t name_bits_max = 8 * bit, name_bits_min = -4 * bit;
 // A name that exists and looks harmless takes this away; one in eight, by its hash, stands for all.
-constexpr std::uint64_t sampled = 8;
 constexpr std::int32_t harmless_bits = -bit;
 // Evidence fades by a bit an hour.
 constexpr std::int32_t fading_per_hour = bit;
@@ -73,44 +70,18 @@ constexpr std::size_t looked_up_size = 24;
 constexpr std::string_view host_name = "host", registered_name = "registered", score_name = "score",
                            rcode_name = "rcode";
 
-// What a name's letters say, whoever asks.
-struct Look {
-  std::uint16_t begin = 0, size = 0;  // of the registered domain in it; no size: none
-  std::int16_t score = 0;
-  bool deep = false;  // more than "www" stands left of it
-  bool sample = false;
-};
-
-Look look_at(std::string_view asked) {
-  Look look;
-  const std::string name = lower(asked);
-  const NameParts parts = chosen_parts_of(name);
-  if (parts.registered.empty() || name.size() > 255 || parts.label.starts_with("xn--")) return look;
-  look.begin = static_cast<std::uint16_t>(name.size() - parts.registered.size());
-  look.size = static_cast<std::uint16_t>(parts.registered.size());
-  look.score = static_cast<std::int16_t>(dga_score(parts.label));
-  look.deep = !parts.below.empty() && parts.below != "www";
-  look.sample = hash64(parts.registered) % sampled == 0;
-  return look;
-}
-
 std::optional<Evidence> select(const DnsQuery& query, const Context&) {
   std::string_view asked = query.query_name;
   if (asked.ends_with('.')) asked.remove_suffix(1);
-  // Most of what machines in AWS ask for.
-  if (asked.ends_with(".amazonaws.com") || asked.ends_with(".internal") || asked.ends_with(".arpa") ||
-      asked.ends_with(".local"))
-    return std::nullopt;
-  // Machines ask for the same names again and again: a megabyte and a half of them, for each thread.
-  thread_local Memo<Look> looks(65536);
-  const Look& look = looks.of(hash64(asked), [&] { return look_at(asked); });
-  if (look.size == 0) return std::nullopt;
+  if (of_no_interest(asked)) return std::nullopt;
+  const NameLook& look = look_at_name(asked);
+  if (look.size == 0 || look.punycode) return std::nullopt;
   const bool nonexistent = query.rcode == "NXDOMAIN";
   // A resolver's search list asks for what does not exist below names that do.
   if (nonexistent && look.deep) return std::nullopt;
   if (look.score <= 0 && !nonexistent && !look.sample) return std::nullopt;
   return Evidence{{host_name, std::to_string(DnsHost::entity(query))},
-                  {registered_name, lower(asked.substr(look.begin, look.size))},
+                  {registered_name, lower(look.registered_in(asked))},
                   {score_name, std::to_string(look.score)},
                   {rcode_name, std::string(query.rcode)}};
 }
@@ -268,7 +239,7 @@ class NewNames {
     if (nonexistent) {
       bits = std::clamp(score + nonexistent_bits, name_bits_min, name_bits_max);
     } else if (score <= 0) {
-      bits = harmless_bits * static_cast<std::int32_t>(sampled);
+      bits = harmless_bits * static_cast<std::int32_t>(NameLook::sampled);
     }
     auto found = hosts_.find(host_id);
     if (found == hosts_.end()) {

@@ -1,0 +1,55 @@
+#include "detectors/shared/name_look.h"
+
+#include <string>
+#include <unordered_set>
+
+#include "base/hash.h"
+#include "base/memo.h"
+#include "base/text.h"
+#include "models/dga_score.h"
+#include "models/registered_domain.h"
+
+namespace picket::detectors {
+
+namespace {
+
+// Suffixes that are more than 2.5 times as frequent among 70,412 domains of maltrail's trails of malware as
+// among 299,997 popular names (2023).
+const std::unordered_set<std::string_view> abused_tops = {
+    "top",  "xyz",  "shop", "cyou",  "online", "digital", "live", "click", "run",  "pw",
+    "icu",  "cfd",  "tk",   "space", "store",  "cf",      "tech", "world", "best", "ml",
+    "ga",   "sbs",  "bet",  "life",  "pics",   "today",   "gq",   "lol",   "lat",  "asia",
+    "casa", "qpon", "uno",  "work",  "ug",     "bond",    "help"};
+
+NameLook look_at(std::string_view asked) {
+  NameLook look;
+  const std::string name = lower(asked);
+  const NameParts parts = chosen_parts_of(name);
+  if (parts.registered.empty() || name.size() > 255) return look;
+  look.begin = static_cast<std::uint16_t>(name.size() - parts.registered.size());
+  look.size = static_cast<std::uint16_t>(parts.registered.size());
+  look.score = static_cast<std::int16_t>(dga_score(parts.label));
+  look.deep = !parts.below.empty() && parts.below != "www";
+  look.sample = hash64(parts.registered) % NameLook::sampled == 0;
+  look.punycode = parts.label.starts_with("xn--");
+  if (below_dynamic_dns(parts.registered)) {
+    look.suffix = NameLook::Suffix::dynamic_dns;
+  } else if (abused_tops.contains(parts.registered.substr(parts.registered.rfind('.') + 1))) {
+    look.suffix = NameLook::Suffix::often_abused;
+  }
+  return look;
+}
+
+}  // namespace
+
+const NameLook& look_at_name(std::string_view asked) {
+  thread_local Memo<NameLook> looks(65536);  // a megabyte and a half
+  return looks.of(hash64(asked), [&] { return look_at(asked); });
+}
+
+bool of_no_interest(std::string_view asked) {
+  return asked.ends_with(".amazonaws.com") || asked.ends_with(".internal") || asked.ends_with(".arpa") ||
+         asked.ends_with(".local");
+}
+
+}  // namespace picket::detectors
