@@ -5,7 +5,8 @@ usage: judge_names.py --picket PICKET --generated FAMILIES.csv[.gz]... --harmles
 
 Each host asks for --names different names, one a minute, drawn from one list: of a family when none exists, and of
 harmless names when none exists and when an eighth does not. Written as Resolver query logs and scanned; nothing is
-computed beside picket. Harmless names are told by list and, where a suffix has 1,500 of them, by suffix.
+computed beside picket. Harmless names are told by list and, where a suffix has 1,500 of them, by suffix. Of each harmless
+list every name is asked for once besides, and answered: which of them are said to imitate another.
 """
 import argparse
 import collections
@@ -21,6 +22,7 @@ from train_dga_model import read_lines
 BEGIN = datetime(2026, 3, 2, 8, tzinfo=timezone.utc)
 AFTER = (10, 20, 30, 50)
 HOSTS_OF_ACCOUNT = 100
+LOOK_ALIKE = "Trojan:EC2/LookAlikeDomainRequest!DNS"
 TYPES = ("Trojan:EC2/DGADomainRequest.B", "Trojan:EC2/DGADomainRequest.C!DNS")
 
 
@@ -65,6 +67,20 @@ def told(picket, sets, hosts, count, nonexistent, random, types):
     return after, exact
 
 
+def imitating(picket, names):
+    """Names that are said to imitate, with what and how."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "names.jsonl").write_text("".join(query(100000000000, f"i-{i:017x}", BEGIN + timedelta(seconds=i // 50), name, True) + "\n"
+                                                       for i, name in enumerate(names)))
+        out = subprocess.run([picket, "scan", folder, "--format", "jsonl"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout
+    found = []
+    for line in out.decode().splitlines():
+        finding = json.loads(line)
+        if finding["type"] == LOOK_ALIKE:
+            found.append((finding["service"]["action"]["dnsRequestAction"]["domain"], finding["title"].rpartition(" imitates ")[2].rstrip("."), finding["severity"]))
+    return found
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--picket", required=True)
@@ -105,6 +121,11 @@ def main():
             if after[name] or exact[name]:
                 print(f"  {name:40} {len(after[name])} ({exact[name]}; {exact[name, 'joined']})")
         print(f"  all: {sum(map(len, after.values()))} of {args.harmless_hosts * len(harmless)}")
+    for path in args.harmless:
+        names = harmless[Path(path).name.split(".")[0]]
+        found = imitating(args.picket, names)
+        print(f"{Path(path).name}: {len(found)} of {len(names)} names imitate ({1e4 * len(found) / len(names):.1f} in 10,000), {sum(s >= 7 for *_, s in found)} of them by their look; for example:",
+              ", ".join(f"{name} {what}" for name, what, _ in found[::max(1, len(found) // 25)][:25]))
 
 
 if __name__ == "__main__":

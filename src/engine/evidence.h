@@ -15,6 +15,8 @@
 
 namespace picket {
 
+class IntelIndex;
+
 // The facts that justify a finding, name and value, in the order an analyst wants to read them.
 // A value that may be absent is left out when it is.
 class Evidence {
@@ -65,6 +67,8 @@ struct Context {
   bool listed_is_source = false;
   // DNS only: the answer that is listed, when the name itself is not.
   std::string_view listed_answer = {};
+  // DNS only: the lists themselves, for what a name looks like and where it leads.
+  const IntelIndex* intel = nullptr;
 
   bool listed(std::string_view category) const {
     for (const IntelHit& hit : hits) {

@@ -657,7 +657,7 @@ void ObjectRun::on_dns(const DnsQuery& query, std::uint64_t position) {
   mark(query.account_id, query.region, query.query_timestamp, position);
   if (tables_.watches && !query.instance.empty())
     out_.sightings.query(query, info_, {query.query_timestamp, object_, records_before_ + position, {}});
-  Context context{.account = query.account_id, .region = query.region};
+  Context context{.account = query.account_id, .region = query.region, .intel = tables_.intel};
   if (tables_.counts) out_.queries.add(query, info_.account, info_.region);
   context.hits = tables_.intel->match_domain(query.query_name, place_of(context), scoped_hits_);
   if (context.hits.empty()) match_answers(query, context);

@@ -29,7 +29,8 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(intel_category_l
     "suspicious_domain",
     "mining_domain",
     "shared",
-    "dns_resolver"};
+    "dns_resolver",
+    "own_domain"};
 
 // Wider prefixes are taken for mistakes: no list means a sixteenth of the Internet.
 constexpr unsigned v4_length_min = 8;
@@ -253,11 +254,17 @@ std::shared_ptr<const IntelIndex> IntelBuilder::build() {
   }
 
   std::vector<DomainItem> threat_domains, trusted_domains;
+  std::vector<std::string> own_domains;
   for (DomainItem& item : domains_) {
+    if (indicators[item.indicator].category == IntelCategory::own_domain) {
+      own_domains.push_back(item.name);
+      if (!trusted(item.indicator)) continue;
+    }
     (trusted(item.indicator) ? trusted_domains : threat_domains).push_back(std::move(item));
   }
   index->counts_.domains = threat_domains.size();
   index->counts_.trusted += trusted_domains.size();
+  index->look_alikes_ = LookAlikes(own_domains);
   index->threat_domains_ = DomainSet(std::move(threat_domains), indicators);
   index->trusted_domains_ = DomainSet(std::move(trusted_domains), indicators);
 

@@ -22,6 +22,7 @@
 #include "base/time.h"
 #include "enrich/domain_set.h"
 #include "enrich/intel_hit.h"
+#include "enrich/look_alikes.h"
 #include "enrich/range_map.h"
 
 namespace picket {
@@ -131,6 +132,7 @@ class IntelIndex {
   // What kind of address it is, of the categories that raise nothing; trust not considered.
   std::span<const IntelHit> described(const IpAddress& ip) const { return described_addresses_.find(ip); }
 
+  const LookAlikes& look_alikes() const { return look_alikes_; }
   const IntelCounts& counts() const { return counts_; }
   std::span<const Indicator> indicators() const { return indicators_; }
 
@@ -184,6 +186,7 @@ class IntelIndex {
   V4Bitmap threat_bitmap_;
   std::bitset<static_cast<std::size_t>(intel_category_last) + 1> v6_categories_;
   DomainSet threat_domains_, trusted_domains_;
+  LookAlikes look_alikes_;
   std::vector<Hash> hashes_;  // ascending
   std::vector<IntelHit> hash_hits_;
   std::unordered_map<std::string, IntelHit> access_keys_;  // the first list that names one tells of it

@@ -35,13 +35,12 @@ enum class IntelCategory : std::uint8_t {
   // What an address is, not what it did: these raise nothing.
   shared,        // of many strangers (content delivery networks): lowers what other lists say of it
   dns_resolver,  // public resolvers, DNS over HTTPS or TLS
+  own_domain,    // domains of the organisation, which others may imitate (enrich/look_alikes.h)
 };
 
-constexpr IntelCategory intel_category_last = IntelCategory::dns_resolver;
+constexpr IntelCategory intel_category_last = IntelCategory::own_domain;
 
-constexpr bool only_describes(IntelCategory category) {
-  return category == IntelCategory::shared || category == IntelCategory::dns_resolver;
-}
+constexpr bool only_describes(IntelCategory category) { return category >= IntelCategory::shared; }
 
 std::string_view to_string(IntelCategory category);  // the enumerator's name
 std::optional<IntelCategory> parse_intel_category(std::string_view name);

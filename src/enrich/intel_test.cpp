@@ -245,6 +245,18 @@ TEST(IntelCategory, NamesReadBack) {
   EXPECT_EQ(parse_intel_category("C2"), std::nullopt);
 }
 
+TEST(Intel, OwnDomainsRaiseNothingAndAreImitated) {
+  IntelBuilder builder;
+  const auto own = builder.describe({.category = IntelCategory::own_domain, .list = "our domains"});
+  ASSERT_FALSE(builder.add_domain("ExampleCorp.com", DomainMatch::subdomains, own).has_value());
+  const auto index = builder.build();
+  EXPECT_TRUE(index->match_domain("www.examplecorp.com").empty());
+  EXPECT_EQ(index->counts().domains, 0U);
+  const auto found = index->look_alikes().of("examplecrop.com");
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->imitated, "examplecorp.com");
+}
+
 TEST(Intel, WhatOnlyDescribesRaisesNothingAndIsNoted) {
   IntelBuilder builder;
   const auto listed = builder.describe({.category = IntelCategory::c2, .list = "c2"});

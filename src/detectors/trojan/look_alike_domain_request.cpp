@@ -1,0 +1,68 @@
+#include <string>
+
+#include "base/hash.h"
+#include "base/memo.h"
+#include "base/text.h"
+#include "detectors/shared/name_look.h"
+#include "engine/detector.h"
+#include "enrich/intel.h"
+
+namespace picket::detectors {
+
+namespace {
+
+std::optional<Evidence> asked_for_look_alike(const DnsQuery& query, const Context& context) {
+  // Who misspells a name learns that it does not exist; what a list knows already has types of its own.
+  if (query.answers.empty() || query.rcode != "NOERROR" || context.intel == nullptr || !context.hits.empty())
+    return std::nullopt;
+  std::string_view asked = query.query_name;
+  if (asked.ends_with('.')) asked.remove_suffix(1);
+  if (of_no_interest(asked)) return std::nullopt;
+  const NameLook& name = look_at_name(asked);
+  if (name.size == 0) return std::nullopt;
+  const std::string_view registered = name.registered_in(asked);
+  const LookAlikes& look_alikes = context.intel->look_alikes();
+  // Names below the same few domains are asked for again and again.
+  thread_local Memo<std::optional<LookAlike>> known(32768);
+  const std::optional<LookAlike>& found = known.of(hash64(registered, look_alikes.generation()),
+                                                   [&] { return look_alikes.of(lower(registered)); });
+  if (!found || context.intel->is_trusted_domain(asked, {context.account, context.region}))
+    return std::nullopt;
+  Evidence evidence{{"registered_domain", lower(registered)},
+                    {"imitates", std::string(found->imitated)},
+                    {"how", std::string(text_of(found->how))}};
+  // Nobody takes such a name by chance.
+  return found->how == LookAlike::How::same_look ? std::move(evidence).with(Severity::high)
+                                                 : std::move(evidence);
+}
+
+}  // namespace
+
+extern const Detector look_alike_domain_request = {
+    .types = {{.name = "Trojan:EC2/LookAlikeDomainRequest!DNS",
+               .severity = Severity::medium,
+               .mitre = {"TA0001", "T1566"},  // Initial Access: Phishing
+               .origin = Origin::picket,
+               .title = "{host} asked for {domain}, which imitates {imitates}.",
+               .description =
+                   "{host} asked for {domain}, and got an answer. {registered_domain} imitates {imitates} "
+                   "({how}); such names lead to pages that ask for passwords."}},
+    .summary =
+        "A host asked for a domain that imitates one of the organisation, of AWS or of a provider of "
+        "identities, and "
+        "it exists.",
+    .when = {queries()},
+    .issue = {key::host, key::evidence("registered_domain")},
+    .logic = each(asked_for_look_alike),
+    .blind_spots =
+        "The organisation's own domains are imitated only where a list of category own_domain names them; of "
+        "others "
+        "those of data/intel/imitated.csv. One letter differs of names of seven letters and more; the same "
+        "name under "
+        "another suffix, names below a domain (login.example.com.evil.example), and words of other languages "
+        "are not "
+        "looked at. False alarms: domains of the imitated that the table lacks, and names that resemble one "
+        "by chance.",
+};
+
+}  // namespace picket::detectors
