@@ -109,10 +109,9 @@ extern const Detector ec2_listed_domain = {
     .issue = {key::host, key::evidence("listed_as")},
     .logic = each(asked_for_listed),
     .blind_spots =
-        "Answers from the resolver's cache are not logged, nor are queries to other resolvers. Generated "
-        "names "
-        "and bad reputation are known from lists only; names no list has are another detector's "
-        "(Trojan:EC2/DGADomainRequest.B).",
+        "Answers from the resolver's cache are not logged, nor are queries to other resolvers. Names "
+        "no list has are others' (Trojan:EC2/DGADomainRequest.B; by what they lead to, the types of "
+        "reputation).",
 };
 
 }  // namespace picket::detectors
