@@ -106,7 +106,7 @@ std::optional<Evidence> select(const DnsQuery& query, const Context& context) {
     }
   }
   if (category.empty() && (!context.hits.empty() || of_no_interest(asked))) return std::nullopt;
-  const NameLook& look = look_at_name(asked);
+  const NameLook& look = look_at_name(asked, context);
   const std::string_view kind = kind_of(look);
   if (look.size == 0 || (category.empty() && kind.empty())) return std::nullopt;
   if (category.empty() && context.intel->is_trusted_domain(asked, {context.account, context.region}))

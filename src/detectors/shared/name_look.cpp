@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/memo.h"
 #include "base/text.h"
+#include "enrich/intel.h"
 #include "models/dga_score.h"
 #include "models/registered_domain.h"
 
@@ -21,7 +22,7 @@ const std::unordered_set<std::string_view> abused_tops = {
     "ga",   "sbs",  "bet",  "life",  "pics",   "today",   "gq",   "lol",   "lat",  "asia",
     "casa", "qpon", "uno",  "work",  "ug",     "bond",    "help"};
 
-NameLook look_at(std::string_view asked) {
+NameLook look_at(std::string_view asked, const LookAlikes* look_alikes) {
   NameLook look;
   const std::string name = lower(asked);
   const NameParts parts = chosen_parts_of(name);
@@ -32,6 +33,12 @@ NameLook look_at(std::string_view asked) {
   look.deep = !parts.below.empty() && parts.below != "www";
   look.sample = hash64(parts.registered) % NameLook::sampled == 0;
   look.punycode = parts.label.starts_with("xn--");
+  if (look_alikes != nullptr) {
+    // Many names stand below one domain.
+    thread_local Memo<bool> imitating(8192);
+    look.imitates = imitating.of(hash64(parts.registered, look_alikes->generation()),
+                                 [&] { return look_alikes->of(parts.registered).has_value(); });
+  }
   if (below_dynamic_dns(parts.registered)) {
     look.suffix = NameLook::Suffix::dynamic_dns;
   } else if (abused_tops.contains(parts.registered.substr(parts.registered.rfind('.') + 1))) {
@@ -42,9 +49,11 @@ NameLook look_at(std::string_view asked) {
 
 }  // namespace
 
-const NameLook& look_at_name(std::string_view asked) {
+const NameLook& look_at_name(std::string_view asked, const Context& context) {
+  const LookAlikes* look_alikes = context.intel == nullptr ? nullptr : &context.intel->look_alikes();
   thread_local Memo<NameLook> looks(65536);  // a megabyte and a half
-  return looks.of(hash64(asked), [&] { return look_at(asked); });
+  return looks.of(hash64(asked, look_alikes == nullptr ? 0 : look_alikes->generation()),
+                  [&] { return look_at(asked, look_alikes); });
 }
 
 bool of_no_interest(std::string_view asked) {

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "engine/evidence.h"
+
 namespace picket::detectors {
 
 struct NameLook {
@@ -14,6 +16,7 @@ struct NameLook {
   bool deep = false;       // more than "www" stands left of it
   bool sample = false;     // one registered domain in `sampled`, by its hash
   bool punycode = false;
+  bool imitates = false;  // another domain (enrich/look_alikes.h)
   enum class Suffix : std::uint8_t { ordinary, dynamic_dns, often_abused } suffix = Suffix::ordinary;
 
   static constexpr std::uint64_t sampled = 8;
@@ -22,7 +25,7 @@ struct NameLook {
 };
 
 // `asked` in any case, without trailing dot. Valid until the thread's next call.
-const NameLook& look_at_name(std::string_view asked);
+const NameLook& look_at_name(std::string_view asked, const Context& context);
 
 // A name that most machines in AWS ask for, or that is none of the Internet's.
 bool of_no_interest(std::string_view asked);

@@ -70,11 +70,11 @@ constexpr std::size_t looked_up_size = 24;
 constexpr std::string_view host_name = "host", registered_name = "registered", score_name = "score",
                            rcode_name = "rcode";
 
-std::optional<Evidence> select(const DnsQuery& query, const Context&) {
+std::optional<Evidence> select(const DnsQuery& query, const Context& context) {
   std::string_view asked = query.query_name;
   if (asked.ends_with('.')) asked.remove_suffix(1);
   if (of_no_interest(asked)) return std::nullopt;
-  const NameLook& look = look_at_name(asked);
+  const NameLook& look = look_at_name(asked, context);
   if (look.size == 0 || look.punycode) return std::nullopt;
   const bool nonexistent = query.rcode == "NXDOMAIN";
   // A resolver's search list asks for what does not exist below names that do.

@@ -1,7 +1,5 @@
 #include <string>
 
-#include "base/hash.h"
-#include "base/memo.h"
 #include "base/text.h"
 #include "detectors/shared/name_look.h"
 #include "engine/detector.h"
@@ -18,17 +16,13 @@ std::optional<Evidence> asked_for_look_alike(const DnsQuery& query, const Contex
   std::string_view asked = query.query_name;
   if (asked.ends_with('.')) asked.remove_suffix(1);
   if (of_no_interest(asked)) return std::nullopt;
-  const NameLook& name = look_at_name(asked);
-  if (name.size == 0) return std::nullopt;
-  const std::string_view registered = name.registered_in(asked);
-  const LookAlikes& look_alikes = context.intel->look_alikes();
-  // Names below the same few domains are asked for again and again.
-  thread_local Memo<std::optional<LookAlike>> known(32768);
-  const std::optional<LookAlike>& found = known.of(hash64(registered, look_alikes.generation()),
-                                                   [&] { return look_alikes.of(lower(registered)); });
-  if (!found || context.intel->is_trusted_domain(asked, {context.account, context.region}))
+  const NameLook& look = look_at_name(asked, context);
+  if (!look.imitates || context.intel->is_trusted_domain(asked, {context.account, context.region}))
     return std::nullopt;
-  Evidence evidence{{"registered_domain", lower(registered)},
+  const std::string registered = lower(look.registered_in(asked));
+  const auto found = context.intel->look_alikes().of(registered);
+  if (!found) return std::nullopt;
+  Evidence evidence{{"registered_domain", registered},
                     {"imitates", std::string(found->imitated)},
                     {"how", std::string(text_of(found->how))}};
   // Nobody takes such a name by chance.
