@@ -21,8 +21,14 @@ const std::unordered_set<std::string_view> dynamic_dns = {
 
 // Top-level domains below which their registries run no suffix: most of what is asked for, and spared a look
 // into the list.
-const std::unordered_set<std::string_view> flat_tops = {"com", "net", "org", "info",  "biz",
-                                                        "dev", "app", "edu", "cloud", "gov"};
+const std::unordered_set<std::string_view> flat_tops = {
+    "com",       "net",      "org",     "info",   "biz",   "dev",   "app",  "edu",   "cloud",   "gov",
+    "de",        "nl",       "eu",      "ch",     "cz",    "dk",    "ru",   "su",    "tv",      "cc",
+    "xyz",       "top",      "shop",    "online", "site",  "club",  "icu",  "live",  "click",   "email",
+    "link",      "media",    "news",    "page",   "today", "world", "life", "group", "network", "services",
+    "solutions", "software", "systems", "studio", "store", "space", "tech", "team",  "tools",   "travel",
+    "vip",       "website",  "work",    "zone",   "host",  "fun",   "one",  "blog",  "design",  "digital",
+    "global",    "agency",   "academy", "art",    "asia",  "mobi",  "name", "run",   "mil"};
 
 // Of other roots (Namecoin's, EmerCoin's): no resolver of AWS knows them, and malware registers there what
 // nobody takes away.

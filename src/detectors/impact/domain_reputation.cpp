@@ -92,33 +92,44 @@ std::string links_of(const DnsQuery& query, const IntelIndex& intel) {
   return links;
 }
 
-std::optional<Evidence> select(const DnsQuery& query, const Context& context) {
-  if (query.answers.empty() || query.rcode != "NOERROR" || context.intel == nullptr ||
-      !context.listed_answer.empty())
-    return std::nullopt;
-  std::string_view asked = query.query_name;
-  if (asked.ends_with('.')) asked.remove_suffix(1);
-  std::string_view category;
-  for (const IntelHit& hit : context.hits) {
-    if (is_bad(hit.indicator->category)) {
-      category = to_string(hit.indicator->category);
-      break;
-    }
-  }
-  if (category.empty() && (!context.hits.empty() || of_no_interest(asked))) return std::nullopt;
-  const NameLook& look = look_at_name(asked, context);
-  const std::string_view kind = kind_of(look);
-  if (look.size == 0 || (category.empty() && kind.empty())) return std::nullopt;
-  if (category.empty() && context.intel->is_trusted_domain(asked, {context.account, context.region}))
+// Apart from the look at each query, which had better be short.
+[[gnu::noinline]] std::optional<Evidence> row_of(const DnsQuery& query, const Context& context,
+                                                 std::string_view asked, const NameLook& look,
+                                                 std::string_view category) {
+  if (query.rcode != "NOERROR" ||
+      (category.empty() && context.intel->is_trusted_domain(asked, {context.account, context.region})))
     return std::nullopt;
   std::string links = links_of(query, *context.intel);
   if (links.empty()) return std::nullopt;
   Evidence evidence{{registered_name, lower(look.registered_in(asked))},
                     {host_name, std::to_string(DnsHost::entity(query))},
-                    {kind_name, std::string(kind)},
+                    {kind_name, std::string(kind_of(look))},
                     {links_name, std::move(links)}};
   if (!category.empty()) evidence.add(category_name, std::string(category));
   return evidence;
+}
+
+[[gnu::noinline]] std::string_view bad_category(std::span<const IntelHit> hits) {
+  const auto bad =
+      std::ranges::find_if(hits, [](const IntelHit& hit) { return is_bad(hit.indicator->category); });
+  return bad == hits.end() ? std::string_view{} : to_string(bad->indicator->category);
+}
+
+std::optional<Evidence> select(const DnsQuery& query, const Context& context) {
+  if (query.answers.empty() || context.intel == nullptr || !context.listed_answer.empty())
+    return std::nullopt;
+  std::string_view asked = query.query_name;
+  if (asked.ends_with('.')) asked.remove_suffix(1);
+  std::string_view category;
+  if (!context.hits.empty()) {
+    category = bad_category(context.hits);
+    if (category.empty()) return std::nullopt;
+  } else if (of_no_interest(asked)) {
+    return std::nullopt;
+  }
+  const NameLook& look = look_at_name(asked, context);
+  if (look.size == 0 || (category.empty() && kind_of(look).empty())) return std::nullopt;
+  return row_of(query, context, asked, look, category);
 }
 
 // ---- what is remembered, of an account ----

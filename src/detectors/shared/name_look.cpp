@@ -22,13 +22,13 @@ const std::unordered_set<std::string_view> abused_tops = {
     "ga",   "sbs",  "bet",  "life",  "pics",   "today",   "gq",   "lol",   "lat",  "asia",
     "casa", "qpon", "uno",  "work",  "ug",     "bond",    "help"};
 
-NameLook look_at(std::string_view asked, const LookAlikes* look_alikes) {
+[[gnu::noinline]] NameLook look_at(std::string_view asked, const LookAlikes* look_alikes) {
   NameLook look;
   const std::string name = lower(asked);
   const NameParts parts = chosen_parts_of(name);
   if (parts.registered.empty() || name.size() > 255) return look;
-  look.begin = static_cast<std::uint16_t>(name.size() - parts.registered.size());
-  look.size = static_cast<std::uint16_t>(parts.registered.size());
+  look.begin = static_cast<std::uint8_t>(name.size() - parts.registered.size());
+  look.size = static_cast<std::uint8_t>(parts.registered.size());
   look.score = static_cast<std::int16_t>(dga_score(parts.label));
   look.deep = !parts.below.empty() && parts.below != "www";
   look.sample = hash64(parts.registered) % NameLook::sampled == 0;
@@ -51,14 +51,9 @@ NameLook look_at(std::string_view asked, const LookAlikes* look_alikes) {
 
 const NameLook& look_at_name(std::string_view asked, const Context& context) {
   const LookAlikes* look_alikes = context.intel == nullptr ? nullptr : &context.intel->look_alikes();
-  thread_local Memo<NameLook> looks(65536);  // a megabyte and a half
+  thread_local Memo<NameLook> looks(65536);  // a megabyte
   return looks.of(hash64(asked, look_alikes == nullptr ? 0 : look_alikes->generation()),
                   [&] { return look_at(asked, look_alikes); });
-}
-
-bool of_no_interest(std::string_view asked) {
-  return asked.ends_with(".amazonaws.com") || asked.ends_with(".internal") || asked.ends_with(".arpa") ||
-         asked.ends_with(".local");
 }
 
 }  // namespace picket::detectors

@@ -9,15 +9,18 @@
 
 namespace picket::detectors {
 
+// Six bytes, because very many are remembered.
 struct NameLook {
-  std::uint16_t begin = 0,
-                size = 0;  // of the registered domain in the name; no size: none, or of no interest
+  enum class Suffix : std::uint8_t { ordinary, dynamic_dns, often_abused };
+
   std::int16_t score = 0;  // models/dga_score.h, 1/256 bit
-  bool deep = false;       // more than "www" stands left of it
-  bool sample = false;     // one registered domain in `sampled`, by its hash
-  bool punycode = false;
-  bool imitates = false;  // another domain (enrich/look_alikes.h)
-  enum class Suffix : std::uint8_t { ordinary, dynamic_dns, often_abused } suffix = Suffix::ordinary;
+  // Of the registered domain in the name; no size: none, or of no interest.
+  std::uint8_t begin = 0, size = 0;
+  bool deep : 1 = false;    // more than "www" stands left of it
+  bool sample : 1 = false;  // one registered domain in `sampled`, by its hash
+  bool punycode : 1 = false;
+  bool imitates : 1 = false;  // another domain (enrich/look_alikes.h)
+  Suffix suffix = Suffix::ordinary;
 
   static constexpr std::uint64_t sampled = 8;
 
@@ -27,7 +30,18 @@ struct NameLook {
 // `asked` in any case, without trailing dot. Valid until the thread's next call.
 const NameLook& look_at_name(std::string_view asked, const Context& context);
 
-// A name that most machines in AWS ask for, or that is none of the Internet's.
-bool of_no_interest(std::string_view asked);
+// A name that most machines in AWS ask for, or that is none of the Internet's. Asked of every query.
+inline bool of_no_interest(std::string_view asked) {
+  switch (asked.empty() ? '\0' : asked.back()) {
+    case 'm':
+      return asked.ends_with(".amazonaws.com");
+    case 'l':
+      return asked.ends_with(".internal") || asked.ends_with(".local");
+    case 'a':
+      return asked.ends_with(".arpa");
+    default:
+      return false;
+  }
+}
 
 }  // namespace picket::detectors

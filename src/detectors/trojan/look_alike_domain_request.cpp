@@ -9,15 +9,11 @@ namespace picket::detectors {
 
 namespace {
 
-std::optional<Evidence> asked_for_look_alike(const DnsQuery& query, const Context& context) {
-  // Who misspells a name learns that it does not exist; what a list knows already has types of its own.
-  if (query.answers.empty() || query.rcode != "NOERROR" || context.intel == nullptr || !context.hits.empty())
-    return std::nullopt;
-  std::string_view asked = query.query_name;
-  if (asked.ends_with('.')) asked.remove_suffix(1);
-  if (of_no_interest(asked)) return std::nullopt;
-  const NameLook& look = look_at_name(asked, context);
-  if (!look.imitates || context.intel->is_trusted_domain(asked, {context.account, context.region}))
+// Apart from the look at each query, which had better be short.
+[[gnu::noinline]] std::optional<Evidence> imitation(const DnsQuery& query, const Context& context,
+                                                    std::string_view asked, const NameLook& look) {
+  // Who misspells a name learns that it does not exist.
+  if (query.rcode != "NOERROR" || context.intel->is_trusted_domain(asked, {context.account, context.region}))
     return std::nullopt;
   const std::string registered = lower(look.registered_in(asked));
   const auto found = context.intel->look_alikes().of(registered);
@@ -28,6 +24,16 @@ std::optional<Evidence> asked_for_look_alike(const DnsQuery& query, const Contex
   // Nobody takes such a name by chance.
   return found->how == LookAlike::How::same_look ? std::move(evidence).with(Severity::high)
                                                  : std::move(evidence);
+}
+
+std::optional<Evidence> asked_for_look_alike(const DnsQuery& query, const Context& context) {
+  // What a list knows already has types of its own.
+  if (query.answers.empty() || context.intel == nullptr || !context.hits.empty()) return std::nullopt;
+  std::string_view asked = query.query_name;
+  if (asked.ends_with('.')) asked.remove_suffix(1);
+  if (of_no_interest(asked)) return std::nullopt;
+  const NameLook& look = look_at_name(asked, context);
+  return look.imitates ? imitation(query, context, asked, look) : std::nullopt;
 }
 
 }  // namespace
