@@ -36,7 +36,7 @@ std::string_view resource_of(const CloudTrailEvent& event) {
 }
 
 // What tells one way of calling from another, as it stands in the record.
-std::uint64_t call_hash(const CloudTrailEvent& event, std::string_view resource) {
+std::uint64_t call_hash(const CloudTrailEvent& event, std::string_view resource, const CallAim& aim) {
   const UserIdentity& identity = event.user_identity;
   std::uint64_t hash = hash64(identity.arn.empty() ? identity.principal_id : identity.arn,
                               static_cast<std::uint64_t>(event.event_time / day_ms));
@@ -54,6 +54,8 @@ std::uint64_t call_hash(const CloudTrailEvent& event, std::string_view resource)
   hash = hash64(event.aws_region, hash);
   if (!event.error_code.empty() || event.event_name == "ConsoleLogin")
     hash = hash64(event.error_code, hash_mix(hash, static_cast<std::uint64_t>(outcome(event))));
+  if (aim.aim != Aim::untold)
+    hash = hash64(aim.accounts, hash_mix(hash, static_cast<std::uint64_t>(aim.aim)));
   return resource.empty() ? hash : hash64(resource, hash);
 }
 
@@ -149,6 +151,8 @@ std::uint64_t hash_of(const Behaviour& made, std::string_view principal, std::st
         std::string_view(made.source), std::string_view(made.client), std::string_view(made.credential),
         std::string_view(made.error), std::string_view(made.region), std::string_view(made.resource)})
     hash = hash64(part, hash_mix(hash, part.size()));
+  if (made.aim.aim != Aim::untold)
+    hash = hash64(made.aim.accounts, hash_mix(hash, static_cast<std::uint64_t>(made.aim.aim)));
   return hash_mix(hash, made.type.value_or(0xff));
 }
 
@@ -328,7 +332,7 @@ void Behaviours::send(std::unique_ptr<Behaviour> made, Fill fill) {
   fresh_.push_back(std::move(made));
 }
 
-void Behaviours::add(const CloudTrailEvent& event, Caller& caller, std::uint64_t object,
+void Behaviours::add(const CloudTrailEvent& event, Caller& caller, const CallAim& aim, std::uint64_t object,
                      std::uint64_t position) {
   const UserIdentity& identity = event.user_identity;
   // Services speak for themselves, on somebody's behalf too; what passes an endpoint is told by its own
@@ -337,7 +341,7 @@ void Behaviours::add(const CloudTrailEvent& event, Caller& caller, std::uint64_t
       event.event_type == "AwsVpceEvent" || event.event_category == "Insight")
     return;
   const std::string_view resource = resource_of(event);
-  Call& call = calls_[call_hash(event, resource)];
+  Call& call = calls_[call_hash(event, resource, aim)];
   const bool news = is_new(call, event.event_time), uncounted = marks_ != nullptr && call.batch != batch_;
   if (!news && !uncounted) {
     if (marks_ != nullptr) count(call, event.event_time, position);
@@ -360,6 +364,7 @@ void Behaviours::add(const CloudTrailEvent& event, Caller& caller, std::uint64_t
   made.account = event_account(event);
   made.region = event.aws_region;
   made.resource = resource;
+  made.aim = aim;
   const std::string_view api = api_name(event.event_name);
   if (event.event_source == "s3.amazonaws.com" && is_object_api(api)) made.domain = Domain::object;
   if (is_model_api(event.event_source, api)) made.domain = Domain::model;

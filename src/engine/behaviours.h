@@ -49,7 +49,8 @@ class Behaviours {
     records_before_ = records_before;
   }
   // `object` and `position`: where the record is.
-  void add(const CloudTrailEvent& event, Caller& caller, std::uint64_t object, std::uint64_t position);
+  void add(const CloudTrailEvent& event, Caller& caller, const CallAim& aim, std::uint64_t object,
+           std::uint64_t position);
   // Of a cluster. `classify` says which of its detector's types a request may be; null: none.
   using Classify = std::optional<Evidence> (*)(const AuditEvent&, const Context&);
   void add(const AuditEvent& event, std::uint64_t object, std::uint64_t position, const Context& context,

@@ -18,6 +18,7 @@
 #include "engine/evidence.h"
 #include "finding/subject.h"
 #include "state/api_tactics.h"
+#include "state/call_aim.h"
 #include "state/rarity.h"
 
 namespace picket {
@@ -41,6 +42,7 @@ struct Behaviour {
   std::optional<IpAddress> remote_ip;
   std::string source;  // what the caller's network is called when it has no public address
   std::string client, credential, error, resource;
+  CallAim aim;
   // Of clusters; the account's place is taken by the cluster, the Region's by the namespace.
   Boxed<KubernetesSubject> kubernetes;
   Boxed<KubernetesCall> request;
@@ -54,7 +56,7 @@ struct Behaviour {
   template <class Ar>
   void io(Ar& ar) {
     ar(domain, account, region, who, peers, person, call, remote_ip, source, client, credential, error,
-       resource, kubernetes, request, type, details, first, tuple);
+       resource, aim, kubernetes, request, type, details, first, tuple);
   }
 };
 

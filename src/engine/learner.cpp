@@ -110,7 +110,11 @@ void Learner::close(Open& open, Output& out) {
 // What a behaviour serves: an API by the table of data/learning, a request to a cluster by the type it may
 // be.
 ApiTactic Learner::tactic_of(const Behaviour& behaviour) const {
-  if (behaviour.domain != Domain::cluster) return api_tactic(behaviour.call.service_name, behaviour.call.api);
+  if (behaviour.domain != Domain::cluster) {
+    ApiTactic of = api_tactic(behaviour.call.service_name, behaviour.call.api);
+    of.weight_bits = static_cast<std::uint8_t>(weight_of(of, behaviour.aim.aim));
+    return of;
+  }
   if (!behaviour.type || judges_.empty()) return {Tactic::discovery, 0, false};
   const FindingType& type = detectors_[judges_.front()]->types[*behaviour.type];
   // Weights as those of calls, by how sure GuardDuty's severities are.
@@ -146,7 +150,13 @@ void Learner::judge(Behaviour& behaviour, const Facts& facts, Output& out) {
     put(Factor::service, behaviour.request->resource);
     put(Factor::region, behaviour.request->namespace_name);
   } else {
-    put(Factor::api, fmt::format("{}:{}", behaviour.call.service_name, behaviour.call.api));
+    // Whom the organisation's accounts let in is told by their logs.
+    behaviour.aim.aim = behaviour.aim.among(
+        [&](std::string_view account) { return norms_.knows(act_of({}, account, account).account); });
+    // What is grave is a habit of its own.
+    put(Factor::api,
+        fmt::format("{}:{}{}", behaviour.call.service_name, behaviour.call.api,
+                    is_grave(behaviour.aim.aim) ? fmt::format(" that {}", name_of(behaviour.aim.aim)) : ""));
     put(Factor::service, behaviour.call.service_name);
     put(Factor::region, behaviour.region);
   }

@@ -90,6 +90,30 @@ const std::string* evidence(const AggregatedFinding& finding, std::string_view n
   return nullptr;
 }
 
+TEST(Learner, TakesWhatParametersShowForAHabitOfItsOwn) {
+  // ana attaches a policy every day; on the last it grants everything.
+  const auto with = [](std::string_view last) {
+    std::vector<std::string> texts = days(false);
+    for (std::size_t day = 0; day < texts.size(); ++day) {
+      const bool is_last = day + 1 == texts.size();
+      std::string text =
+          call("ana", "iam", "AttachRolePolicy", begin + static_cast<TimeMs>(day) * day_ms + 14 * hour_ms,
+               is_last ? "203.0.113.5" : "198.51.100.7");
+      text.insert(text.rfind('}'),
+                  fmt::format(R"(,"requestParameters":{{"policyArn":"arn:aws:iam::aws:policy/{}"}})",
+                              is_last ? last : "ReadOnlyAccess"));
+      texts[day] += text;
+    }
+    return at_once(texts, 1, false);
+  };
+  const auto usual = with("ReadOnlyAccess"), grave = with("AdministratorAccess");
+  EXPECT_TRUE(usual.empty());
+  ASSERT_EQ(grave.size(), 1U);
+  EXPECT_EQ(grave.begin()->second.activity.latest.subject.api_call->api, "AttachRolePolicy");
+  EXPECT_TRUE(evidence(grave.begin()->second, "unusual.unusualAPIsUserIdentityProfiling")
+                  ->contains("AttachRolePolicy that grants all rights"));
+}
+
 TEST(Learner, TellsAnIncidentAndWhatIsUnusualAboutIt) {
   const auto found = at_once(days(), 1, false);
   ASSERT_EQ(found.size(), 1U);
@@ -149,7 +173,7 @@ TEST(Behaviours, PassesOnOnlyWhatIsNew) {
     event.source_ip_address = ip;
     event.source_ip = IpAddress::parse(ip);
     Caller caller(event);
-    behaviours.add(event, caller, 1, ++position);
+    behaviours.add(event, caller, {}, 1, ++position);
     return behaviours.take().calls.size();
   };
   EXPECT_EQ(told(begin + hour_ms, "198.51.100.7"), 1U);

@@ -441,14 +441,16 @@ void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t positi
   if (tables_.intel->knows_access_keys()) {
     context.key_hits = tables_.intel->match_access_key(event.user_identity.access_key_id);
   }
+  CallAim aim;
   if (const auto* entry = tables_.triggers->call(event.event_source, api_name(event.event_name))) {
+    if (entry->tells_aim) aim = aim_of(event);
     for (const std::uint16_t index : entry->detectors) run(index, context, {});
     if (entry->fact) {
       if (auto row = Facts::row_of(event)) out_.fact_rows.push_back(std::move(*row));
     }
     if (entry->risky != TriggerIndex::no_api) {
       out_.risky_calls.add(
-          event, caller, entry->risky,
+          event, caller, entry->risky, aim,
           {object_index_, static_cast<std::uint32_t>(position), object_, records_before_ + position});
     }
     if (entry->issues_key) {
@@ -456,7 +458,7 @@ void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t positi
     }
   }
   if (tables_.triggers->learns(LogKind::cloudtrail))
-    out_.behaviours.add(event, caller, object_, records_before_ + position);
+    out_.behaviours.add(event, caller, aim, object_, records_before_ + position);
   for (const std::uint16_t index : tables_.triggers->every_call()) run(index, context, {});
   if (!context.hits.empty()) {
     for (const auto& listed : tables_.triggers->listed(LogKind::cloudtrail)) {

@@ -24,7 +24,7 @@ constexpr TimeMs window_ms = 24 * hour_ms;        // GuardDuty's
 constexpr std::size_t signals_max = 100;          // of an actor: as many as GuardDuty's JSON holds
 constexpr std::size_t values_max = 10;            // addresses, buckets, identities told of a signal
 constexpr std::size_t all_signals_max = 200'000;  // about 100 MB
-constexpr std::size_t rows_max = 500'000;         // about 170 MB
+constexpr std::size_t rows_max = 500'000;         // about 190 MB
 constexpr std::int32_t advance_bits = 4 * bit;    // at most, a new tactic on the way to the goal (science)
 constexpr std::int32_t advance_of(std::int32_t bits) { return std::min(advance_bits, bits / 2); }
 
@@ -35,14 +35,17 @@ constexpr std::int32_t advance_of(std::int32_t bits) { return std::min(advance_b
 // tell. The hours were given half of what they got: intruders keep to no hours there.
 constexpr std::int32_t network_part = 12, shared_network_part = 13, client_part = 6, hours_part = 12,
                        refused_part = 5, finding_part = 8, discovery_part = 4, advance_part = 3;
-// Findings of somebody who is where they never were. Measured since, on those seeds and tune-d: 137 of 160
-// chains instead of 134, 1 false in 1,200 account-days; for findings anywhere 144, but 7 false.
+// Findings about what was done from where somebody never was. Measured since, on those seeds and tune-d: 137
+// of 160 chains instead of 134, 1 false in 1,200 account-days; for findings anywhere 144, but 7 false.
 constexpr std::int32_t finding_elsewhere_part = 14;
 constexpr std::int32_t elsewhere_bits = 460, first_time_bits = 107, service_bits = 139,
                        destruction_bits = 200;
 // Of each at most so much evidence.
 constexpr std::int32_t place_bits_max = 8 * bit, hours_bits_max = 4 * bit, refused_bits_max = 16 * bit,
                        finding_bits_max = 16 * bit, discovery_bits_max = 10 * bit;
+// Calls whose parameters are grave (call_aim.h) count as findings do. Not fitted: honest people of
+// tools/simulate hardly ever make one, so that a fit would take them for proof.
+constexpr std::int32_t grave_part = finding_part, grave_bits_max = finding_bits_max;
 constexpr std::uint32_t first_times_max = 15, services_max = 8;
 // First times of so short a time are one burst.
 constexpr TimeMs burst_ms = 15 * minute_ms;
@@ -203,12 +206,6 @@ class Few {
   std::vector<T> values_;
 };
 
-// The family of a client: "aws-cli" of "aws-cli/2.15.0 Python/3.11".
-std::string_view client_family(std::string_view user_agent) {
-  if (user_agent.starts_with('[')) user_agent.remove_prefix(1);
-  return user_agent.substr(0, user_agent.find_first_of("/ ]"));
-}
-
 // Of two deliveries of one record the one in the object of the smaller key.
 void take_later(ProofRecord& known, const ProofRecord& other) {
   if (known.time == other.time && known.event_id == other.event_id ? other < known : known < other)
@@ -305,6 +302,7 @@ std::uint64_t window_of(const std::string& root, std::uint16_t detector, const s
 void SignalOrigin::complete() {
   id = by.id();
   kin = kin_of(by);
+  client = user_agent.empty() ? std::string() : client_of(user_agent);
   hash = 0;
   for (const std::string_view part :
        {std::string_view(id), std::string_view(by.who.access_key_id), std::string_view(account),
@@ -328,11 +326,14 @@ void SignalRow::merge(const SignalRow& other) {
 }
 
 std::uint64_t SignalRow::kind_hash() const {
-  return hash64(bucket,
-                hash_mix(from->hash, (static_cast<std::uint64_t>(kind) << 32U) + index * 256U + type));
+  const std::uint64_t what = (static_cast<std::uint64_t>(kind) << 32U) + index * 256U + type;
+  std::uint64_t hash = hash64(bucket, hash_mix(from->hash, what));
+  if (is_grave(aim.aim)) hash = hash64(aim.accounts, hash_mix(hash, static_cast<std::uint64_t>(aim.aim)));
+  return aim.aim == Aim::untold ? hash : hash_mix(hash, 1);
 }
 
-void RiskyCalls::add(const CloudTrailEvent& event, Caller& caller, std::uint16_t api, const Where& where) {
+void RiskyCalls::add(const CloudTrailEvent& event, Caller& caller, std::uint16_t api, const CallAim& aim,
+                     const Where& where) {
   const UserIdentity& identity = event.user_identity;
   if (identity.type == "AWSService" || through_service(identity)) return;
   const Outcome result = outcome(event);
@@ -353,6 +354,8 @@ void RiskyCalls::add(const CloudTrailEvent& event, Caller& caller, std::uint16_t
     whose = hash64(part, whose);
   std::uint64_t hash = hash_mix(api, static_cast<std::uint64_t>(SignalRow::slot_of(event.event_time)));
   hash = hash64(bucket, hash_mix(hash_mix(whose, hash), static_cast<std::uint64_t>(result)));
+  if (aim.aim != Aim::untold)
+    hash = hash64(aim.accounts, hash_mix(hash, static_cast<std::uint64_t>(aim.aim)));
   const auto [at, fresh] = known_.try_emplace(hash, nobody);
   if (!fresh) {
     if (at->second == nobody) return;
@@ -391,6 +394,7 @@ void RiskyCalls::add(const CloudTrailEvent& event, Caller& caller, std::uint16_t
   row.from = of->second;
   row.error_code = event.error_code;
   row.bucket = bucket;
+  row.aim = aim;
   row.count = 1;
   row.first = row.last = {event.event_time, where.object, where.number, std::string(event.event_id)};
 }
@@ -480,12 +484,14 @@ void ActorEvidence::see_context(const ActorSignal& signal) {
 }
 
 std::int32_t ActorEvidence::score() const {
+  const std::int32_t there = std::min(findings_elsewhere, finding_bits_max);
   const std::int32_t sixteenths =
       network_part * std::min(network, place_bits_max) +
       shared_network_part * std::min(shared_network, place_bits_max) +
       client_part * std::min(client, place_bits_max) + hours_part * std::min(hours, hours_bits_max) +
-      refused_part * std::min(refused, refused_bits_max) +
-      (network > 0 ? finding_elsewhere_part : finding_part) * std::min(findings, finding_bits_max) +
+      refused_part * std::min(refused, refused_bits_max) + finding_elsewhere_part * there +
+      finding_part * std::min(findings, finding_bits_max - there) +
+      grave_part * std::min(grave, grave_bits_max) +
       discovery_part * std::min(discovery, discovery_bits_max) + advance_part * way;
   return sixteenths / 16 + (elsewhere ? elsewhere_bits : 0) + (destruction ? destruction_bits : 0) +
          static_cast<std::int32_t>(std::min(first_times, first_times_max)) * first_time_bits +
@@ -515,10 +521,15 @@ Weight ActorSignals::weigh() const {
   Weight weight;
   ActorEvidence evidence;
   evidence.elsewhere = elsewhere;
-  Most discoveries, refused, findings;
+  Most discoveries, refused, findings, findings_elsewhere, grave;
   Few<std::string_view> services, first_names, proofs;
   Few<std::uint64_t> acts;
   std::vector<TimeMs> first_times;
+  Few<std::string_view> new_networks;
+  for (const ActorSignal* signal : signals) {
+    if (signal->kind == SignalKind::context && signal->name == new_network)
+      new_networks.insert(signal->network);
+  }
   Way way;
   for (const ActorSignal* signal : by_time(signals)) {
     if (way.advances(signal->tactic, signal->bits)) evidence.way += advance_of(signal->bits);
@@ -530,17 +541,21 @@ Weight ActorSignals::weigh() const {
       acts.insert(group_of(*signal));
     }
     if (signal->kind == SignalKind::finding) {
-      findings.add(hash64(signal->name), signal->bits);
+      (new_networks.contains(signal->network) ? findings_elsewhere : findings)
+          .add(hash64(signal->name), signal->bits);
       if (is_proof(*signal) && signal->bits >= step_bits_min) proofs.insert(signal->name);
     }
     if (signal->kind != SignalKind::call) continue;
     if (looks_around(*signal)) services.insert(short_service(signal->service_name()));
     evidence.destruction |= destroys(*signal);
+    if (is_grave(signal->aim)) grave.add(group_of(*signal), signal->bits);
     if (signal->first_time && first_names.insert(signal->name)) first_times.push_back(signal->first.time);
   }
   evidence.discovery = discoveries.sum();
   evidence.refused = refused.sum();
   evidence.findings = findings.sum();
+  evidence.findings_elsewhere = findings_elsewhere.sum();
+  evidence.grave = grave.sum();
   evidence.proofs = proofs.size();
   evidence.services = services.size();
   evidence.first_times = burst_of(first_times);
@@ -568,6 +583,7 @@ void Outlook::add(const ActorSignal& signal) {
   if (looks_around(signal)) ++most_.services;
   if (signal.first_time) ++most_.first_times;
   most_.destruction |= destroys(signal);
+  if (is_grave(signal.aim)) most_.grave += signal.bits;
   destroys_objects_ |= signal.name.starts_with("s3:") && signal.tactic == Tactic::impact;
 }
 
@@ -576,6 +592,7 @@ bool Outlook::may_be_sequence() const {
   ActorEvidence most = most_;
   most.way = std::accumulate(advances_.begin(), advances_.end(), 0);
   most.elsewhere = most.network > 0 || most.shared_network > 0;
+  if (most.network > 0) std::swap(most.findings, most.findings_elsewhere);
   return most.score() >= sequence_bits_min;
 }
 
@@ -733,10 +750,16 @@ void Sequences::judge(SignalRow& row, const Identity& root, const std::string& r
   const Named named = call ? named_apis()[row.index] : Named(type->name);
   const Tactic tactic = call ? listed_apis()[row.index].of.tactic
                              : tactic_of_id(type->mitre.tactic).value_or(Tactic::execution);
+  // Whose days are known is of the organisation.
+  const Aim aim =
+      row.aim.among([&](std::string_view account) { return habits_.days(account_of(account)) > 0; });
   const unsigned weight =
-      call ? listed_apis()[row.index].of.weight_bits
+      call ? weight_of(listed_apis()[row.index].of, aim)
            : weight_of_finding(row.finding->severity, row.kind == SignalKind::refused_finding);
-  const Habits::Thing thing = is_refused(row.kind) ? named.refused : named.done;
+  const Habits::Thing plain = is_refused(row.kind) ? named.refused : named.done;
+  const Habits::Thing thing =
+      is_grave(aim) ? Habits::thing(fmt::format("{} {} {}", named.name, is_refused(row.kind), name_of(aim)))
+                    : plain;
   const Habits::Thing novelty = novelty_of(tactic, is_refused(row.kind));
   std::int32_t bits = habits_.bits(self, thing, weight, novelty);
   // A page of the console looks up many things that nobody asked for.
@@ -782,15 +805,17 @@ void Sequences::judge(SignalRow& row, const Identity& root, const std::string& r
     network = place && place->asn != 0 ? fmt::format("AS{}", place->asn) : neighbourhood_of(*from.remote_ip);
     if (call && !from.user_agent.empty()) {
       note_new(network_news, network);
-      note_new(client_news, client_family(from.user_agent));
+      note_new(client_news, from.client);
     }
   }
   // What is usual in the account may still be a step of an intruder who never did it before.
   const bool first_time = habits_.days(kin.identity, thing) == 0;
   habits_.note(self, thing, novelty);
+  if (thing != plain) habits_.note(self, plain, novelty);
   if (bits > 0 || first_time) {
     ActorSignal& signal = made(row.kind, row.type, tactic);
     signal.first_time = first_time;
+    signal.aim = aim;
     signal.bits = bits;
     if (!row.bucket.empty()) signal.buckets.push_back(row.bucket);
     signal.finding = std::move(row.finding);
@@ -808,6 +833,7 @@ void Sequences::judge(SignalRow& row, const Identity& root, const std::string& r
          {signal->name, std::string_view(from.id), std::string_view(from.account), std::string_view(network),
           std::string_view(signal->value)})
       key = hash64(part, key);
+    if (is_grave(signal->aim)) key = hash_mix(key, static_cast<std::uint64_t>(signal->aim));
     signal->first = row.first;
     signal->last = context ? row.first : row.last;
     signal->count = context ? 1 : row.count;
@@ -947,7 +973,10 @@ Activity Sequences::activity_of(const std::string& root, const Actor& actor, std
   activity.severity = latest.severity = open.severity / 10.0;
   std::set<std::string> tactics, buckets;
   std::vector<std::string> chain;
-  for (const SequenceSignal& signal : sequence.signals) {
+  const std::vector<const ActorSignal*> in_order = by_time(view.signals);
+  for (std::size_t i = 0; i < in_order.size(); ++i) {
+    const SequenceSignal& signal = sequence.signals[i];
+    const Aim aim = in_order[i]->aim;
     tactics.insert(signal.tactic);
     buckets.insert(signal.buckets.begin(), signal.buckets.end());
     for (const ProofRecord* record : {&signal.first, &signal.last}) activity.proof.add(*record);
@@ -955,11 +984,11 @@ Activity Sequences::activity_of(const std::string& root, const Actor& actor, std
     if (chain.empty() || activity.last < signal.last) activity.last = signal.last;
     activity.count += signal.count;
     const bool context = signal.kind == SignalKind::context;
-    chain.push_back(
-        fmt::format("{} {}{} ({}, {}{})", format_time(signal.first.time),
-                    context ? "new " + signal.name + ' ' + *signal.indicators.begin() : signal.name,
-                    is_refused(signal.kind) ? " refused" : "", signal.tactic, text_of_bits(signal.bits),
-                    signal.advances ? ", new tactic" : ""));
+    chain.push_back(fmt::format(
+        "{} {}{}{} ({}, {}{})", format_time(signal.first.time),
+        context ? "new " + signal.name + ' ' + *signal.indicators.begin() : signal.name,
+        is_grave(aim) ? fmt::format(" that {}", name_of(aim)) : "", is_refused(signal.kind) ? " refused" : "",
+        signal.tactic, text_of_bits(signal.bits), signal.advances ? ", new tactic" : ""));
   }
   latest.first = activity.first;
   latest.last = activity.last;

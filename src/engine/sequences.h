@@ -29,6 +29,7 @@
 #include "engine/lineage.h"
 #include "finding/signal.h"
 #include "state/api_tactics.h"
+#include "state/call_aim.h"
 
 namespace picket {
 
@@ -47,7 +48,8 @@ struct SignalOrigin {
   std::optional<IpAddress> remote_ip;
   bool console = false;  // made by the console's pages
   // What follows from the rest.
-  std::string id;  // by.id()
+  std::string id;      // by.id()
+  std::string client;  // of the user agent: which tool on which system
   Kin kin;
   std::uint64_t hash = 0;  // of whose, from where and with what
   void complete();
@@ -76,6 +78,7 @@ struct SignalRow {
   std::uint16_t index = 0;  // of listed_apis(), or of the detector
   Shared<SignalOrigin> from;
   std::string error_code, bucket;
+  CallAim aim;
   std::uint64_t count = 0;
   ProofRecord first, last;
   Boxed<SignalFinding> finding;
@@ -88,7 +91,7 @@ struct SignalRow {
   std::uint64_t kind_hash() const;
   template <class Ar>
   void io(Ar& ar) {
-    ar(kind, type, index, from, error_code, bucket, count, first, last, finding);
+    ar(kind, type, index, from, error_code, bucket, aim, count, first, last, finding);
   }
 };
 
@@ -108,7 +111,8 @@ class RiskyCalls {
     std::vector<Boxed<SignalRow>> rows;
     std::vector<Counted> counted;
   };
-  void add(const CloudTrailEvent& event, Caller& caller, std::uint16_t api, const Where& where);
+  void add(const CloudTrailEvent& event, Caller& caller, std::uint16_t api, const CallAim& aim,
+           const Where& where);
   Folded take();
 
  private:
@@ -124,6 +128,7 @@ struct ActorSignal {
   std::uint8_t type = 0;    // of the detector's types; of context, which
   bool first_time = false;  // its identity never did it on a day before
   Tactic tactic = Tactic::execution;
+  Aim aim = Aim::untold;    // `ordinary` when it lets in nobody but the organisation's
   std::uint16_t index = 0;  // of the detector; of listed_apis(), of context for the call it was seen with
   std::int32_t bits = 0;    // evidence, in 1/256 bit
   ProofRecord first, last;
@@ -141,7 +146,7 @@ struct ActorSignal {
   std::string_view service_name() const;
   template <class Ar>
   void io(Ar& ar) {
-    ar(kind, type, first_time, tactic, index, bits, first, last, count, from, error_code, network, value,
+    ar(kind, type, first_time, tactic, aim, index, bits, first, last, count, from, error_code, network, value,
        buckets, addresses, finding);
   }
 };
@@ -156,7 +161,7 @@ constexpr std::int32_t step_bits_min = 256;
 struct ActorEvidence {
   // In 1/256 bit: of what is new about place, client and hours the most unusual; of the rest the sum.
   std::int32_t network = 0, shared_network = 0, client = 0, hours = 0;
-  std::int32_t refused = 0, findings = 0, discovery = 0, way = 0;
+  std::int32_t refused = 0, findings = 0, findings_elsewhere = 0, discovery = 0, grave = 0, way = 0;
   std::uint32_t proofs = 0, first_times = 0, services = 0;  // first_times: within a burst
   bool destruction = false, elsewhere = false;
 

@@ -149,6 +149,57 @@ TEST(Sequences, TakeRecordsFromBefore1970) {
                   .empty());
 }
 
+// What the signal of that name is worth, in 1/256 bit, and how its line of the explanation reads.
+std::pair<std::int32_t, std::string> told_of(const AggregatedFinding& finding, std::string_view name) {
+  std::pair<std::int32_t, std::string> told;
+  for (const SequenceSignal& signal : finding.activity.sequence->signals) {
+    if (signal.name == name) told.first = std::max(told.first, signal.bits);
+  }
+  for (const auto& [key, value] : finding.activity.latest.evidence) {
+    if (key == "chain" && value.contains(name)) told.second = value;
+  }
+  return told;
+}
+
+TEST(Sequences, WeighCallsByWhatTheirParametersShow) {
+  const auto with = [](std::string_view parameters) {
+    std::vector<std::string> texts = chain();
+    texts.push_back(call(marta, "iam", "UpdateAssumeRolePolicy", day + 6 * hour_ms,
+                         fmt::format(R"(,"requestParameters":{})", parameters)));
+    const auto found = findings_of(texts);
+    return found.empty() ? std::pair<std::int32_t, std::string>()
+                         : told_of(found.begin()->second, "iam:UpdateAssumeRolePolicy");
+  };
+  const auto trusting = [](std::string_view account) {
+    return fmt::format(
+        R"({{"roleName":"r","policyDocument":"{{\"Statement\":[{{\"Effect\":\"Allow\",\"Principal\":)"
+        R"({{\"AWS\":\"{}\"}},\"Action\":\"sts:AssumeRole\"}}]}}"}})",
+        account);
+  };
+  const auto untold = with("null"), own = with(trusting("111122223333")),
+             stranger = with(trusting("999988887777"));
+  EXPECT_LT(own.first, untold.first);
+  EXPECT_GT(stranger.first, untold.first);
+  EXPECT_TRUE(stranger.second.contains("lets in outsiders")) << stranger.second;
+  EXPECT_FALSE(own.second.contains("outsiders")) << own.second;
+}
+
+TEST(Sequences, KnowTheOrganisationByItsLogs) {
+  const std::string trust =
+      R"(,"requestParameters":{"policyDocument":"{\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"444455556666\"},)"
+      R"(\"Action\":\"sts:AssumeRole\"}]}"})";
+  std::vector<std::string> texts = chain();
+  texts.push_back(call(marta, "iam", "UpdateAssumeRolePolicy", day + 6 * hour_ms, trust));
+  const auto stranger = findings_of(texts);
+  // Somebody worked in that account the day before.
+  texts.push_back(call(admin, "iam", "ListRoles", day - 20 * hour_ms));
+  const auto known = findings_of(texts);
+  ASSERT_EQ(stranger.size(), 1U);
+  ASSERT_EQ(known.size(), 1U);
+  EXPECT_TRUE(told_of(stranger.begin()->second, "iam:UpdateAssumeRolePolicy").second.contains("outsiders"));
+  EXPECT_FALSE(told_of(known.begin()->second, "iam:UpdateAssumeRolePolicy").second.contains("outsiders"));
+}
+
 TEST(Sequences, CountARecordOnceThatCameTwice) {
   std::vector<std::string> texts = chain();
   const auto once = findings_of(texts);

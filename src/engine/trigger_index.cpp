@@ -5,6 +5,7 @@
 
 #include "engine/lineage.h"
 #include "state/api_tactics.h"
+#include "state/call_aim.h"
 
 namespace picket {
 
@@ -71,6 +72,10 @@ TriggerIndex::TriggerIndex(std::span<const Detector* const> detectors) {
     }
   }
   for (const auto& [source, name] : Facts::interesting_calls()) calls_[call_hash(source, name)].fact = true;
+  for (const ListedApi& api : listed_apis()) {
+    if (tells_aim(api.event_source, api.event_name))
+      calls_[call_hash(api.event_source, api.event_name)].tells_aim = true;
+  }
   if (std::ranges::none_of(detectors,
                            [](const Detector* detector) { return detector->logic.sequence != nullptr; }))
     return;

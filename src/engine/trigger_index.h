@@ -19,7 +19,8 @@ class TriggerIndex {
 
   struct CallEntry {
     std::vector<std::uint16_t> detectors;
-    bool fact = false;  // tells something about resources (Facts::interesting)
+    bool fact = false;       // tells something about resources (Facts::interesting)
+    bool tells_aim = false;  // its parameters may tell what it is for (state/call_aim.h)
     // Serves a tactic in an intruder's hands: index of listed_apis(), or none.
     std::uint16_t risky = no_api;
     bool issues_key = false;  // its response may hold a new access key

@@ -88,6 +88,8 @@ class Rarity {
   // Values by frequency, the most usual first; at most `most` of each.
   std::map<Frequency, std::vector<std::string>> usual(Scope scope, const Act& act, Factor factor, Day today,
                                                       std::size_t most) const;
+  // Whether anybody of the group (Act::peers, Act::account) was seen.
+  bool knows(std::uint64_t group_id) const { return group(group_id) != nullptr; }
   // Days of the principal before today.
   std::uint32_t days_of(std::uint64_t principal, Day today) const;
 

@@ -1,30 +1,12 @@
 #include "detectors/shared/attempt.h"
 #include "engine/detector.h"
+#include "state/call_aim.h"
 
 namespace picket::detectors {
 
 namespace {
 
 namespace dom = simdjson::dom;
-
-bool has_star(const dom::element& statement, std::string_view member) {
-  std::string_view text;
-  dom::array list;
-  dom::element value;
-  if (statement[member].get(value) != simdjson::SUCCESS) return false;
-  if (value.get(text) == simdjson::SUCCESS) return text == "*" || text == "*:*";
-  if (value.get(list) != simdjson::SUCCESS) return false;
-  for (const dom::element item : list) {
-    if (item.get(text) == simdjson::SUCCESS && (text == "*" || text == "*:*")) return true;
-  }
-  return false;
-}
-
-bool allows_everything(const dom::element& statement) {
-  std::string_view effect;
-  return statement["Effect"].get(effect) == simdjson::SUCCESS && effect == "Allow" &&
-         has_star(statement, "Action") && has_star(statement, "Resource");
-}
 
 // A broker hands out sessions cut down to what its users need; a session as mighty as the user itself
 // outlives the user's key, which is what an intruder wants of it.
@@ -39,17 +21,7 @@ std::optional<std::string> breadth(const RawJson& request) {
       }
     }
   }
-  const JsonDocument policy(request.find("policy").value_or(""));
-  const auto statements = policy.at("Statement");
-  if (!statements) return std::nullopt;
-  dom::array list;
-  if (statements->get(list) != simdjson::SUCCESS) {
-    return allows_everything(*statements) ? std::optional<std::string>("a policy that allows everything")
-                                          : std::nullopt;
-  }
-  for (const dom::element statement : list) {
-    if (allows_everything(statement)) return "a policy that allows everything";
-  }
+  if (allows_everything(request.find("policy").value_or(""))) return "a policy that allows everything";
   return std::nullopt;
 }
 
