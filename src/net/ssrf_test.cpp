@@ -7,6 +7,7 @@
 #include <netdb.h>
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <map>
 #include <mutex>
 #include <string>
@@ -30,11 +31,15 @@ F next(const char* name) {
   return reinterpret_cast<F>(::dlsym(RTLD_NEXT, name));
 }
 
-void note(const sockaddr* to) {
+// Whether it may leave: nothing does but to this machine.
+bool note(const sockaddr* to) {
   const std::lock_guard lock(mutex);
-  if (!watching || to == nullptr) return;
+  if (!watching || to == nullptr) return true;
   const auto ip = picket::net::address_of(*to);  // none: a socket of this machine, of the resolver for one
   if (ip) tried.push_back(ip->to_string());
+  if (!ip || ip->is_loopback()) return true;
+  errno = ECONNREFUSED;
+  return false;
 }
 
 }  // namespace
@@ -42,12 +47,12 @@ void note(const sockaddr* to) {
 extern "C" {
 
 int connect(int fd, const sockaddr* to, socklen_t size) {
-  note(to);
+  if (!note(to)) return -1;
   return next<int (*)(int, const sockaddr*, socklen_t)>("connect")(fd, to, size);
 }
 
 ssize_t sendto(int fd, const void* data, size_t count, int flags, const sockaddr* to, socklen_t size) {
-  note(to);
+  if (!note(to)) return -1;
   return next<ssize_t (*)(int, const void*, size_t, int, const sockaddr*, socklen_t)>("sendto")(
       fd, data, count, flags, to, size);
 }
