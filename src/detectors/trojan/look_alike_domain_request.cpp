@@ -52,7 +52,7 @@ extern const Detector look_alike_domain_request = {
         "identities, and "
         "it exists.",
     .when = {queries()},
-    .issue = {key::host, key::evidence("registered_domain")},
+    .issue = {key::host, key::evidence("imitates")},
     .logic = each(asked_for_look_alike),
     .blind_spots =
         "The organisation's own domains are imitated only where a list of category own_domain names them; of "
