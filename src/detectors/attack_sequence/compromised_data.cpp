@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "engine/sequences.h"
 
@@ -49,20 +50,48 @@ bool harms(const ActorSignal& signal) {
           signal.tactic == Tactic::impact || signal.tactic == Tactic::defense_evasion);
 }
 
+// What a look-up, a write and a deletion are called.
+int step_of(std::string_view name) {
+  return is_one_of(name, {"iam:ListUsers", "iam:ListRoles", "iam:GetAccountAuthorizationDetails"}) ? 0
+         : name == "s3:ListBuckets"                                                                ? 1
+         : is_one_of(name, {"s3:ListObjects", "s3:ListObjectsV2", "s3:ListObjectVersions"})        ? 2
+         : is_one_of(name, {"s3:PutObject", "s3:CopyObject"})                                      ? 3
+         : is_one_of(name, {"s3:DeleteObject", "s3:DeleteObjects", "s3:DeleteObjectVersion"})      ? 4
+                                                                                                   : -1;
+}
+
+// The same by hand, within an hour and in whatever buckets; a look-up that was refused was tried. Only where
+// habits are known: what is usual for the actor is no signal then. No honest day of ten simulated
+// organisations (3,000 account-days) has such steps, 33 of their chains do.
+bool slow_smash_and_grab(const ActorSignals& actor) {
+  constexpr TimeMs by_hand_ms = hour_ms;
+  if (!actor.settled) return false;
+  std::optional<TimeMs> begin;
+  for (const ActorSignal* signal : actor.signals) {
+    const bool tried = signal->kind == SignalKind::call || signal->kind == SignalKind::refused_call;
+    if (tried && step_of(signal->name) == 0)
+      begin = std::min(begin.value_or(signal->first.time), signal->first.time);
+  }
+  if (!begin) return false;
+  bool looked = false, wrote = false, deleted = false;
+  for (const ActorSignal* signal : actor.signals) {
+    if (signal->last.time < *begin || signal->last.time > *begin + by_hand_ms) continue;
+    const int step = step_of(signal->name);
+    const bool done = signal->kind == SignalKind::call;
+    looked |= (done || signal->kind == SignalKind::refused_call) && (step == 1 || step == 2);
+    wrote |= done && step == 3;
+    deleted |= done && step == 4;
+  }
+  return looked && wrote && deleted;
+}
+
 // Who is there, which buckets, what is in them, then objects written and objects deleted in one bucket, all
 // in a few minutes: no job that reads and writes data asks for the account's users first.
 bool smash_and_grab(const ActorSignals& actor) {
   std::array<const ActorSignal*, 5> steps{};  // users or roles, buckets, objects, write, delete
   for (const ActorSignal* signal : by_time(actor.signals)) {
     if (signal->kind != SignalKind::call) continue;
-    const std::string_view name = signal->name;
-    const int step =
-        is_one_of(name, {"iam:ListUsers", "iam:ListRoles", "iam:GetAccountAuthorizationDetails"}) ? 0
-        : name == "s3:ListBuckets"                                                                ? 1
-        : is_one_of(name, {"s3:ListObjects", "s3:ListObjectsV2", "s3:ListObjectVersions"})        ? 2
-        : is_one_of(name, {"s3:PutObject", "s3:CopyObject"})                                      ? 3
-        : is_one_of(name, {"s3:DeleteObject", "s3:DeleteObjects", "s3:DeleteObjectVersion"})      ? 4
-                                                                                                  : -1;
+    const int step = step_of(signal->name);
     if (step < 0) continue;
     const ActorSignal*& known = steps[static_cast<std::size_t>(step)];
     if (known == nullptr) known = signal;
@@ -87,7 +116,7 @@ static std::optional<Evidence> judge(const ActorSignals& actor) {
   if (std::ranges::none_of(actor.signals, [](const ActorSignal* signal) { return harms(*signal); }))
     return std::nullopt;
   if (const auto weight = sequence_in(actor)) return severe(*weight);
-  if (!smash_and_grab(actor)) return std::nullopt;
+  if (!smash_and_grab(actor) && !slow_smash_and_grab(actor)) return std::nullopt;
   return severe(actor.weigh());
 }
 

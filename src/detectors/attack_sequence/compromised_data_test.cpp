@@ -1,0 +1,58 @@
+// What the cases cannot show: they have no days in which habits settle.
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "engine/sequences.h"
+
+namespace picket::detectors {
+
+extern const Detector compromised_data_sequence;
+
+namespace {
+
+constexpr TimeMs morning = 1'773'219'600'000;  // 2026-03-11T09:00:00Z
+
+ActorSignal step(std::string_view name, Tactic tactic, TimeMs minutes, SignalKind kind = SignalKind::call) {
+  ActorSignal signal;
+  signal.kind = kind;
+  signal.name = name;
+  signal.tactic = tactic;
+  signal.first_time = true;
+  signal.first.time = signal.last.time = morning + minutes * minute_ms;
+  return signal;
+}
+
+bool raised(const std::vector<ActorSignal>& steps, bool settled = true) {
+  std::vector<const ActorSignal*> view;
+  for (const ActorSignal& one : steps) view.push_back(&one);
+  return compromised_data_sequence.logic.sequence({view, settled, false}).has_value();
+}
+
+// A look at the users, refused or not, one at buckets, then a write and a deletion, whatever the bucket.
+std::vector<ActorSignal> by_hand() {
+  return {step("iam:ListUsers", Tactic::discovery, 0, SignalKind::refused_call),
+          step("s3:ListBuckets", Tactic::discovery, 12), step("s3:PutObject", Tactic::impact, 31),
+          step("s3:DeleteObject", Tactic::impact, 47)};
+}
+
+TEST(CompromisedData, IsToldOfStepsMadeByHandWithinAnHour) { EXPECT_TRUE(raised(by_hand())); }
+
+TEST(CompromisedData, NeedsToKnowWhatIsUsualForSlowSteps) { EXPECT_FALSE(raised(by_hand(), false)); }
+
+TEST(CompromisedData, IsQuietWhenAStepIsMissingOrLate) {
+  for (std::size_t missing = 0; missing < by_hand().size(); ++missing) {
+    std::vector<ActorSignal> steps = by_hand();
+    steps.erase(steps.begin() + static_cast<std::ptrdiff_t>(missing));
+    EXPECT_FALSE(raised(steps)) << missing;
+  }
+  std::vector<ActorSignal> late = by_hand();
+  late.back().first.time = late.back().last.time = morning + 61 * minute_ms;
+  EXPECT_FALSE(raised(late));
+  std::vector<ActorSignal> refused = by_hand();
+  refused.back().kind = SignalKind::refused_call;
+  EXPECT_FALSE(raised(refused));
+}
+
+}  // namespace
+}  // namespace picket::detectors
