@@ -183,8 +183,8 @@ class OrderedState {
   virtual void load(Reader& in) = 0;
 };
 
-struct ActorSignals;  // engine/sequences.h
-class Outlook;        // engine/sequences.h
+struct ActorSignals;  // engine/actor_signals.h
+class Outlook;        // engine/actor_signals.h
 struct HostDay;       // engine/host_day.h
 class HostNorms;      // state/host_norms.h
 struct Incident;      // engine/learned.h

@@ -23,7 +23,7 @@
 #include "engine/query_tallies.h"
 #include "engine/record_matcher.h"
 #include "engine/rule_modes.h"
-#include "engine/sequences.h"
+#include "engine/signal_rows.h"
 #include "engine/trigger_index.h"
 #include "engine/visibility.h"
 #include "enrich/intel.h"

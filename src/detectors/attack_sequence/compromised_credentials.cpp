@@ -1,7 +1,8 @@
 #include <algorithm>
 #include <set>
 
-#include "engine/sequences.h"
+#include "engine/actor_signals.h"
+#include "engine/detector.h"
 
 namespace picket::detectors {
 

@@ -2,7 +2,8 @@
 #include <array>
 #include <optional>
 
-#include "engine/sequences.h"
+#include "engine/actor_signals.h"
+#include "engine/detector.h"
 
 namespace picket::detectors {
 

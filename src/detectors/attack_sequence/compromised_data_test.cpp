@@ -3,7 +3,8 @@
 
 #include <vector>
 
-#include "engine/sequences.h"
+#include "engine/actor_signals.h"
+#include "engine/detector.h"
 
 namespace picket::detectors {
 
