@@ -447,7 +447,8 @@ std::string Sequences::pivots(const ActorSignals& view, std::uint16_t detector) 
         view.only([&](const ActorSignal& signal) { return group_of(signal) != group_of(*one); }, room);
     if (names.size() < told_max && !detectors_[detector]->logic.sequence(rest)) names.emplace(one->name);
   }
-  return fmt::format("{}", fmt::join(names, ", "));
+  return names.empty() ? "none, the others are enough without each"
+                       : fmt::format("{}", fmt::join(names, ", "));
 }
 
 Activity Sequences::activity_of(const std::string& root, const Actor& actor, std::uint16_t detector,

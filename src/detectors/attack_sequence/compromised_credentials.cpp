@@ -20,8 +20,8 @@ extern const Detector compromised_credentials_sequence = {
                .description =
                    "A sequence of {signals} signals that together look like compromised credentials was seen "
                    "for {user_type}/{principal} with principalId {principal_id} and what descends from it. "
-                   "Tactics: {tactics}. Evidence: {score} (raised {raised}). It would not "
-                   "have been raised without: {could_not_do_without}."}},
+                   "Tactics: {tactics}. Evidence: {score} (raised {raised}). Signals "
+                   "that it could not do without: {could_not_do_without}."}},
     .summary =
         "Calls, refusals and findings of one actor within a day line up into an attack; so do, whatever is "
         "usual, refusals by several services, rights that it gives itself, and the use of what was refused.",

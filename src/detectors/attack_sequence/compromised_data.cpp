@@ -23,7 +23,7 @@ extern const Detector compromised_data_sequence = {
               "A sequence of {signals} signals that together look like a compromise of S3 buckets "
               "({buckets}) was seen for {user_type}/{principal} with principalId {principal_id} and what "
               "descends from it. Tactics: {tactics}. Evidence: {score} (raised "
-              "{raised}). It would not have been raised without: {could_not_do_without}."}},
+              "{raised}). Signals that it could not do without: {could_not_do_without}."}},
     .summary =
         "Calls, refusals and findings of one actor within a day line up into theft or destruction of S3 "
         "data.",
