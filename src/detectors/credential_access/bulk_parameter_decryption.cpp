@@ -34,9 +34,7 @@ class ParameterReads : public CallBurst {
   }
 
   void judge(const Judging&, const Baseline& before, Emit& emit) const {
-    if (!beyond(parameters_min, before)) return;
-    raise(Evidence{{"threshold", std::to_string(parameters_min) + " parameters in 10 minutes"}}, before,
-          emit);
+    raise_beyond(parameters_min, "parameters in 10 minutes", before, emit);
   }
 };
 

@@ -37,8 +37,7 @@ class SecretReads : public CallBurst {
   }
 
   void judge(const Judging&, const Baseline& before, Emit& emit) const {
-    if (!beyond(secrets_min, before)) return;
-    raise(Evidence{{"threshold", std::to_string(secrets_min) + " secrets in 10 minutes"}}, before, emit);
+    raise_beyond(secrets_min, "secrets in 10 minutes", before, emit);
   }
 };
 

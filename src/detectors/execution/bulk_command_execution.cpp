@@ -49,8 +49,7 @@ class Commands : public CallBurst {
   }
 
   void judge(const Judging&, const Baseline& before, Emit& emit) const {
-    if (!beyond(instances_min, before)) return;
-    raise(Evidence{{"threshold", std::to_string(instances_min) + " instances in 10 minutes"}}, before, emit);
+    raise_beyond(instances_min, "instances in 10 minutes", before, emit);
   }
 };
 

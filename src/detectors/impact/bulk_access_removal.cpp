@@ -25,8 +25,7 @@ class AccessRemovals : public CallBurst {
     }
   }
   void judge(const Judging&, const Baseline& before, Emit& emit) const {
-    if (!beyond(users_min, before)) return;
-    raise(Evidence{{"threshold", std::to_string(users_min) + " users in 10 minutes"}}, before, emit);
+    raise_beyond(users_min, "users in 10 minutes", before, emit);
   }
 };
 

@@ -25,15 +25,13 @@ class DataDestruction : public CallBurst {
   }
   static std::uint64_t entity(const CloudTrailEvent& call) { return principal_entity(call); }
   void add(const CloudTrailEvent& call, const ProofRecord& record) {
-    for (const std::string_view member : {"keyId", "dBInstanceIdentifier", "dBClusterIdentifier", "tableName",
-                                          "fileSystemId", "clusterIdentifier", "domainName"}) {
-      if (const auto target = call.request_parameters.find(member))
-        return CallBurst::add(call, *target, record);
-    }
+    add_named(call,
+              {"keyId", "dBInstanceIdentifier", "dBClusterIdentifier", "tableName", "fileSystemId",
+               "clusterIdentifier", "domainName"},
+              record);
   }
   void judge(const Judging&, const Baseline& before, Emit& emit) const {
-    if (!beyond(stores_min, before)) return;
-    raise(Evidence{{"threshold", std::to_string(stores_min) + " in 10 minutes"}}, before, emit);
+    raise_beyond(stores_min, "in 10 minutes", before, emit);
   }
 };
 

@@ -16,16 +16,13 @@ class RecoveryDeletions : public CallBurst {
   }
   static std::uint64_t entity(const CloudTrailEvent& call) { return principal_entity(call); }
   void add(const CloudTrailEvent& call, const ProofRecord& record) {
-    for (const std::string_view member :
-         {"imageId", "snapshotId", "dBSnapshotIdentifier", "dBClusterSnapshotIdentifier", "recoveryPointArn",
-          "snapshotIdentifier"}) {
-      if (const auto target = call.request_parameters.find(member))
-        return CallBurst::add(call, *target, record);
-    }
+    add_named(call,
+              {"imageId", "snapshotId", "dBSnapshotIdentifier", "dBClusterSnapshotIdentifier",
+               "recoveryPointArn", "snapshotIdentifier"},
+              record);
   }
   void judge(const Judging&, const Baseline& before, Emit& emit) const {
-    if (!beyond(points_min, before)) return;
-    raise(Evidence{{"threshold", std::to_string(points_min) + " in 10 minutes"}}, before, emit);
+    raise_beyond(points_min, "in 10 minutes", before, emit);
   }
 };
 

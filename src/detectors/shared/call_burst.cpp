@@ -27,6 +27,13 @@ void CallBurst::add(const CloudTrailEvent& call, std::string_view target, const 
   }
 }
 
+void CallBurst::add_named(const CloudTrailEvent& call, std::initializer_list<std::string_view> members,
+                          const ProofRecord& record) {
+  for (const std::string_view member : members) {
+    if (const auto target = call.request_parameters.find(member)) return add(call, *target, record);
+  }
+}
+
 void CallBurst::merge(const CallBurst& other) {
   if (other.subject_.account.empty()) return;
   for (const auto& [target, denied] : other.targets_) {
@@ -60,6 +67,12 @@ void CallBurst::raise(Evidence evidence, const Baseline& before, Emit& emit) con
   evidence.add("windows_before", std::to_string(before.windows));
   if (mostly_denied()) evidence.add("outcome", "mostly refused");
   emit.detection(std::move(evidence), subject_, distinct(), first_, last_);
+}
+
+void CallBurst::raise_beyond(std::size_t least, std::string_view of_what, const Baseline& before,
+                             Emit& emit) const {
+  if (!beyond(least, before)) return;
+  raise(Evidence{{"threshold", std::to_string(least) + ' ' + std::string(of_what)}}, before, emit);
 }
 
 }  // namespace picket::detectors

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <string>
@@ -25,6 +26,9 @@ std::uint64_t principal_entity(const CloudTrailEvent& call);
 class CallBurst {
  public:
   void add(const CloudTrailEvent& call, std::string_view target, const ProofRecord& record);
+  // The target is what the first of these members of requestParameters names that is there; none: no target.
+  void add_named(const CloudTrailEvent& call, std::initializer_list<std::string_view> members,
+                 const ProofRecord& record);
   void merge(const CallBurst& other);
 
   std::size_t distinct() const { return targets_.size(); }
@@ -60,6 +64,8 @@ class CallBurst {
   bool beyond(std::size_t least, const Baseline& before) const;
   // Emits the detection, told how many and how many there usually are.
   void raise(Evidence evidence, const Baseline& before, Emit& emit) const;
+  // The same when it is beyond `least`; `of_what` follows the number: "users in 10 minutes".
+  void raise_beyond(std::size_t least, std::string_view of_what, const Baseline& before, Emit& emit) const;
 
  private:
   // Beyond so many only the count matters no more; those of the smallest hash stay, whatever the order.
@@ -77,12 +83,10 @@ class InstanceBurst : public CallBurst {
  public:
   static std::uint64_t entity(const CloudTrailEvent& call) { return principal_entity(call); }
   void add(const CloudTrailEvent& call, const ProofRecord& record) {
-    if (const auto instance = call.request_parameters.find("instanceId"))
-      CallBurst::add(call, *instance, record);
+    add_named(call, {"instanceId"}, record);
   }
   void judge(const Judging&, const Baseline& before, Emit& emit) const {
-    if (!beyond(least, before)) return;
-    raise(Evidence{{"threshold", std::to_string(least) + " instances in 10 minutes"}}, before, emit);
+    raise_beyond(least, "instances in 10 minutes", before, emit);
   }
 };
 
