@@ -28,6 +28,9 @@ struct BucketPolicyVerdict {
   bool public_read = false, public_write = false;
   // Accounts that an Allow names as principals, sorted; whose the bucket is, a policy does not tell.
   std::vector<std::string> accounts;
+
+  // More than it names, and no denial takes that back.
+  bool lets_in_strangers() const { return audience != BucketAudience::named && taken_back_by.empty(); }
 };
 
 // A document that is no policy lets nobody in.

@@ -39,7 +39,7 @@ class Guests {
   }
   void add_policy(std::string_view policy) {
     const BucketPolicyVerdict verdict = evaluate_bucket_policy(policy);
-    everybody_ |= verdict.audience != BucketAudience::named && verdict.taken_back_by.empty();
+    everybody_ |= verdict.lets_in_strangers();
     for (const std::string& account : verdict.accounts) add_account(account);
   }
   CallAim aim() const {

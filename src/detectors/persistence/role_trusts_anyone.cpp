@@ -11,7 +11,7 @@ std::optional<Evidence> trusts_anyone(const CloudTrailEvent& call, const Context
       call.event_name == "CreateRole" ? "assumeRolePolicyDocument" : "policyDocument");
   if (!document) return std::nullopt;
   const BucketPolicyVerdict verdict = evaluate_bucket_policy(*document);
-  if (verdict.audience == BucketAudience::named || !verdict.taken_back_by.empty()) return std::nullopt;
+  if (!verdict.lets_in_strangers()) return std::nullopt;
   Evidence evidence{{"api", std::string(call.event_name)}, {"statement", verdict.statement}};
   evidence.add("role", call.request_parameters.find("roleName"));
   return by_outcome(call, std::move(evidence));

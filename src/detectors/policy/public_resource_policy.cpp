@@ -37,7 +37,7 @@ std::optional<Evidence> made_public(const CloudTrailEvent& call, const Context&)
   // Secrets Manager refuses itself what is public when it is asked to.
   if (call.request_parameters.find("blockPublicPolicy") == "true") return std::nullopt;
   const BucketPolicyVerdict verdict = verdict_on(call);
-  if (verdict.audience == BucketAudience::named || !verdict.taken_back_by.empty()) return std::nullopt;
+  if (!verdict.lets_in_strangers()) return std::nullopt;
   std::optional<std::string> resource;
   for (const std::string_view member : resource_members) {
     if (!resource) resource = call.request_parameters.find(member);
