@@ -84,15 +84,14 @@ void Engine::use_rule_modes(std::shared_ptr<const RuleModes> modes) { modes_ = s
 void Engine::use_intel(std::shared_ptr<const IntelIndex> intel) { intel_ = std::move(intel); }
 
 // Should the newest record be a copy, the one it copies tells the details, being newer than the rest here.
-void Engine::add_hits(const RuleHits& hits, RuleHits::Group& group,
-                      std::span<const std::vector<std::uint64_t>> duplicates, std::vector<Copies>& copies) {
+void Engine::add_hits(const RuleHits& hits, RuleHits::Group& group, const Duplicates& duplicates,
+                      std::vector<Copies>& copies) {
   std::vector<const ProofRecord*> proofs;
   std::vector<ProofRecord> copied;
   proofs.reserve(group.records.size());
   for (const std::uint32_t index : group.records) {
     const RuleHits::Record& record = hits.records[index];
-    const std::vector<std::uint64_t>& twice = duplicates[record.object_index];
-    if (!std::binary_search(twice.begin(), twice.end(), record.position)) {
+    if (!duplicates.contain(record.object_index, record.position)) {
       proofs.push_back(&record.proof);
     } else if (!record.proof.event_id.empty()) {
       copied.push_back(record.proof);
@@ -121,7 +120,7 @@ void Engine::add_hits(const RuleHits& hits, RuleHits::Group& group,
   aggregator_.add(std::move(activity));
 }
 
-void Engine::count_dry_runs(const DryRunHits& found, std::span<const std::vector<std::uint64_t>> duplicates) {
+void Engine::count_dry_runs(const DryRunHits& found, const Duplicates& duplicates) {
   std::vector<const std::pair<std::string, std::string>*> places(found.places.size());
   for (const auto& [place, number] : found.places) places[number] = &place;
   const auto count_of = [&](std::uint16_t detector, std::uint32_t place) -> std::uint64_t& {
@@ -129,8 +128,7 @@ void Engine::count_dry_runs(const DryRunHits& found, std::span<const std::vector
                             places[place]->second}];
   };
   for (const DryRunHits::Hit& hit : found.hits) {
-    const auto& twice = duplicates[hit.object_index];
-    if (!std::binary_search(twice.begin(), twice.end(), hit.position)) ++count_of(hit.detector, hit.place);
+    if (!duplicates.contain(hit.object_index, hit.position)) ++count_of(hit.detector, hit.place);
   }
   for (const auto& [key, count] : found.counts)
     count_of(static_cast<std::uint16_t>(key >> 32U), static_cast<std::uint32_t>(key)) += count;
@@ -141,25 +139,50 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
   const EvictionCounts evicted_before = evictions_;
   remember_keys(objects);
   claim_minutes(objects);
+  for (WorkerOutput& output : outputs_) output.clear();
+
+  Epoch epoch{objects, read(objects), {}};
+  // Facts first: what is judged below may look at them.
+  epoch.duplicates = find_duplicates(epoch.outputs, [this] { learn_facts(); });
+  // Facts learned now hold from the watermark on, or they were late.
+  const TimeMs facts_since = watermark(LogKind::cloudtrail);
+  const bool facts_learned = std::any_of(
+      outputs_.begin(), outputs_.end(), [](const WorkerOutput& output) { return !output.fact_rows.empty(); });
+  move_watermarks(objects, epoch.outputs, pending);
+
+  take_detections(epoch);
+  take_turns(epoch);
+  judge_sequences();
+  spill_rows();
+  {
+    const std::scoped_lock changing(facts_mutex_);
+    evictions_.facts += facts_.evict();
+  }
+  claims_.forget(watermark(LogKind::vpcflow));
+  judge_visibility(epoch, evicted_before);
+
+  if (facts_learned) aggregator_.touch(facts_since);
+  return tell(epoch);
+}
+
+std::vector<ObjectOutput> Engine::read(std::span<const EpochObject> objects) {
   const EpochTables tables{
       detectors_,   &triggers_,   intel_.get(),    watermark_,           limits_.filter,     &claims_,
       rules_.get(), modes_.get(), hosts_.wanted(), visibility_.wanted(), entities_.wanted(), &own_calls_};
-  std::vector<ObjectOutput> object_outputs(objects.size());
-  for (WorkerOutput& output : outputs_) output.clear();
-
+  std::vector<ObjectOutput> read(objects.size());
   workers_.parallel_for(objects.size(), [&](unsigned worker, std::size_t number) {
     const EpochObject& object = objects[number];
-    object_outputs[number].worker = worker;
+    read[number].worker = worker;
     ObjectRun run(tables, object.info, static_cast<std::uint32_t>(number), object.records_before,
-                  outputs_[worker], object_outputs[number]);
-    DecodeReport report;
+                  outputs_[worker], read[number]);
     if (object.again) {
       AgainReport again = decode_again(object.open, object.info, limits_.decode, *object.again, run);
       if (!again.refusal.empty()) again.decoded = {.reason = std::move(again.refusal)};
       run.finish(again.decoded);
-      object_outputs[number].ledger.records_numbered = again.records_numbered;
+      read[number].ledger.records_numbered = again.records_numbered;
       return;
     }
+    DecodeReport report;
     if (auto source = object.open(); !source) {
       const bool replaced = source.error().kind == ErrorKind::conflict;
       report.verdict = replaced ? ObjectVerdict::not_a_log : ObjectVerdict::failed;
@@ -169,48 +192,39 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
     }
     run.finish(report);
   });
+  return read;
+}
 
-  std::vector<std::vector<std::uint64_t>> duplicates(objects.size());
-  // Facts first: what is judged below may look at them.
-  find_duplicates(object_outputs, duplicates, [this] { learn_facts(); });
-
-  // Facts learned now hold from the watermark on, or they were late.
-  const TimeMs facts_since = watermark_[static_cast<std::size_t>(LogKind::cloudtrail)];
-  const bool facts_learned = std::any_of(
-      outputs_.begin(), outputs_.end(), [](const WorkerOutput& output) { return !output.fact_rows.empty(); });
-  move_watermarks(objects, object_outputs, pending);
-
+void Engine::take_detections(const Epoch& epoch) {
   if (rules_) {
     workers_.parallel_for(outputs_.size(), [&](unsigned, std::size_t number) {
       tell_hits(outputs_[number].rule_hits, *rules_,
-                [&](std::uint32_t index) -> const ObjectInfo& { return objects[index].info; });
+                [&](std::uint32_t index) -> const ObjectInfo& { return epoch.objects[index].info; });
     });
   }
   std::vector<Copies> copies;
   for (WorkerOutput& output : outputs_) {
-    for (auto& [key, group] : output.rule_hits.groups) add_hits(output.rule_hits, group, duplicates, copies);
+    for (auto& [key, group] : output.rule_hits.groups)
+      add_hits(output.rule_hits, group, epoch.duplicates, copies);
     output.rule_hits = {};
-    count_dry_runs(output.dry_runs, duplicates);
+    count_dry_runs(output.dry_runs, epoch.duplicates);
     output.dry_runs = {};
     for (PendingDetection& item : output.pending) {
-      const auto& twice = duplicates[item.object_index];
-      if (std::binary_search(twice.begin(), twice.end(), item.position)) {
+      Detection& detection = *item.detection;
+      if (epoch.duplicates.contain(item.object_index, item.position)) {
         // Which delivery came first must not show: a copy counts for nothing, but may name the proof's
         // object.
-        if (item.detection->first.event_id.empty()) continue;
-        item.detection->count = 0;
-        if (item.dry_run) continue;
-        std::vector<ProofRecord> record{item.detection->first};
-        copies.push_back({std::move(*item.detection), std::move(record)});
-      } else if (item.dry_run) {
-        const Subject& subject = item.detection->subject;
-        if (admit(*item.detection))
-          ++dry_run_counts_[{std::string(detectors_[item.detection->detector]->name), subject.account,
-                             subject.region}];
-      } else if (admit(*item.detection)) {
-        keep_key(*item.detection);
-        aggregator_.add(*item.detection);
-        sequences_.add(*item.detection);
+        if (item.dry_run || detection.first.event_id.empty()) continue;
+        detection.count = 0;
+        std::vector<ProofRecord> record{detection.first};
+        copies.push_back({std::move(detection), std::move(record)});
+      } else if (admit(detection)) {
+        if (item.dry_run) {
+          ++dry_run_counts_[{std::string(detectors_[detection.detector]->name), detection.subject.account,
+                             detection.subject.region}];
+        } else {
+          take(detection);
+        }
       }
     }
     take_activities(output.activities);
@@ -225,47 +239,51 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
       if (aggregator_.add_copy(copy)) keep_key(copy);
     }
   }
+}
 
-  PartitionTime time{watermark_, lateness_.longest()};
-  time.ahead = ahead_;
-  if (spill_failed_) time.rows_early = early_rows(time);
-  // First every worker's rows are dealt out, then each partition takes its own, and its windows.
-  using DealtRows = std::array<std::vector<OrderedRow*>, partition_count>;
-  std::vector<DealtRows> dealt_rows(outputs_.size());
+std::vector<Engine::DealtRows> Engine::deal_rows(const Epoch& epoch) {
+  std::vector<DealtRows> dealt(outputs_.size());
   workers_.parallel_for(outputs_.size(), [&](unsigned, std::size_t number) {
     for (PendingRow& item : outputs_[number].rows) {
-      const auto& twice = duplicates[item.object_index];
-      if (std::binary_search(twice.begin(), twice.end(), item.position)) {
+      if (epoch.duplicates.contain(item.object_index, item.position)) {
         if (item.row.event_id().empty()) continue;
         item.row.set_records(0);
       }
-      dealt_rows[number][partition_of(hash64(item.row.entity()))].push_back(&item.row);
+      dealt[number][partition_of(hash64(item.row.entity()))].push_back(&item.row);
     }
   });
-  // What learns and what waits is apart from the partitions and from each other; the longest first.
-  std::vector<PartitionOutput> turns(partition_count + 1);
+  return dealt;
+}
+
+void Engine::take_turns(Epoch& epoch) {
+  PartitionTime time{watermark_, lateness_.longest()};
+  time.ahead = ahead_;
+  if (spill_failed_) time.rows_early = early_rows(time);
+  const std::vector<DealtRows> dealt_rows = deal_rows(epoch);
   std::array<std::vector<std::unique_ptr<Behaviour>>, 2> behaviours;  // as learners_
-  std::array<Learner::Output, 2> learned;
-  std::vector<HostTally> hosts;
   for (WorkerOutput& output : outputs_) {
     Behaviours::Taken taken = output.behaviours.take();
     std::ranges::move(taken.calls, std::back_inserter(behaviours[0]));
     std::ranges::move(taken.requests, std::back_inserter(behaviours[1]));
   }
+  std::vector<PartitionOutput> turns(partition_count + 1);  // the last is that of the hosts
+  std::array<Learner::Output, 2> learned;
+  std::vector<HostTally> hosts;
+  // What learns and what waits is apart from the partitions and from each other; the longest first.
   const std::vector<std::function<void()>> beside{
-      [&] { take_signals(duplicates); },
+      [&] { take_signals(epoch.duplicates); },
       [&] {
         const std::scoped_lock changing(learners_mutex_);
         learned[0] = judge_behaviours(learners_[0], behaviours[0]);
       },
       [&] {
-        if (entities_.wanted()) count_calls(object_outputs, duplicates);
+        if (entities_.wanted()) count_calls(epoch);
       },
       [&] { learned[1] = judge_behaviours(learners_[1], behaviours[1]); },
       [&] {
         for (WorkerOutput& output : outputs_) hosts_.add(output.host_days);
         if (entities_.wanted()) hosts = tell_hosts();
-        turns.back() = hosts_.turn(watermark_[static_cast<std::size_t>(LogKind::vpcflow)], facts_);
+        turns.back() = hosts_.turn(watermark(LogKind::vpcflow), facts_);
       }};
   workers_.parallel_for(beside.size() + partition_count, [&](unsigned, std::size_t task) {
     if (task < beside.size()) return beside[task]();
@@ -283,85 +301,79 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
   if (entities_.wanted()) count_hosts(hosts);
   evictions_.hosts = hosts_.evicted();
   evictions_.norms = learners_[0].norms().evicted() + learners_[1].norms().evicted();
-  for (PartitionOutput& turn : turns) {
-    for (auto& [window, detection] : turn.ahead) {
-      const LeftOut counted = left_out_;  // when it is judged in order
-      if (admit(detection)) {
-        keep_key(detection);
-        aggregator_.replace(window, detection);
-      }
-      left_out_ = counted;
-    }
-    for (auto& [window, detection] : turn.windows) {
-      if (!admit(detection)) {
-        aggregator_.withdraw(window);
-        continue;
-      }
+  for (PartitionOutput& turn : turns) take_turn(turn);
+  for (Learner::Output& output : learned) take_incidents(output);
+}
+
+void Engine::take_turn(PartitionOutput& turn) {
+  for (auto& [window, detection] : turn.ahead) {
+    const LeftOut counted = left_out_;  // when it is judged in order
+    if (admit(detection)) {
       keep_key(detection);
       aggregator_.replace(window, detection);
     }
-    for (const std::uint64_t window : turn.withdrawn) aggregator_.withdraw(window);
-    for (const auto& [window, end] : turn.settled) {
-      if (const Activity* said = aggregator_.said(window)) sequences_.add(said->latest, end);
-      aggregator_.settle(window);
-    }
-    take_activities(turn.activities);
-    for (Detection& detection : turn.detections) {
-      if (!admit(detection)) continue;
-      keep_key(detection);
-      aggregator_.add(detection);
-      sequences_.add(detection);
-    }
-    evictions_.ordered_rows += turn.evicted_rows;
-    for (const auto& [detector, count] : turn.evicted)
-      evictions_.windows[std::string(detectors_[detector]->name)] += count;
+    left_out_ = counted;
   }
-
-  for (Learner::Output& output : learned) take_incidents(output);
-  judge_sequences();
-  spill_rows();
-  {
-    const std::scoped_lock changing(facts_mutex_);
-    evictions_.facts += facts_.evict();
+  for (auto& [window, detection] : turn.windows) {
+    if (!admit(detection)) {
+      aggregator_.withdraw(window);
+      continue;
+    }
+    keep_key(detection);
+    aggregator_.replace(window, detection);
   }
-  claims_.forget(watermark_[static_cast<std::size_t>(LogKind::vpcflow)]);
-  judge_visibility(objects, object_outputs, evicted_before);
+  for (const std::uint64_t window : turn.withdrawn) aggregator_.withdraw(window);
+  for (const auto& [window, end] : turn.settled) {
+    if (const Activity* said = aggregator_.said(window)) sequences_.add(said->latest, end);
+    aggregator_.settle(window);
+  }
+  take_activities(turn.activities);
+  for (Detection& detection : turn.detections) {
+    if (admit(detection)) take(detection);
+  }
+  evictions_.ordered_rows += turn.evicted_rows;
+  for (const auto& [detector, count] : turn.evicted)
+    evictions_.windows[std::string(detectors_[detector]->name)] += count;
+}
 
-  if (facts_learned) aggregator_.touch(facts_since);
+void Engine::take(const Detection& detection) {
+  keep_key(detection);
+  aggregator_.add(detection);
+  sequences_.add(detection);
+}
+
+EpochResult Engine::tell(Epoch& epoch) {
   EpochResult result;
   Aggregator::Changes changes;
   if (!holds_changes_) changes = aggregator_.take_changes();
   result.updated = std::move(changes.updated);
   result.retracted = std::move(changes.retracted);
   result.signals = std::move(changes.signals);
-  for (std::size_t i = 0; i < objects.size(); ++i) {
-    const ObjectInfo& info = objects[i].info;
-    const ObjectLedger& ledger = object_outputs[i].ledger;
-    if (ledger.processed == 0 || info.account.empty() || info.region.empty()) continue;
-    const auto [place, fresh] = places_.try_emplace({info.account, info.region}, ledger.first);
-    place->second = std::min(place->second, ledger.first);
-  }
-  for (std::size_t i = 0; i < objects.size(); ++i) {
-    const ObjectInfo& info = objects[i].info;
-    usage_.add(object_outputs[i].ledger, info.account, info.region,
+  for (std::size_t i = 0; i < epoch.objects.size(); ++i) {
+    const EpochObject& object = epoch.objects[i];
+    const ObjectInfo& info = object.info;
+    ObjectLedger& ledger = epoch.outputs[i].ledger;
+    if (ledger.processed != 0 && !info.account.empty() && !info.region.empty()) {
+      const auto [place, fresh] = places_.try_emplace({info.account, info.region}, ledger.first);
+      place->second = std::min(place->second, ledger.first);
+    }
+    usage_.add(ledger, info.account, info.region,
                usage_resource(info.key, info.cluster, flow_log_id(info.key)));
-  }
-  for (std::size_t i = 0; i < objects.size(); ++i) {
-    ObjectLedger& ledger = object_outputs[i].ledger;
-    if (objects[i].again && ledger.state != ObjectState::skipped) ledger_.take_back(objects[i].again->before);
-    if (!objects[i].again || ledger.state != ObjectState::skipped) ledger_.add(ledger);
+    const bool refused = object.again && ledger.state == ObjectState::skipped;
+    if (object.again && !refused) ledger_.take_back(object.again->before);
+    if (!refused) ledger_.add(ledger);
     result.objects.push_back(std::move(ledger));
   }
   return result;
 }
 
-void Engine::count_calls(const std::vector<ObjectOutput>& objects,
-                         const std::vector<std::vector<std::uint64_t>>& duplicates) {
-  for (std::size_t i = 0; i < objects.size(); ++i) {
-    if (duplicates[i].empty()) continue;
-    std::vector<CallTally>& tallies = outputs_[objects[i].worker].behaviours.tallies();
-    for (const TallyMark& mark : objects[i].tally_marks) {
-      if (std::ranges::binary_search(duplicates[i], mark.position)) tallies[mark.tally].uncount(mark.hour);
+void Engine::count_calls(const Epoch& epoch) {
+  for (std::size_t i = 0; i < epoch.objects.size(); ++i) {
+    if (epoch.duplicates.positions[i].empty()) continue;
+    const ObjectOutput& object = epoch.outputs[i];
+    std::vector<CallTally>& tallies = outputs_[object.worker].behaviours.tallies();
+    for (const TallyMark& mark : object.tally_marks) {
+      if (epoch.duplicates.contain(i, mark.position)) tallies[mark.tally].uncount(mark.hour);
     }
   }
   for (WorkerOutput& output : outputs_) {
@@ -381,7 +393,7 @@ void Engine::count_calls(const std::vector<ObjectOutput>& objects,
 // Hosts' days once an hour, and when they are over: before the hosts' turn, which ends days.
 std::vector<HostTally> Engine::tell_hosts() {
   std::vector<HostTally> hosts;
-  const std::int64_t hour = watermark_[static_cast<std::size_t>(LogKind::vpcflow)] / hour_ms;
+  const std::int64_t hour = watermark(LogKind::vpcflow) / hour_ms;
   if (hour == hosts_told_) return hosts;
   hosts_told_ = hour;
   hosts_.each_untold([&](const HostDay& day) { hosts.push_back(tally_of(day, facts_)); });
@@ -393,8 +405,7 @@ std::vector<HostTally> Engine::tell_hosts() {
 void Engine::count_hosts(std::span<const HostTally> hosts) {
   entities_.replace(hosts, [this](const IpAddress& ip) { return facts_.place(ip); });
   constexpr TimeMs farthest = TimeMs{1} << 46U;  // streams are released to the end of time
-  const TimeMs flows =
-      std::clamp<TimeMs>(watermark_[static_cast<std::size_t>(LogKind::vpcflow)], 0, farthest);
+  const TimeMs flows = std::clamp<TimeMs>(watermark(LogKind::vpcflow), 0, farthest);
   entities_.end_epoch(static_cast<std::int32_t>(flows / day_ms));
   evictions_.entities = entities_.counts().evicted;
 }
@@ -418,7 +429,7 @@ Learner::Output Engine::judge_behaviours(Learner& learner,
                                          std::vector<std::unique_ptr<Behaviour>>& behaviours) {
   if (!learner.wanted()) return {};
   for (auto& behaviour : behaviours) learner.add(std::move(behaviour));
-  return learner.turn(watermark_[static_cast<std::size_t>(learner.log())], facts_);
+  return learner.turn(watermark(learner.log()), facts_);
 }
 
 void Engine::take_activities(DailyActivities& activities) {
@@ -445,12 +456,12 @@ void Engine::take_incidents(Learner::Output& output) {
   }
 }
 
-void Engine::judge_visibility(std::span<const EpochObject> objects, std::vector<ObjectOutput>& outputs,
-                              const EvictionCounts& before) {
+void Engine::judge_visibility(Epoch& epoch, const EvictionCounts& before) {
   if (!visibility_.wanted()) return;
-  for (std::size_t i = 0; i < objects.size(); ++i) {
-    const ObjectInfo& info = objects[i].info;
-    visibility_.add(outputs[i].ledger, info.account, info.region, std::exchange(outputs[i].marks, {}));
+  for (std::size_t i = 0; i < epoch.objects.size(); ++i) {
+    const ObjectInfo& info = epoch.objects[i].info;
+    ObjectOutput& object = epoch.outputs[i];
+    visibility_.add(object.ledger, info.account, info.region, std::exchange(object.marks, {}));
   }
   Sightings& all = outputs_.front().sightings;
   for (WorkerOutput& output : std::span(outputs_).subspan(1)) {
@@ -482,14 +493,13 @@ void Engine::judge_visibility(std::span<const EpochObject> objects, std::vector<
   }
 }
 
-void Engine::take_signals(const std::vector<std::vector<std::uint64_t>>& duplicates) {
+void Engine::take_signals(const Duplicates& duplicates) {
   if (!sequences_.wanted()) return;
   for (WorkerOutput& output : outputs_) {
     for (IssuedKey& issued : output.issued_keys) sequences_.learn(std::move(issued));
     RiskyCalls::Folded calls = output.risky_calls.take();
     for (const auto& [object, position, row] : calls.counted) {
-      const auto& twice = duplicates[object];
-      if (!twice.empty() && std::ranges::binary_search(twice, position)) --calls.rows[row]->count;
+      if (duplicates.contain(object, position)) --calls.rows[row]->count;
     }
     for (Boxed<SignalRow>& row : calls.rows) {
       const SignalOrigin& from = *row->from;
@@ -501,8 +511,7 @@ void Engine::take_signals(const std::vector<std::vector<std::uint64_t>>& duplica
 
 void Engine::judge_sequences() {
   if (!sequences_.wanted()) return;
-  Sequences::Output output =
-      sequences_.turn(watermark_[static_cast<std::size_t>(LogKind::cloudtrail)], facts_);
+  Sequences::Output output = sequences_.turn(watermark(LogKind::cloudtrail), facts_);
   for (auto& [window, activity] : output.changed) {
     for (const ProofRecord& record : activity.proof.records()) keep_key(record.object);
     aggregator_.replace(window, std::move(activity));
@@ -581,13 +590,11 @@ void Engine::learn_facts() {
   }
 }
 
-void Engine::find_duplicates(std::vector<ObjectOutput>& objects,
-                             std::vector<std::vector<std::uint64_t>>& duplicates,
-                             const std::function<void()>& beside) {
+Engine::Duplicates Engine::find_duplicates(std::vector<ObjectOutput>& objects,
+                                           const std::function<void()>& beside) {
   std::vector<std::vector<std::vector<std::uint64_t>>> by_shard(identity_shards);
   std::vector<std::uint64_t> evicted(identity_shards);
-  const TimeMs forget_before = std::min(watermark_[static_cast<std::size_t>(LogKind::cloudtrail)],
-                                        watermark_[static_cast<std::size_t>(LogKind::k8saudit)]);
+  const TimeMs forget_before = std::min(watermark(LogKind::cloudtrail), watermark(LogKind::k8saudit));
   workers_.parallel_for(identity_shards + 1, [&](unsigned, std::size_t task) {
     if (task == 0) return beside();
     const std::size_t number = task - 1;
@@ -601,13 +608,15 @@ void Engine::find_duplicates(std::vector<ObjectOutput>& objects,
     evicted[number] = identities_[number].evict(limits_.identities_max / identity_shards);
   });
   for (const std::uint64_t count : evicted) evictions_.identities += count;
+  Duplicates duplicates{std::vector<std::vector<std::uint64_t>>(objects.size())};
   for (std::size_t i = 0; i < objects.size(); ++i) {
-    for (const auto& found : by_shard)
-      duplicates[i].insert(duplicates[i].end(), found[i].begin(), found[i].end());
-    std::sort(duplicates[i].begin(), duplicates[i].end());
-    objects[i].ledger.duplicate += duplicates[i].size();
-    objects[i].ledger.processed -= duplicates[i].size();
+    std::vector<std::uint64_t>& positions = duplicates.positions[i];
+    for (const auto& found : by_shard) positions.insert(positions.end(), found[i].begin(), found[i].end());
+    std::sort(positions.begin(), positions.end());
+    objects[i].ledger.duplicate += positions.size();
+    objects[i].ledger.processed -= positions.size();
   }
+  return duplicates;
 }
 
 void Engine::move_watermarks(std::span<const EpochObject> objects, const std::vector<ObjectOutput>& outputs,

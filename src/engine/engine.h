@@ -7,6 +7,7 @@
 // close, and what changed among the findings is handed to the caller.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <map>
@@ -191,39 +192,60 @@ class Engine {
   void start_at(std::uint64_t epoch) { epoch_ = epoch; }
 
  private:
+  // Records that were delivered before: per object of the epoch their positions, in ascending order.
+  struct Duplicates {
+    std::vector<std::vector<std::uint64_t>> positions;
+    bool contain(std::size_t object, std::uint64_t position) const {
+      const std::vector<std::uint64_t>& of = positions[object];
+      return !of.empty() && std::binary_search(of.begin(), of.end(), position);
+    }
+  };
+  struct Epoch {
+    std::span<const EpochObject> objects;
+    std::vector<ObjectOutput> outputs;  // by object
+    Duplicates duplicates;
+  };
   void claim_minutes(std::span<const EpochObject> objects);
+  // Every object, by all workers; what else they collect is in outputs_.
+  std::vector<ObjectOutput> read(std::span<const EpochObject> objects);
   void learn_facts();
   // `beside` runs on one of the threads meanwhile.
-  void find_duplicates(std::vector<ObjectOutput>& objects,
-                       std::vector<std::vector<std::uint64_t>>& duplicates,
-                       const std::function<void()>& beside);
-  void count_dry_runs(const DryRunHits& found, std::span<const std::vector<std::uint64_t>> duplicates);
+  Duplicates find_duplicates(std::vector<ObjectOutput>& objects, const std::function<void()>& beside);
+  // What needs no order of time.
+  void take_detections(const Epoch& epoch);
+  void take(const Detection& detection);
+  void count_dry_runs(const DryRunHits& found, const Duplicates& duplicates);
+  // One worker's rows by partition.
+  using DealtRows = std::array<std::vector<OrderedRow*>, partition_count>;
+  std::vector<DealtRows> deal_rows(const Epoch& epoch);
+  // What learns, and what waits for windows to end or for its place in the order of time.
+  void take_turns(Epoch& epoch);
+  void take_turn(PartitionOutput& turn);
   TimeMs early_rows(const PartitionTime& time) const;
   void spill_rows();
   void move_watermarks(std::span<const EpochObject> objects, const std::vector<ObjectOutput>& outputs,
                        const PendingBounds& pending);
   void remember_keys(std::span<const EpochObject> objects);
-  // Fills in what facts know of the subject; false when the detection is left out.
-  // Records that were delivered before, all of one finding.
+  // Duplicates that are all of one finding.
   struct Copies {
     Detection of;
     std::vector<ProofRecord> records;
   };
-  void add_hits(const RuleHits& hits, RuleHits::Group& group,
-                std::span<const std::vector<std::uint64_t>> duplicates, std::vector<Copies>& copies);
+  void add_hits(const RuleHits& hits, RuleHits::Group& group, const Duplicates& duplicates,
+                std::vector<Copies>& copies);
+  // Fills in what facts know of the subject; false when the detection is left out.
   bool admit(Detection& detection);
-  void count_calls(const std::vector<ObjectOutput>& objects,
-                   const std::vector<std::vector<std::uint64_t>>& duplicates);
+  void count_calls(const Epoch& epoch);
   std::vector<HostTally> tell_hosts();
   void count_hosts(std::span<const HostTally> hosts);
   // Which are all of the learner's log.
   Learner::Output judge_behaviours(Learner& learner, std::vector<std::unique_ptr<Behaviour>>& behaviours);
   void take_activities(DailyActivities& activities);
   void take_incidents(Learner::Output& output);
-  void take_signals(const std::vector<std::vector<std::uint64_t>>& duplicates);
+  void take_signals(const Duplicates& duplicates);
   void judge_sequences();
-  void judge_visibility(std::span<const EpochObject> objects, std::vector<ObjectOutput>& outputs,
-                        const EvictionCounts& before);
+  void judge_visibility(Epoch& epoch, const EvictionCounts& before);
+  EpochResult tell(Epoch& epoch);
   void keep_key(const Detection& detection);
   void keep_key(std::uint64_t object);
   struct Section;
