@@ -13,6 +13,7 @@
 #include "api/organization.h"
 #include "api/picket_calls.h"
 #include "api/respond_calls.h"
+#include "base/metrics_text.h"
 
 namespace picket::api {
 
@@ -390,18 +391,13 @@ void Service::count(std::string_view operation, unsigned status) {
 
 std::string Service::metrics() {
   const std::scoped_lock lock(counters_mutex_);
-  std::string out =
-      "# HELP picket_api_requests_total API calls by operation and HTTP status.\n"
-      "# TYPE picket_api_requests_total counter\n";
+  MetricsText out;
+  out.begin(MetricsText::Type::counter, "picket_api_requests_total",
+            "API calls by operation and HTTP status.");
   for (const auto& [key, value] : counters_)
-    out += fmt::format("picket_api_requests_total{{operation=\"{}\",status=\"{}\"}} {}\n", key.first,
-                       key.second, value);
-  out += fmt::format(
-      "# HELP picket_audit_failures_total API calls that the audit log could not take.\n"
-      "# TYPE picket_audit_failures_total counter\n"
-      "picket_audit_failures_total {}\n",
-      audit_failures_);
-  return out;
+    out.sample({{"operation", key.first}, {"status", std::to_string(key.second)}}, value);
+  out.counter("picket_audit_failures_total", "API calls that the audit log could not take.", audit_failures_);
+  return out.take();
 }
 
 }  // namespace picket::api

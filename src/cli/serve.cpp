@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/file_stamp.h"
 #include "base/folder_lock.h"
+#include "base/metrics_text.h"
 #include "base/program_log.h"
 #include "cli/bucket.h"
 #include "cli/commands.h"
@@ -261,24 +262,20 @@ class TroubleLog {
 
 std::string server_metrics(const api::Server& server) {
   const api::ServerCounters counters = server.counters();
-  std::string out;
-  const auto counter = [&](std::string_view name, std::string_view help, std::uint64_t value) {
-    out += fmt::format("# HELP {0} {1}\n# TYPE {0} counter\n{0} {2}\n", name, help, value);
-  };
-  counter("picket_http_connections_total", "Connections that were accepted.", counters.connections);
-  counter("picket_http_requests_total", "Requests that were answered.", counters.requests);
-  counter("picket_http_connections_refused_total", "Connections beyond the most.",
-          counters.refused_connections);
-  counter("picket_http_malformed_total", "Requests that were no HTTP, or beyond a limit.",
-          counters.malformed);
-  counter("picket_http_timeouts_total", "Clients that took too long.", counters.timeouts);
-  counter("picket_tls_handshakes_failed_total", "Connections that agreed on no TLS.",
-          counters.handshakes_failed);
+  MetricsText out;
+  out.counter("picket_http_connections_total", "Connections that were accepted.", counters.connections);
+  out.counter("picket_http_requests_total", "Requests that were answered.", counters.requests);
+  out.counter("picket_http_connections_refused_total", "Connections beyond the most.",
+              counters.refused_connections);
+  out.counter("picket_http_malformed_total", "Requests that were no HTTP, or beyond a limit.",
+              counters.malformed);
+  out.counter("picket_http_timeouts_total", "Clients that took too long.", counters.timeouts);
+  out.counter("picket_tls_handshakes_failed_total", "Connections that agreed on no TLS.",
+              counters.handshakes_failed);
   if (const auto ends = server.tls_ends())
-    out += fmt::format("# HELP {0} {1}\n# TYPE {0} gauge\n{0} {2}\n",
-                       "picket_tls_certificate_end_timestamp_seconds",
-                       "Until when the certificate in use is valid.", *ends / second_ms);
-  return out;
+    out.gauge("picket_tls_certificate_end_timestamp_seconds", "Until when the certificate in use is valid.",
+              *ends / second_ms);
+  return out.take();
 }
 
 // One for each bucket among the sources.

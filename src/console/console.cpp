@@ -15,6 +15,7 @@
 #include "api/router.h"
 #include "api/tables.h"
 #include "base/json_writer.h"
+#include "base/metrics_text.h"
 #include "console/password.h"
 
 namespace picket::console {
@@ -659,12 +660,11 @@ void Console::count(std::string_view outcome) {
 
 std::string Console::metrics() {
   const std::scoped_lock lock(mutex_);
-  std::string out =
-      "# HELP picket_console_sign_ins_total Attempts to sign in to the console by outcome.\n"
-      "# TYPE picket_console_sign_ins_total counter\n";
-  for (const auto& [outcome, number] : counters_)
-    out += fmt::format("picket_console_sign_ins_total{{outcome=\"{}\"}} {}\n", outcome, number);
-  return out;
+  MetricsText out;
+  out.begin(MetricsText::Type::counter, "picket_console_sign_ins_total",
+            "Attempts to sign in to the console by outcome.");
+  for (const auto& [outcome, number] : counters_) out.sample({{"outcome", outcome}}, number);
+  return out.take();
 }
 
 }  // namespace picket::console

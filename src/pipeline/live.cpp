@@ -9,6 +9,7 @@
 #include <limits>
 #include <thread>
 
+#include "base/metrics_text.h"
 #include "pipeline/baseline.h"
 #include "pipeline/rule_controls.h"
 #include "store/publishing.h"
@@ -23,15 +24,6 @@ constexpr std::uint64_t freed_by_snapshot_min = 64ULL << 20;
 
 // Also when the clock was set back: what happens every so often must not wait until it has caught up.
 bool is_due(TimeMs now, TimeMs last, TimeMs every) { return now - last >= every || now < last; }
-
-std::string escape_label(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '\\' || c == '"') out += '\\';
-    out += c == '\n' ? ' ' : c;
-  }
-  return out;
-}
 
 }  // namespace
 
@@ -743,14 +735,12 @@ std::string Live::not_ready() const {
 
 std::string Live::metrics() const {
   const LiveStatus now = status();
-  std::string out;
-  const auto head = [&](std::string_view name, std::string_view type, std::string_view help) {
-    out += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
-  };
+  MetricsText out;
+  using enum MetricsText::Type;
   struct Row {
     std::string_view name, help;
     std::uint64_t KindTotals::* member;
-    std::string_view type = "counter";
+    MetricsText::Type type = counter;
   };
   static constexpr Row rows[] = {
       {"picket_objects_total", "Log objects read.", &KindTotals::objects},
@@ -762,118 +752,97 @@ std::string Live::metrics() const {
       {"picket_records_filtered_total", "Records left out by name.", &KindTotals::filtered},
       {"picket_records_duplicate_total", "Records delivered before.", &KindTotals::duplicate},
       {"picket_records_quarantined_total", "Records set aside; falls when they are good when read again.",
-       &KindTotals::quarantined, "gauge"},
+       &KindTotals::quarantined, gauge},
       {"picket_records_late_total", "Records older than their watermark.", &KindTotals::late},
   };
   for (const Row& row : rows) {
-    head(row.name, row.type, row.help);
-    for (const LogKind kind : log_kinds) {
-      out += fmt::format("{}{{kind=\"{}\"}} {}\n", row.name, name_of(kind),
-                         now.ledger.kinds[static_cast<std::size_t>(kind)].*row.member);
-    }
+    out.begin(row.type, row.name, row.help);
+    for (const LogKind kind : log_kinds)
+      out.sample({{"kind", name_of(kind)}}, now.ledger.kinds[static_cast<std::size_t>(kind)].*row.member);
   }
-  head("picket_objects_skipped_total", "counter", "Objects that are no log.");
-  out += fmt::format("picket_objects_skipped_total {}\n", now.ledger.skipped);
-  head("picket_epoch", "gauge", "Number of the last epoch.");
-  out += fmt::format("picket_epoch {}\n", now.epoch);
-  head("picket_turns_total", "counter", "Looks at the sources that were carried through.");
-  out += fmt::format("picket_turns_total {}\n", now.turns);
-  head("picket_caught_up", "gauge", "1 when nothing was waiting or being written at the last look.");
-  out += fmt::format("picket_caught_up {}\n", now.caught_up ? 1 : 0);
-  head("picket_pending_objects", "gauge", "Objects in the input log that no epoch has had yet.");
-  out += fmt::format("picket_pending_objects {}\n", now.pending_objects);
-  head("picket_quarantine_objects", "gauge",
-       "Objects that were set aside, or records of, and can be retried.");
-  out += fmt::format("picket_quarantine_objects {}\n", now.quarantined_objects);
-  head("picket_quarantine_records", "gauge", "Records of them.");
-  out += fmt::format("picket_quarantine_records {}\n", now.quarantined_records);
-  const auto each_source = [&](std::string_view name, std::string_view type, std::string_view help,
+  out.counter("picket_objects_skipped_total", "Objects that are no log.", now.ledger.skipped);
+  out.gauge("picket_epoch", "Number of the last epoch.", now.epoch);
+  out.counter("picket_turns_total", "Looks at the sources that were carried through.", now.turns);
+  out.gauge("picket_caught_up", "1 when nothing was waiting or being written at the last look.",
+            now.caught_up ? 1 : 0);
+  out.gauge("picket_pending_objects", "Objects in the input log that no epoch has had yet.",
+            now.pending_objects);
+  out.gauge("picket_quarantine_objects", "Objects that were set aside, or records of, and can be retried.",
+            now.quarantined_objects);
+  out.gauge("picket_quarantine_records", "Records of them.", now.quarantined_records);
+  const auto each_source = [&](MetricsText::Type type, std::string_view name, std::string_view help,
                                const auto& value) {
-    head(name, type, help);
-    for (const SourceReport& source : now.sources)
-      out += fmt::format("{}{{source=\"{}\"}} {}\n", name, escape_label(source.name), value(source));
+    out.begin(type, name, help);
+    for (const SourceReport& source : now.sources) out.sample({{"source", source.name}}, value(source));
   };
-  each_source("picket_source_failing", "gauge", "1 when the last call to a source did not succeed.",
+  each_source(gauge, "picket_source_failing", "1 when the last call to a source did not succeed.",
               [](const SourceReport& source) { return source.failing ? 1 : 0; });
-  each_source("picket_source_waiting_objects", "gauge", "Objects of a source that are known and not read.",
+  each_source(gauge, "picket_source_waiting_objects", "Objects of a source that are known and not read.",
               [](const SourceReport& source) { return source.waiting; });
-  each_source("picket_source_lag_seconds", "gauge", "How long the oldest of them has been there.",
+  each_source(gauge, "picket_source_lag_seconds", "How long the oldest of them has been there.",
               [](const SourceReport& source) { return source.lag / second_ms; });
-  each_source("picket_source_records_read_total", "counter", "Records read of a source.",
+  each_source(counter, "picket_source_records_read_total", "Records read of a source.",
               [](const SourceReport& source) { return source.totals.read.records_read; });
-  head("picket_watermark_timestamp_seconds", "gauge", "Up to when windows and sequences were judged.");
+  out.begin(gauge, "picket_watermark_timestamp_seconds", "Up to when windows and sequences were judged.");
   for (const LogKind kind : log_kinds)
     if (const TimeMs mark = now.watermark[static_cast<std::size_t>(kind)]; mark > 0)
-      out += fmt::format("picket_watermark_timestamp_seconds{{kind=\"{}\"}} {}\n", name_of(kind),
-                         mark / second_ms);
-  head("picket_flow_windows_total", "counter",
-       "Capture windows without records: NODATA, and SKIPDATA that AWS left out.");
+      out.sample({{"kind", name_of(kind)}}, mark / second_ms);
+  out.begin(counter, "picket_flow_windows_total",
+            "Capture windows without records: NODATA, and SKIPDATA that AWS left out.");
   const KindTotals& flows = now.ledger.kinds[static_cast<std::size_t>(LogKind::vpcflow)];
-  out += fmt::format("picket_flow_windows_total{{status=\"NODATA\"}} {}\n", flows.no_data);
-  out += fmt::format("picket_flow_windows_total{{status=\"SKIPDATA\"}} {}\n", flows.skip_data);
-  head("picket_epochs_seconds_total", "counter", "Time that epochs took since the start.");
-  out += fmt::format("picket_epochs_seconds_total {:.3f}\n", static_cast<double>(now.epochs_ms) / 1000);
-  head("picket_snapshots_total", "counter", "Snapshots saved since the start.");
-  out += fmt::format("picket_snapshots_total {}\n", now.snapshots);
-  head("picket_snapshot_seconds", "gauge", "How long the last one took.");
-  out += fmt::format("picket_snapshot_seconds {:.3f}\n", static_cast<double>(now.snapshot_ms) / 1000);
-  head("picket_snapshot_timestamp_seconds", "gauge", "When the last one was begun.");
-  out += fmt::format("picket_snapshot_timestamp_seconds {}\n", now.last_snapshot / second_ms);
+  out.sample({{"status", "NODATA"}}, flows.no_data);
+  out.sample({{"status", "SKIPDATA"}}, flows.skip_data);
+  out.counter("picket_epochs_seconds_total", "Time that epochs took since the start.",
+              static_cast<double>(now.epochs_ms) / 1000);
+  out.counter("picket_snapshots_total", "Snapshots saved since the start.", now.snapshots);
+  out.gauge("picket_snapshot_seconds", "How long the last one took.",
+            static_cast<double>(now.snapshot_ms) / 1000);
+  out.gauge("picket_snapshot_timestamp_seconds", "When the last one was begun.",
+            now.last_snapshot / second_ms);
   if (now.digests) {
-    head("picket_digest_looks_total", "counter", "Looks at CloudTrail's digest chains.");
-    out += fmt::format("picket_digest_looks_total {}\n", now.digests->looks);
-    head("picket_digest_unreachable", "gauge", "1 when the last look could not see all there is.");
-    out += fmt::format("picket_digest_unreachable {}\n", now.digests->failure.empty() ? 0 : 1);
-    head("picket_digest_chains", "gauge", "Chains at the last look.");
-    out += fmt::format("picket_digest_chains {}\n", now.digests->chains);
-    head("picket_digest_problems", "gauge", "What the last look could not prove, and what it found broken.");
-    out += fmt::format("picket_digest_problems{{verdict=\"broken\"}} {}\n", now.digests->faults);
-    out += fmt::format("picket_digest_problems{{verdict=\"unproven\"}} {}\n", now.digests->unproven);
-    head("picket_digest_proven", "gauge", "Digests and log files that the last look proved.");
-    out += fmt::format("picket_digest_proven{{what=\"digests\"}} {}\n", now.digests->digests_valid);
-    out += fmt::format("picket_digest_proven{{what=\"logs\"}} {}\n", now.digests->logs_valid);
+    out.counter("picket_digest_looks_total", "Looks at CloudTrail's digest chains.", now.digests->looks);
+    out.gauge("picket_digest_unreachable", "1 when the last look could not see all there is.",
+              now.digests->failure.empty() ? 0 : 1);
+    out.gauge("picket_digest_chains", "Chains at the last look.", now.digests->chains);
+    out.begin(gauge, "picket_digest_problems",
+              "What the last look could not prove, and what it found broken.");
+    out.sample({{"verdict", "broken"}}, now.digests->faults);
+    out.sample({{"verdict", "unproven"}}, now.digests->unproven);
+    out.begin(gauge, "picket_digest_proven", "Digests and log files that the last look proved.");
+    out.sample({{"what", "digests"}}, now.digests->digests_valid);
+    out.sample({{"what", "logs"}}, now.digests->logs_valid);
   }
-  head("picket_findings_written_total", "counter", "Findings raised or updated.");
-  out += fmt::format("picket_findings_written_total {}\n", now.findings_written);
-  head("picket_findings_withdrawn_total", "counter",
-       "Findings taken back, most of them told provisionally before.");
-  out += fmt::format("picket_findings_withdrawn_total {}\n", now.findings_withdrawn);
-  head("picket_findings_refused_total", "counter", "Findings the store refused.");
-  out += fmt::format("picket_findings_refused_total {}\n", now.findings_refused);
-  head("picket_detections_left_out_total", "counter", "Detections left out by rule.");
-  out += fmt::format("picket_detections_left_out_total{{why=\"trusted\"}} {}\n", now.left_out.trusted);
-  out += fmt::format("picket_detections_left_out_total{{why=\"not_an_instance\"}} {}\n",
-                     now.left_out.not_an_instance);
-  out += fmt::format("picket_detections_left_out_total{{why=\"detector_disabled\"}} {}\n",
-                     now.findings_withheld);
-  head("picket_custom_rule_dry_run_matches_total", "counter",
-       "Records that custom detection rules in DRY_RUN, and rules of users on dry run, would have raised "
-       "something for.");
+  out.counter("picket_findings_written_total", "Findings raised or updated.", now.findings_written);
+  out.counter("picket_findings_withdrawn_total",
+              "Findings taken back, most of them told provisionally before.", now.findings_withdrawn);
+  out.counter("picket_findings_refused_total", "Findings the store refused.", now.findings_refused);
+  out.begin(counter, "picket_detections_left_out_total", "Detections left out by rule.");
+  out.sample({{"why", "trusted"}}, now.left_out.trusted);
+  out.sample({{"why", "not_an_instance"}}, now.left_out.not_an_instance);
+  out.sample({{"why", "detector_disabled"}}, now.findings_withheld);
+  out.begin(
+      counter, "picket_custom_rule_dry_run_matches_total",
+      "Records that custom detection rules in DRY_RUN, and rules of users on dry run, would have raised "
+      "something for.");
   for (const auto& [key, count] : now.dry_run_counts) {
-    out += fmt::format(
-        "picket_custom_rule_dry_run_matches_total{{rule=\"{}\",account=\"{}\",region=\"{}\"}} {}\n",
-        escape_label(key.rule), escape_label(key.account), escape_label(key.region), count);
+    out.sample({{"rule", key.rule}, {"account", key.account}, {"region", key.region}}, count);
   }
   const Entities::Counts entities = setup_.engine->entities().counts();
-  head("picket_entities", "gauge", "Entities that are kept for who investigates.");
-  out += fmt::format("picket_entities {}\n", entities.entities);
-  head("picket_entity_bytes", "gauge", "Memory they take, of limits.entity_bytes_max.");
-  out += fmt::format("picket_entity_bytes {}\n", entities.bytes);
-  head("picket_evicted_total", "counter", "State evicted to stay within budgets.");
-  out += fmt::format("picket_evicted_total{{what=\"identities\"}} {}\n", now.evictions.identities);
-  out += fmt::format("picket_evicted_total{{what=\"ordered_rows\"}} {}\n", now.evictions.ordered_rows);
-  out +=
-      fmt::format("picket_evicted_total{{what=\"sequence_signals\"}} {}\n", now.evictions.sequences.signals);
-  out += fmt::format("picket_evicted_total{{what=\"issued_keys\"}} {}\n", now.evictions.sequences.keys);
-  out += fmt::format("picket_evicted_total{{what=\"habits\"}} {}\n", now.evictions.sequences.habits);
-  out += fmt::format("picket_evicted_total{{what=\"facts\"}} {}\n", now.evictions.facts);
-  out += fmt::format("picket_evicted_total{{what=\"norms\"}} {}\n", now.evictions.norms);
-  out += fmt::format("picket_evicted_total{{what=\"entities\"}} {}\n", now.evictions.entities);
+  out.gauge("picket_entities", "Entities that are kept for who investigates.", entities.entities);
+  out.gauge("picket_entity_bytes", "Memory they take, of limits.entity_bytes_max.", entities.bytes);
+  out.begin(counter, "picket_evicted_total", "State evicted to stay within budgets.");
+  out.sample({{"what", "identities"}}, now.evictions.identities);
+  out.sample({{"what", "ordered_rows"}}, now.evictions.ordered_rows);
+  out.sample({{"what", "sequence_signals"}}, now.evictions.sequences.signals);
+  out.sample({{"what", "issued_keys"}}, now.evictions.sequences.keys);
+  out.sample({{"what", "habits"}}, now.evictions.sequences.habits);
+  out.sample({{"what", "facts"}}, now.evictions.facts);
+  out.sample({{"what", "norms"}}, now.evictions.norms);
+  out.sample({{"what", "entities"}}, now.evictions.entities);
   for (const auto& [detector, count] : now.evictions.windows) {
-    out += fmt::format("picket_evicted_total{{what=\"windows\",detector=\"{}\"}} {}\n",
-                       escape_label(detector), count);
+    out.sample({{"what", "windows"}, {"detector", detector}}, count);
   }
-  return out;
+  return out.take();
 }
 
 }  // namespace picket

@@ -10,6 +10,7 @@
 
 #include "aws/private_file.h"
 #include "base/json_writer.h"
+#include "base/metrics_text.h"
 #include "base/program_log.h"
 #include "base/text.h"
 
@@ -637,13 +638,10 @@ std::string Playbooks::metrics() const {
   std::map<std::pair<std::string, std::string>, std::uint64_t> counts;
   if (const auto runs = history())
     for (const Run& run : *runs) ++counts[{run.playbook, run.state}];
-  std::string out =
-      "# HELP picket_playbook_runs Runs of playbooks in the history by state.\n"
-      "# TYPE picket_playbook_runs gauge\n";
-  for (const auto& [key, count] : counts)
-    out += fmt::format("picket_playbook_runs{{playbook=\"{}\",state=\"{}\"}} {}\n", key.first, key.second,
-                       count);
-  return out;
+  MetricsText out;
+  out.begin(MetricsText::Type::gauge, "picket_playbook_runs", "Runs of playbooks in the history by state.");
+  for (const auto& [key, count] : counts) out.sample({{"playbook", key.first}, {"state", key.second}}, count);
+  return out.take();
 }
 
 }  // namespace picket::playbook

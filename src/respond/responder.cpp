@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "base/json_writer.h"
+#include "base/metrics_text.h"
 #include "base/program_log.h"
 #include "playbook/finding_facts.h"
 #include "respond/dead_letters.h"
@@ -400,37 +401,34 @@ std::string Responder::described() const {
 }
 
 std::string Responder::metrics() const {
-  std::string out;
-  const auto head = [&](std::string_view name, std::string_view type, std::string_view help) {
-    out += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
-  };
+  MetricsText out;
+  using enum MetricsText::Type;
   std::map<std::string_view, LaneCounts> counts;
   for (const auto& [name, lane] : lanes_) counts.emplace(name, lane->counts());
-  head("picket_respond_attempts_total", "counter", "Attempts to send a finding to a target.");
+  out.begin(counter, "picket_respond_attempts_total", "Attempts to send a finding to a target.");
   for (const auto& [name, lane] : counts) {
-    out += fmt::format("picket_respond_attempts_total{{target=\"{}\",outcome=\"delivered\"}} {}\n", name,
-                       lane.delivered);
-    out += fmt::format("picket_respond_attempts_total{{target=\"{}\",outcome=\"failed\"}} {}\n", name,
-                       lane.failed);
+    out.sample({{"target", name}, {"outcome", "delivered"}}, lane.delivered);
+    out.sample({{"target", name}, {"outcome", "failed"}}, lane.failed);
   }
-  head("picket_respond_dead_letters_total", "counter", "Findings given up after retry_for.");
-  for (const auto& [name, lane] : counts)
-    out += fmt::format("picket_respond_dead_letters_total{{target=\"{}\"}} {}\n", name, lane.dead_lettered);
-  head("picket_respond_dropped_total", "counter",
-       "Findings that were gone or archived by a filter when it was their turn.");
-  for (const auto& [name, lane] : counts)
-    out += fmt::format("picket_respond_dropped_total{{target=\"{}\"}} {}\n", name, lane.dropped);
-  head("picket_respond_waiting", "gauge", "Findings that wait for a target.");
-  for (const auto& [name, lane] : counts)
-    out += fmt::format("picket_respond_waiting{{target=\"{}\"}} {}\n", name, lane.waiting);
-  head("picket_respond_unreachable", "gauge", "1 when the last attempt could not reach the target.");
-  for (const auto& [name, lane] : counts)
-    out += fmt::format("picket_respond_unreachable{{target=\"{}\"}} {}\n", name, lane.paused ? 1 : 0);
-  head("picket_respond_updates_held", "gauge", "Updates that wait for the detector's publishing frequency.");
-  out += fmt::format("picket_respond_updates_held {}\n", held_count_.load());
-  head("picket_respond_without_target_total", "counter", "Findings whose target is not configured any more.");
-  out += fmt::format("picket_respond_without_target_total {}\n", without_target_.load());
-  return out;
+  const auto each_lane = [&](MetricsText::Type type, std::string_view name, std::string_view help,
+                             const auto& value) {
+    out.begin(type, name, help);
+    for (const auto& [target, lane] : counts) out.sample({{"target", target}}, value(lane));
+  };
+  each_lane(counter, "picket_respond_dead_letters_total", "Findings given up after retry_for.",
+            [](const LaneCounts& lane) { return lane.dead_lettered; });
+  each_lane(counter, "picket_respond_dropped_total",
+            "Findings that were gone or archived by a filter when it was their turn.",
+            [](const LaneCounts& lane) { return lane.dropped; });
+  each_lane(gauge, "picket_respond_waiting", "Findings that wait for a target.",
+            [](const LaneCounts& lane) { return lane.waiting; });
+  each_lane(gauge, "picket_respond_unreachable", "1 when the last attempt could not reach the target.",
+            [](const LaneCounts& lane) { return lane.paused ? 1 : 0; });
+  out.gauge("picket_respond_updates_held", "Updates that wait for the detector's publishing frequency.",
+            held_count_.load());
+  out.counter("picket_respond_without_target_total", "Findings whose target is not configured any more.",
+              without_target_.load());
+  return out.take();
 }
 
 }  // namespace picket::respond
