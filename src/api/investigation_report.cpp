@@ -143,157 +143,145 @@ void compare(const EntityPage& page, Facet facet, std::string_view what, int wei
                           source_of(page), weight});
 }
 
-std::vector<Hypothesis> hypotheses_of(const Case& about) {
-  std::vector<Hypothesis> out;
-  const EntityPage* who = about.page(EntityKind::session);
-  if (const EntityPage* principal = about.page(EntityKind::principal)) who = principal;
-  if (who == nullptr) who = about.page(EntityKind::cluster_user);
-  const EntityPage* address = about.page(EntityKind::address);
-  const EntityPage* instance = about.page(EntityKind::instance);
-  const Document* main = about.documents.empty() ? nullptr : about.documents.front().get();
-
-  if (who != nullptr) {
-    Hypothesis stolen{"stolen_credentials",
-                      fmt::format("Somebody else uses the credentials of {}.", who->data.name),
-                      {},
-                      {}};
-    Hypothesis self{
-        "own_action", fmt::format("{} did this itself, on purpose or by mistake.", who->data.name), {}, {}};
-    Hypothesis job{
-        "automation", fmt::format("A job or deployment of {} has changed.", who->data.name), {}, {}};
-    add_types(stolen,
-              about.of_purposes({"UnauthorizedAccess", "CredentialAccess", "InitialAccess", "PenTest"}, ""),
-              "findings of such use");
-    add_threat(about, stolen.supporting);
-    add_threat(about, self.against);
-    add_threat(about, job.against);
-    compare(*who, Facet::network, "networks", 2, stolen.supporting, stolen.against);
-    compare(*who, Facet::country, "countries", 1, stolen.supporting, stolen.against);
-    compare(*who, Facet::client, "clients", 1, stolen.supporting, stolen.against);
-    compare(*who, Facet::network, "networks", 2, self.against, self.supporting);
-    compare(*who, Facet::client, "clients", 1, self.against, self.supporting);
-    compare(*who, Facet::network, "networks", 1, job.against, job.supporting);
-    const auto new_calls = values_of(*who, Facet::call, true);
-    constexpr std::size_t many_new_calls = 3;
-    if (new_calls.size() >= many_new_calls) {
-      stolen.supporting.push_back(
-          {fmt::format("calls that it never made before: {}", listed(new_calls)), source_of(*who), 1});
-    } else if (!who->is_new && new_calls.empty()) {
-      stolen.against.push_back({"it made only calls that it made before", source_of(*who), 1});
-      self.supporting.push_back({"it made only calls that it made before", source_of(*who), 1});
-    }
-    if (who->is_new)
-      stolen.supporting.push_back(
-          {fmt::format("it was never seen before {}", format_time_seconds(who->data.first)), source_of(*who),
-           1});
-    for (const auto& one : about.documents) {
-      if (!one->finding().type.starts_with("AttackSequence:")) continue;
-      const ReportEvidence chain{"what was done forms an attack sequence: " + one->finding().type,
-                                 source_of(one->finding()), 3};
-      stolen.supporting.push_back(chain);
-      self.against.push_back(chain);
-      job.against.push_back(chain);
-      break;
-    }
-    const Sums calls = calls_of(*who);
-    constexpr std::uint64_t refused_min = 5, refused_one_in = 5;
-    if (calls.failed >= refused_min && calls.failed * refused_one_in >= calls.count) {
-      stolen.supporting.push_back(
-          {fmt::format("{} of its {} calls were refused or failed: somebody tries out "
-                       "what they may do",
-                       calls.failed, calls.count),
-           source_of(*who), 2});
-      job.against.push_back(
-          {fmt::format("{} of its {} calls were refused or failed", calls.failed, calls.count),
-           source_of(*who), 1});
-    } else if (calls.count > 0 && calls.failed == 0) {
-      stolen.against.push_back({"none of its calls was refused", source_of(*who), 1});
-    }
-    std::vector<std::string> tools;
-    for (const Entities::Value& value : who->data.values) {
-      if (value.facet != Facet::client) continue;
-      for (const std::string_view tool :
-           {"Terraform", "cloudformation", "Boto3", "aws-sdk", "ansible", "Pulumi"})
-        if (lower(value.text).contains(lower(tool))) {
-          tools.push_back(value.text);
-          break;
-        }
-    }
-    if (!tools.empty())
-      job.supporting.push_back(
-          {fmt::format("clients that programs use: {}", listed(tools)), source_of(*who), 2});
-    std::uint64_t sessions = 0;
-    for (const Entities::Value& value : who->data.values)
-      sessions += value.facet == facet_of(EntityKind::session) ? 1 : 0;
-    constexpr std::uint64_t many_sessions = 3;
-    if (sessions >= many_sessions)
-      job.supporting.push_back(
-          {fmt::format("the role had {} sessions in the time, as workloads have", sessions), source_of(*who),
-           1});
-    for (Hypothesis* one : {&stolen, &self, &job}) out.push_back(std::move(*one));
+// Who used the credentials: somebody else, their owner, or a program of the owner's.
+std::vector<Hypothesis> about_identity(const Case& about, const EntityPage& who) {
+  Hypothesis stolen{
+      "stolen_credentials", fmt::format("Somebody else uses the credentials of {}.", who.data.name), {}, {}};
+  Hypothesis self{
+      "own_action", fmt::format("{} did this itself, on purpose or by mistake.", who.data.name), {}, {}};
+  Hypothesis job{"automation", fmt::format("A job or deployment of {} has changed.", who.data.name), {}, {}};
+  add_types(stolen,
+            about.of_purposes({"UnauthorizedAccess", "CredentialAccess", "InitialAccess", "PenTest"}, ""),
+            "findings of such use");
+  add_threat(about, stolen.supporting);
+  add_threat(about, self.against);
+  add_threat(about, job.against);
+  compare(who, Facet::network, "networks", 2, stolen.supporting, stolen.against);
+  compare(who, Facet::country, "countries", 1, stolen.supporting, stolen.against);
+  compare(who, Facet::client, "clients", 1, stolen.supporting, stolen.against);
+  compare(who, Facet::network, "networks", 2, self.against, self.supporting);
+  compare(who, Facet::client, "clients", 1, self.against, self.supporting);
+  compare(who, Facet::network, "networks", 1, job.against, job.supporting);
+  const auto new_calls = values_of(who, Facet::call, true);
+  constexpr std::size_t many_new_calls = 3;
+  if (new_calls.size() >= many_new_calls) {
+    stolen.supporting.push_back(
+        {fmt::format("calls that it never made before: {}", listed(new_calls)), source_of(who), 1});
+  } else if (!who.is_new && new_calls.empty()) {
+    stolen.against.push_back({"it made only calls that it made before", source_of(who), 1});
+    self.supporting.push_back({"it made only calls that it made before", source_of(who), 1});
   }
-
-  if (instance != nullptr ||
-      !about.of_purposes({"Backdoor", "CryptoCurrency", "Trojan", "Impact"}, ":EC2").empty()) {
-    const std::string name = instance != nullptr ? instance->data.name : "The instance";
-    Hypothesis taken{"compromised_instance", fmt::format("{} is compromised.", name), {}, {}};
-    add_types(taken,
-              about.of_purposes({"Backdoor", "CryptoCurrency", "Trojan", "Impact", "UnauthorizedAccess",
-                                 "Behavior", "Discovery", "DefenseEvasion", "Exfiltration", "Execution"},
-                                ":EC2"),
-              "findings of what malware does");
-    add_threat(about, taken.supporting);
-    if (instance != nullptr) {
-      compare(*instance, facet_of(EntityKind::address), "addresses", 1, taken.supporting, taken.against);
-      compare(*instance, Facet::port, "ports", 1, taken.supporting, taken.against);
-      std::set<std::string> types;
-      for (const EntityFinding& finding : instance->findings) types.insert(finding.type);
-      constexpr std::size_t several = 2;
-      if (types.size() >= several)
-        taken.supporting.push_back({fmt::format("{} different findings about it: {}", types.size(),
-                                                listed({types.begin(), types.end()})),
-                                    source_of(*instance), 2});
-    }
-    if (main != nullptr && main->flag("/service/action/networkConnectionAction/blocked"))
-      taken.against.push_back({"the connection was blocked", source_of(main->finding()), 2});
-    if (main != nullptr &&
-        main->text("/service/action/networkConnectionAction/connectionDirection") == "INBOUND")
-      taken.against.push_back({"the other side began the connection", source_of(main->finding()), 1});
-    out.push_back(std::move(taken));
+  if (who.is_new)
+    stolen.supporting.push_back(
+        {fmt::format("it was never seen before {}", format_time_seconds(who.data.first)), source_of(who), 1});
+  for (const auto& one : about.documents) {
+    if (!one->finding().type.starts_with("AttackSequence:")) continue;
+    const ReportEvidence chain{"what was done forms an attack sequence: " + one->finding().type,
+                               source_of(one->finding()), 3};
+    stolen.supporting.push_back(chain);
+    self.against.push_back(chain);
+    job.against.push_back(chain);
+    break;
   }
-
-  if (address != nullptr) {
-    Hypothesis scan{"scanning_address",
-                    fmt::format("{} tries many targets and this is one of them.", address->data.name),
-                    {},
-                    {}};
-    std::uint64_t targets = 0;
-    for (const Entities::Value& value : address->data.values)
-      targets += value.facet == facet_of(EntityKind::principal) ||
-                         value.facet == facet_of(EntityKind::instance) ||
-                         value.facet == facet_of(EntityKind::cluster_user)
-                     ? 1
-                     : 0;
-    constexpr std::uint64_t many_targets = 5;
-    if (targets >= many_targets) {
-      scan.supporting.push_back(
-          {fmt::format("it had to do with {} identities and instances", targets), source_of(*address), 2});
-    } else if (targets <= 1) {
-      scan.against.push_back({"it had to do with nobody else here", source_of(*address), 2});
-    }
-    add_types(scan, about.of_purposes({"Recon"}, ""), "findings of looking around");
-    const Sums calls = calls_of(*address);
-    if (calls.count > 0 && calls.failed == calls.count) {
-      scan.supporting.push_back(
-          {fmt::format("all of its {} calls failed", calls.count), source_of(*address), 2});
-    } else if (calls.failed < calls.count) {
-      scan.against.push_back(
-          {fmt::format("{} of its {} calls succeeded", calls.count - calls.failed, calls.count),
-           source_of(*address), 2});
-    }
-    out.push_back(std::move(scan));
+  const Sums calls = calls_of(who);
+  constexpr std::uint64_t refused_min = 5, refused_one_in = 5;
+  if (calls.failed >= refused_min && calls.failed * refused_one_in >= calls.count) {
+    stolen.supporting.push_back({fmt::format("{} of its {} calls were refused or failed: somebody tries out "
+                                             "what they may do",
+                                             calls.failed, calls.count),
+                                 source_of(who), 2});
+    job.against.push_back(
+        {fmt::format("{} of its {} calls were refused or failed", calls.failed, calls.count), source_of(who),
+         1});
+  } else if (calls.count > 0 && calls.failed == 0) {
+    stolen.against.push_back({"none of its calls was refused", source_of(who), 1});
   }
+  std::vector<std::string> tools;
+  for (const Entities::Value& value : who.data.values) {
+    if (value.facet != Facet::client) continue;
+    for (const std::string_view tool :
+         {"Terraform", "cloudformation", "Boto3", "aws-sdk", "ansible", "Pulumi"})
+      if (lower(value.text).contains(lower(tool))) {
+        tools.push_back(value.text);
+        break;
+      }
+  }
+  if (!tools.empty())
+    job.supporting.push_back(
+        {fmt::format("clients that programs use: {}", listed(tools)), source_of(who), 2});
+  std::uint64_t sessions = 0;
+  for (const Entities::Value& value : who.data.values)
+    sessions += value.facet == facet_of(EntityKind::session) ? 1 : 0;
+  constexpr std::uint64_t many_sessions = 3;
+  if (sessions >= many_sessions)
+    job.supporting.push_back(
+        {fmt::format("the role had {} sessions in the time, as workloads have", sessions), source_of(who),
+         1});
+  return {std::move(stolen), std::move(self), std::move(job)};
+}
 
+// `instance`: its page, if there is one. `main`: the finding that the investigation is about, likewise.
+Hypothesis compromised(const Case& about, const EntityPage* instance, const Document* main) {
+  const std::string name = instance != nullptr ? instance->data.name : "The instance";
+  Hypothesis taken{"compromised_instance", fmt::format("{} is compromised.", name), {}, {}};
+  add_types(taken,
+            about.of_purposes({"Backdoor", "CryptoCurrency", "Trojan", "Impact", "UnauthorizedAccess",
+                               "Behavior", "Discovery", "DefenseEvasion", "Exfiltration", "Execution"},
+                              ":EC2"),
+            "findings of what malware does");
+  add_threat(about, taken.supporting);
+  if (instance != nullptr) {
+    compare(*instance, facet_of(EntityKind::address), "addresses", 1, taken.supporting, taken.against);
+    compare(*instance, Facet::port, "ports", 1, taken.supporting, taken.against);
+    std::set<std::string> types;
+    for (const EntityFinding& finding : instance->findings) types.insert(finding.type);
+    constexpr std::size_t several = 2;
+    if (types.size() >= several)
+      taken.supporting.push_back({fmt::format("{} different findings about it: {}", types.size(),
+                                              listed({types.begin(), types.end()})),
+                                  source_of(*instance), 2});
+  }
+  if (main != nullptr && main->flag("/service/action/networkConnectionAction/blocked"))
+    taken.against.push_back({"the connection was blocked", source_of(main->finding()), 2});
+  if (main != nullptr &&
+      main->text("/service/action/networkConnectionAction/connectionDirection") == "INBOUND")
+    taken.against.push_back({"the other side began the connection", source_of(main->finding()), 1});
+  return taken;
+}
+
+Hypothesis scanning(const Case& about, const EntityPage& address) {
+  Hypothesis scan{"scanning_address",
+                  fmt::format("{} tries many targets and this is one of them.", address.data.name),
+                  {},
+                  {}};
+  std::uint64_t targets = 0;
+  for (const Entities::Value& value : address.data.values)
+    targets += value.facet == facet_of(EntityKind::principal) ||
+                       value.facet == facet_of(EntityKind::instance) ||
+                       value.facet == facet_of(EntityKind::cluster_user)
+                   ? 1
+                   : 0;
+  constexpr std::uint64_t many_targets = 5;
+  if (targets >= many_targets) {
+    scan.supporting.push_back(
+        {fmt::format("it had to do with {} identities and instances", targets), source_of(address), 2});
+  } else if (targets <= 1) {
+    scan.against.push_back({"it had to do with nobody else here", source_of(address), 2});
+  }
+  add_types(scan, about.of_purposes({"Recon"}, ""), "findings of looking around");
+  const Sums calls = calls_of(address);
+  if (calls.count > 0 && calls.failed == calls.count) {
+    scan.supporting.push_back(
+        {fmt::format("all of its {} calls failed", calls.count), source_of(address), 2});
+  } else if (calls.failed < calls.count) {
+    scan.against.push_back(
+        {fmt::format("{} of its {} calls succeeded", calls.count - calls.failed, calls.count),
+         source_of(address), 2});
+  }
+  return scan;
+}
+
+Hypothesis legitimate(const Case& about, const Document* main) {
   Hypothesis harmless{"legitimate", "This is legitimate and known to those in charge.", {}, {}};
   add_threat(about, harmless.against);
   for (const auto& one : about.documents) {
@@ -322,8 +310,23 @@ std::vector<Hypothesis> hypotheses_of(const Case& about) {
   if (about.documents.size() == alone)
     harmless.supporting.push_back(
         {"no other finding is about those involved", source_of(about.documents.front()->finding()), 1});
-  out.push_back(std::move(harmless));
+  return harmless;
+}
 
+std::vector<Hypothesis> hypotheses_of(const Case& about) {
+  std::vector<Hypothesis> out;
+  const EntityPage* who = about.page(EntityKind::session);
+  if (const EntityPage* principal = about.page(EntityKind::principal)) who = principal;
+  if (who == nullptr) who = about.page(EntityKind::cluster_user);
+  const EntityPage* address = about.page(EntityKind::address);
+  const EntityPage* instance = about.page(EntityKind::instance);
+  const Document* main = about.documents.empty() ? nullptr : about.documents.front().get();
+  if (who != nullptr) out = about_identity(about, *who);
+  if (instance != nullptr ||
+      !about.of_purposes({"Backdoor", "CryptoCurrency", "Trojan", "Impact"}, ":EC2").empty())
+    out.push_back(compromised(about, instance, main));
+  if (address != nullptr) out.push_back(scanning(about, *address));
+  out.push_back(legitimate(about, main));
   std::ranges::stable_sort(out,
                            [](const Hypothesis& a, const Hypothesis& b) { return a.score() > b.score(); });
   return out;
