@@ -39,6 +39,8 @@ struct ScanFlags {
   bool strict = false, quiet = false, explain = false, retrospective = false;
 };
 
+using Findings = std::map<std::string, AggregatedFinding>;  // by id
+
 double cpu_seconds() {
   rusage use{};
   getrusage(RUSAGE_SELF, &use);
@@ -169,8 +171,7 @@ void print_summary(const Engine& engine, const PathFailures& failures, double se
 }
 
 // Per rule: how many records, how many findings, and why.
-void print_rules(const rules::RuleSet& rules, const Engine& engine,
-                 const std::map<std::string, AggregatedFinding>& findings) {
+void print_rules(const rules::RuleSet& rules, const Engine& engine, const Findings& findings) {
   std::map<const rules::Rule*, std::vector<const AggregatedFinding*>> raised;
   for (const auto& [id, finding] : findings) {
     if (const rules::Rule* rule = rules.rule_of(finding.activity.latest.detector))
@@ -232,6 +233,64 @@ Result<void> write_entities(const Engine& engine, const std::string& path) {
   return {};
 }
 
+// Where --save keeps findings.
+struct SaveFolder {
+  std::unique_ptr<FindingStore> store;
+  std::unique_ptr<FindingWriter> writer;
+
+  // Epochs go on from those that are there.
+  Result<void> open(const std::string& folder, Engine& engine, const Renderer& renderer) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    auto opened = open_sqlite_store(std::filesystem::path(folder) / "findings.db");
+    if (!opened) return std::unexpected(opened.error());
+    store = std::move(*opened);
+    const auto last = store->last_epoch();
+    if (!last) return std::unexpected(last.error());
+    engine.start_at(*last);
+    writer = std::make_unique<FindingWriter>(*store, engine, renderer, wall_clock);
+    return {};
+  }
+};
+
+// From --min-severity on, in the order of their making.
+std::vector<const AggregatedFinding*> shown_of(const Findings& findings, const ScanFlags& flags) {
+  std::vector<const AggregatedFinding*> shown;
+  const auto least = flags.min_severity.empty() ? std::nullopt : parse_severity(flags.min_severity);
+  for (const auto& [id, finding] : findings) {
+    if (!least || severity_of(finding.activity.severity) >= *least) shown.push_back(&finding);
+  }
+  std::sort(shown.begin(), shown.end(), [](const AggregatedFinding* a, const AggregatedFinding* b) {
+    return std::pair(a->created(), a->id) < std::pair(b->created(), b->id);
+  });
+  return shown;
+}
+
+void print_findings(const ScanFlags& flags, const Engine& engine, const Renderer& renderer,
+                    const std::vector<const AggregatedFinding*>& shown) {
+  if (flags.format == "table") {
+    std::vector<FindingLine> lines;
+    for (const AggregatedFinding* finding : shown) {
+      const Detection& latest = finding->activity.latest;
+      lines.push_back({finding->id, std::string(engine.detectors()[latest.detector]->types[latest.type].name),
+                       latest.subject.account, latest.subject.region,
+                       subject_in_document(renderer.document(*finding, DocumentForm::exported)),
+                       finding->activity.severity, static_cast<std::int64_t>(finding->count()),
+                       finding->activity.first.time, finding->activity.last.time});
+    }
+    print_table(stdout, std::move(lines), wants_colour(stdout));
+  } else {
+    const auto put = [](std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); };
+    if (flags.format == "json") put("[");
+    for (std::size_t i = 0; i < shown.size(); ++i) {
+      if (flags.format == "json" && i > 0) put(",\n");
+      put(renderer.document(*shown[i], DocumentForm::exported));
+      if (flags.format == "jsonl") put("\n");
+    }
+    if (flags.format == "json") put("]\n");
+  }
+}
+
 int run_scan(const ScanFlags& flags) {
   take_large_pages();
   const auto begin = std::chrono::steady_clock::now();
@@ -284,24 +343,16 @@ int run_scan(const ScanFlags& flags) {
     return usage_error("--learn-until: " + *wrong);
   if (learn_until) engine.learn_until(*learn_until);
 
-  std::unique_ptr<FindingStore> store;
-  std::unique_ptr<FindingWriter> writer;
+  SaveFolder saved;
   if (!flags.save.empty()) {
-    std::error_code error;
-    std::filesystem::create_directories(flags.save, error);
-    auto opened = open_sqlite_store(std::filesystem::path(flags.save) / "findings.db");
-    if (!opened) return usage_error("--save: " + opened.error().message());
-    store = std::move(*opened);
-    const auto last = store->last_epoch();
-    if (!last) return usage_error("--save: " + last.error().message());
-    engine.start_at(*last);
-    writer = std::make_unique<FindingWriter>(*store, engine, renderer, wall_clock);
+    if (const auto opened = saved.open(flags.save, engine, renderer); !opened)
+      return usage_error("--save: " + opened.error().message());
   }
 
-  std::map<std::string, AggregatedFinding> findings;
+  Findings findings;
   const EpochSink sink = [&](std::uint64_t epoch, EpochResult& result) -> Result<void> {
-    if (writer) {
-      if (auto written = writer->write(epoch, result); !written) return written;
+    if (saved.writer) {
+      if (auto written = saved.writer->write(epoch, result); !written) return written;
     }
     for (const std::string& id : result.retracted) findings.erase(id);
     for (AggregatedFinding& finding : result.updated)
@@ -318,45 +369,14 @@ int run_scan(const ScanFlags& flags) {
   if (bar) fmt::print(stderr, "\r\x1b[K");
   if (!failures) return failed(failures.error(), exit_input);
 
-  std::vector<const AggregatedFinding*> shown;
-  const auto least = flags.min_severity.empty() ? std::nullopt : parse_severity(flags.min_severity);
-  bool reached = false;
-  for (const auto& [id, finding] : findings) {
-    const Severity level = severity_of(finding.activity.severity);
-    if (!flags.fail_on.empty() && level >= *parse_severity(flags.fail_on)) reached = true;
-    if (!least || level >= *least) shown.push_back(&finding);
-  }
-  std::sort(shown.begin(), shown.end(), [](const AggregatedFinding* a, const AggregatedFinding* b) {
-    return std::pair(a->created(), a->id) < std::pair(b->created(), b->id);
-  });
-  if (flags.format == "table") {
-    std::vector<FindingLine> lines;
-    for (const AggregatedFinding* finding : shown) {
-      const Detection& latest = finding->activity.latest;
-      lines.push_back({finding->id, std::string(engine.detectors()[latest.detector]->types[latest.type].name),
-                       latest.subject.account, latest.subject.region,
-                       subject_in_document(renderer.document(*finding, DocumentForm::exported)),
-                       finding->activity.severity, static_cast<std::int64_t>(finding->count()),
-                       finding->activity.first.time, finding->activity.last.time});
-    }
-    print_table(stdout, std::move(lines), wants_colour(stdout));
-  } else {
-    const auto put = [](std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); };
-    if (flags.format == "json") put("[");
-    for (std::size_t i = 0; i < shown.size(); ++i) {
-      if (flags.format == "json" && i > 0) put(",\n");
-      put(renderer.document(*shown[i], DocumentForm::exported));
-      if (flags.format == "jsonl") put("\n");
-    }
-    if (flags.format == "json") put("]\n");
-  }
+  print_findings(flags, engine, renderer, shown_of(findings, flags));
   std::fflush(stdout);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   if (!flags.quiet) print_summary(engine, *failures, seconds);
   if (flags.explain) print_rules(*setup->rules, engine, findings);
-  if (writer && writer->rejected() > 0) {
-    fmt::print(stderr, "{} findings were refused by the store, the first: {}\n", writer->rejected(),
-               writer->first_rejection());
+  if (saved.writer && saved.writer->rejected() > 0) {
+    fmt::print(stderr, "{} findings were refused by the store, the first: {}\n", saved.writer->rejected(),
+               saved.writer->first_rejection());
   }
   if (!flags.stats.empty()) {
     std::ofstream file(flags.stats, std::ios::binary);
@@ -367,6 +387,10 @@ int run_scan(const ScanFlags& flags) {
     if (const auto written = write_entities(engine, flags.entities); !written)
       return usage_error("--entities: " + written.error().message());
   }
+  const auto is_grave = [&](const auto& item) {
+    return severity_of(item.second.activity.severity) >= *parse_severity(flags.fail_on);
+  };
+  const bool reached = !flags.fail_on.empty() && std::ranges::any_of(findings, is_grave);
   if (!failures->empty() || engine.ledger().failed() > 0) return exit_input;
   if (flags.strict && engine.ledger().quarantined() > 0) return exit_input;
   return reached ? exit_found : exit_ok;
