@@ -16,6 +16,7 @@
 namespace picket {
 
 class IntelIndex;
+struct NameLook;
 
 // The facts that justify a finding, name and value, in the order an analyst wants to read them.
 // A value that may be absent is left out when it is.
@@ -67,7 +68,9 @@ struct Context {
   bool listed_is_source = false;
   // DNS only: the answer that is listed, when the name itself is not.
   std::string_view listed_answer = {};
-  // DNS only: the lists themselves, for what a name looks like and where it leads.
+  // DNS only: the queried name without trailing dot and what it says by itself, and the lists themselves.
+  std::string_view asked = {};
+  const NameLook* look = nullptr;
   const IntelIndex* intel = nullptr;
 
   bool listed(std::string_view category) const {

@@ -7,6 +7,7 @@
 #include "decode/sniff.h"
 #include "engine/subject.h"
 #include "event/principal.h"
+#include "models/name_look.h"
 
 namespace picket {
 
@@ -654,14 +655,21 @@ void ObjectRun::match_answers(const DnsQuery& query, Context& context) {
 
 void ObjectRun::on_dns(const DnsQuery& query, std::uint64_t position) {
   if (left_out(query.query_timestamp, query.account_id)) return;
+  const AskedName name = asked_name(query.query_name, *tables_.intel);
   saw(LogKind::dns, query.query_timestamp);
   if (info_.account.empty()) ++share_of(query.account_id, query.region).records;
   mark(query.account_id, query.region, query.query_timestamp, position);
   if (tables_.watches && !query.instance.empty())
     out_.sightings.query(query, info_, {query.query_timestamp, object_, records_before_ + position, {}});
-  Context context{.account = query.account_id, .region = query.region, .intel = tables_.intel};
   if (tables_.counts) out_.queries.add(query, info_.account, info_.region);
-  context.hits = tables_.intel->match_domain(query.query_name, place_of(context), scoped_hits_);
+  const NameLook& look = look_at(name, *tables_.intel);
+  Context context{.account = query.account_id,
+                  .region = query.region,
+                  .asked = name.text,
+                  .look = &look,
+                  .intel = tables_.intel};
+  if (look.listed)
+    context.hits = tables_.intel->match_domain(query.query_name, place_of(context), scoped_hits_);
   if (context.hits.empty()) match_answers(query, context);
   const auto run = [&](std::uint16_t index, std::span<const IntelHit> hits) {
     std::optional<Evidence> evidence = tables_.detectors[index]->logic.dns(query, context);

@@ -67,6 +67,8 @@ class IntelIndex {
     return hits.empty() || is_trusted_domain(name, place) ? std::span<const IntelHit>{}
                                                           : holding(hits, place, room);
   }
+  // In a threat list, neither trust nor owners considered.
+  bool lists_domain(std::string_view name) const { return !threat_domains_.find(name).empty(); }
   bool is_trusted(const IpAddress& ip, const IntelPlace& place) const {
     return any_holds(trusted_addresses_.find(ip), place);
   }

@@ -8,9 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/hash.h"
-#include "base/memo.h"
-
 namespace picket {
 
 extern const std::string_view dga_model;  // data/models/dga.txt
@@ -196,11 +193,6 @@ std::int32_t score_of(std::string_view label) {
 
 }  // namespace
 
-std::int32_t dga_score(std::string_view label) {
-  if (!asked_about(label)) return 0;
-  // Many names stand below one label.
-  thread_local Memo<std::int32_t> known(8192);
-  return known.of(hash64(label), [&] { return score_of(label); });
-}
+std::int32_t dga_score(std::string_view label) { return asked_about(label) ? score_of(label) : 0; }
 
 }  // namespace picket

@@ -2,9 +2,10 @@
 
 #include <libpsl.h>
 
+#include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
-#include <unordered_set>
 
+#include "base/flat_map.h"
 #include "base/hash.h"
 #include "base/memo.h"
 
@@ -12,7 +13,9 @@ namespace picket {
 
 namespace {
 
-const std::unordered_set<std::string_view> dynamic_dns = {
+using Names = boost::unordered_flat_set<std::string_view, FlatHash>;
+
+const Names dynamic_dns = {
     "ddns.net",      "duckdns.org",    "dyndns.org",    "dynserv.com",  "mooo.com",       "yi.org",
     "no-ip.org",     "no-ip.biz",      "no-ip.info",    "hopto.org",    "zapto.org",      "sytes.net",
     "myftp.org",     "myvnc.com",      "servehttp.com", "serveftp.com", "redirectme.net", "bounceme.net",
@@ -21,7 +24,7 @@ const std::unordered_set<std::string_view> dynamic_dns = {
 
 // Top-level domains below which their registries run no suffix: most of what is asked for, and spared a look
 // into the list.
-const std::unordered_set<std::string_view> flat_tops = {
+const Names flat_tops = {
     "com",       "net",      "org",     "info",   "biz",   "dev",   "app",  "edu",   "cloud",   "gov",
     "de",        "nl",       "eu",      "ch",     "cz",    "dk",    "ru",   "su",    "tv",      "cc",
     "xyz",       "top",      "shop",    "online", "site",  "club",  "icu",  "live",  "click",   "email",
@@ -32,7 +35,7 @@ const std::unordered_set<std::string_view> flat_tops = {
 
 // Of other roots (Namecoin's, EmerCoin's): no resolver of AWS knows them, and malware registers there what
 // nobody takes away.
-const std::unordered_set<std::string_view> other_roots = {"bit", "bazar", "coin", "emc", "lib"};
+const Names other_roots = {"bit", "bazar", "coin", "emc", "lib"};
 
 NameParts cut(std::string_view name, std::size_t registered) {
   NameParts parts;

@@ -11,10 +11,10 @@
 #include "base/oldest.h"
 #include "base/text.h"
 #include "detectors/shared/dns_host.h"
-#include "detectors/shared/name_look.h"
 #include "detectors/shared/row_value.h"
 #include "engine/detector.h"
 #include "enrich/intel.h"
+#include "models/name_look.h"
 
 namespace picket::detectors {
 
@@ -94,16 +94,15 @@ std::string links_of(const DnsQuery& query, const IntelIndex& intel) {
 
 // Apart from the look at each query, which had better be short.
 [[gnu::noinline]] std::optional<Evidence> row_of(const DnsQuery& query, const Context& context,
-                                                 std::string_view asked, const NameLook& look,
                                                  std::string_view category) {
-  if (query.rcode != "NOERROR" ||
-      (category.empty() && context.intel->is_trusted_domain(asked, {context.account, context.region})))
+  if (query.rcode != "NOERROR" || (category.empty() && context.intel->is_trusted_domain(
+                                                           context.asked, {context.account, context.region})))
     return std::nullopt;
   std::string links = links_of(query, *context.intel);
   if (links.empty()) return std::nullopt;
-  Evidence evidence{{registered_name, lower(look.registered_in(asked))},
+  Evidence evidence{{registered_name, lower(context.look->registered_in(context.asked))},
                     {host_name, std::to_string(DnsHost::entity(query))},
-                    {kind_name, std::string(kind_of(look))},
+                    {kind_name, std::string(kind_of(*context.look))},
                     {links_name, std::move(links)}};
   if (!category.empty()) evidence.add(category_name, std::string(category));
   return evidence;
@@ -116,20 +115,17 @@ std::string links_of(const DnsQuery& query, const IntelIndex& intel) {
 }
 
 std::optional<Evidence> select(const DnsQuery& query, const Context& context) {
-  if (query.answers.empty() || context.intel == nullptr || !context.listed_answer.empty())
-    return std::nullopt;
-  std::string_view asked = query.query_name;
-  if (asked.ends_with('.')) asked.remove_suffix(1);
+  if (query.answers.empty() || context.look == nullptr || !context.listed_answer.empty()) return std::nullopt;
+  const NameLook& look = *context.look;
   std::string_view category;
   if (!context.hits.empty()) {
     category = bad_category(context.hits);
     if (category.empty()) return std::nullopt;
-  } else if (of_no_interest(asked)) {
+  } else if (look.infrastructure) {
     return std::nullopt;
   }
-  const NameLook& look = look_at_name(asked, context);
   if (look.size == 0 || (category.empty() && kind_of(look).empty())) return std::nullopt;
-  return row_of(query, context, asked, look, category);
+  return row_of(query, context, category);
 }
 
 // ---- what is remembered, of an account ----

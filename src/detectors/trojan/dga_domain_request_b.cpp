@@ -10,11 +10,11 @@
 #include "base/oldest.h"
 #include "base/text.h"
 #include "detectors/shared/dns_host.h"
-#include "detectors/shared/name_look.h"
 #include "detectors/shared/row_value.h"
 #include "engine/detector.h"
 #include "models/joined_words.h"
 #include "models/known_generators.h"
+#include "models/name_look.h"
 
 namespace picket::detectors {
 
@@ -71,17 +71,15 @@ constexpr std::string_view host_name = "host", registered_name = "registered", s
                            rcode_name = "rcode";
 
 std::optional<Evidence> select(const DnsQuery& query, const Context& context) {
-  std::string_view asked = query.query_name;
-  if (asked.ends_with('.')) asked.remove_suffix(1);
-  if (of_no_interest(asked)) return std::nullopt;
-  const NameLook& look = look_at_name(asked, context);
-  if (look.size == 0 || look.punycode) return std::nullopt;
+  if (context.look == nullptr) return std::nullopt;
+  const NameLook& look = *context.look;
+  if (look.size == 0 || look.infrastructure || look.punycode) return std::nullopt;
   const bool nonexistent = query.rcode == "NXDOMAIN";
   // A resolver's search list asks for what does not exist below names that do.
   if (nonexistent && look.deep) return std::nullopt;
   if (look.score <= 0 && !nonexistent && !look.sample) return std::nullopt;
   return Evidence{{host_name, std::to_string(DnsHost::entity(query))},
-                  {registered_name, lower(look.registered_in(asked))},
+                  {registered_name, lower(look.registered_in(context.asked))},
                   {score_name, std::to_string(look.score)},
                   {rcode_name, std::string(query.rcode)}};
 }

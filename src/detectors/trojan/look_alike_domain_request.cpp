@@ -1,21 +1,21 @@
 #include <string>
 
 #include "base/text.h"
-#include "detectors/shared/name_look.h"
 #include "engine/detector.h"
 #include "enrich/intel.h"
+#include "models/name_look.h"
 
 namespace picket::detectors {
 
 namespace {
 
 // Apart from the look at each query, which had better be short.
-[[gnu::noinline]] std::optional<Evidence> imitation(const DnsQuery& query, const Context& context,
-                                                    std::string_view asked, const NameLook& look) {
+[[gnu::noinline]] std::optional<Evidence> imitation(const DnsQuery& query, const Context& context) {
   // Who misspells a name learns that it does not exist.
-  if (query.rcode != "NOERROR" || context.intel->is_trusted_domain(asked, {context.account, context.region}))
+  if (query.rcode != "NOERROR" ||
+      context.intel->is_trusted_domain(context.asked, {context.account, context.region}))
     return std::nullopt;
-  const std::string registered = lower(look.registered_in(asked));
+  const std::string registered = lower(context.look->registered_in(context.asked));
   const auto found = context.intel->look_alikes().of(registered);
   if (!found) return std::nullopt;
   Evidence evidence{{"registered_domain", registered},
@@ -28,12 +28,8 @@ namespace {
 
 std::optional<Evidence> asked_for_look_alike(const DnsQuery& query, const Context& context) {
   // What a list knows already has types of its own.
-  if (query.answers.empty() || context.intel == nullptr || !context.hits.empty()) return std::nullopt;
-  std::string_view asked = query.query_name;
-  if (asked.ends_with('.')) asked.remove_suffix(1);
-  if (of_no_interest(asked)) return std::nullopt;
-  const NameLook& look = look_at_name(asked, context);
-  return look.imitates ? imitation(query, context, asked, look) : std::nullopt;
+  if (query.answers.empty() || context.look == nullptr || !context.hits.empty()) return std::nullopt;
+  return context.look->imitates ? imitation(query, context) : std::nullopt;
 }
 
 }  // namespace
