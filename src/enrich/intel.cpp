@@ -166,131 +166,147 @@ void IntelBuilder::rollback(const Mark& mark) {
                      access_keys_.end());
 }
 
-std::shared_ptr<const IntelIndex> IntelBuilder::build() {
-  const auto index = std::make_shared<IntelIndex>();
-  index->indicators_ = std::move(indicators_);
-  index->scopes_ = std::move(scopes_);
-  const std::span<const Indicator> indicators = index->indicators_;
-  const auto trusted = [&](std::uint32_t id) { return indicators[id].trusted; };
-
+// Texts first: hits keep views of them, so they must have their final place.
+IntelBuilder::Texts IntelBuilder::keep_texts(IntelIndex& index) {
   // A line repeated in a list says nothing new, and many repeats would crowd out other lists.
   std::sort(addresses_.begin(), addresses_.end(), [](const Address& a, const Address& b) {
     return a.prefix != b.prefix ? a.prefix < b.prefix : a.id < b.id;
   });
   const auto same = [](const Address& a, const Address& b) { return a.prefix == b.prefix && a.id == b.id; };
   addresses_.erase(std::unique(addresses_.begin(), addresses_.end(), same), addresses_.end());
-
-  // Texts first: hits keep views of them, so they must have their final place.
-  std::vector<std::size_t> offsets;
-  const auto add_text = [&](const std::string& text) {
-    offsets.push_back(index->texts_.size());
-    index->texts_.insert(index->texts_.end(), text.begin(), text.end());
-  };
-  for (const Address& address : addresses_) add_text(text_of(address.prefix));
   std::sort(hashes_.begin(), hashes_.end(), [](const Hash& a, const Hash& b) {
     return a.digest != b.digest ? a.digest < b.digest : a.id < b.id;
   });
-  for (const Hash& hash : hashes_) add_text(hex_of(hash.digest));
-  offsets.push_back(index->texts_.size());
-  index->texts_.shrink_to_fit();
-  const auto entry = [&](std::size_t i) {
-    return std::string_view(index->texts_.data() + offsets[i], offsets[i + 1] - offsets[i]);
-  };
 
-  const auto describes = [&](std::uint32_t id) {
+  Texts texts{index.texts_, {}};
+  const auto add_text = [&](const std::string& text) {
+    texts.offsets.push_back(index.texts_.size());
+    index.texts_.insert(index.texts_.end(), text.begin(), text.end());
+  };
+  for (const Address& address : addresses_) add_text(text_of(address.prefix));
+  for (const Hash& hash : hashes_) add_text(hex_of(hash.digest));
+  texts.offsets.push_back(index.texts_.size());
+  index.texts_.shrink_to_fit();
+  return texts;
+}
+
+// The hits of a range that these addresses cover: of each indicator one, and of one owner's not too many.
+void IntelBuilder::add_hits(const IntelIndex& index, std::span<const std::uint32_t> covering,
+                            const std::function<bool(IndicatorId)>& of, const Texts& texts,
+                            std::vector<IntelHit>& hits) const {
+  const std::span<const Indicator> indicators = index.indicators_;
+  const auto known_for = [&](IntelCategory category) {
+    return std::ranges::any_of(
+        covering, [&](std::uint32_t value) { return indicators[addresses_[value].id].category == category; });
+  };
+  const auto scope_of = [&](const Indicator* indicator) {
+    return index.scopes_[static_cast<std::size_t>(indicator - indicators.data())];
+  };
+  const bool shared = known_for(IntelCategory::shared), scanner = known_for(IntelCategory::scanner);
+  const std::size_t begin = hits.size();
+  for (const std::uint32_t value : covering) {
+    if (!of(addresses_[value].id)) continue;
+    const Indicator* indicator = &indicators[addresses_[value].id];
+    const std::span<const IntelHit> made = std::span(hits).subspan(begin);
+    if (std::ranges::any_of(made, [&](const IntelHit& hit) { return hit.indicator == indicator; })) continue;
+    const auto of_owner = std::ranges::count_if(
+        made, [&](const IntelHit& hit) { return scope_of(hit.indicator) == scope_of(indicator); });
+    if (static_cast<std::size_t>(of_owner) == hits_per_range_max) continue;
+    hits.push_back({indicator, texts.at(value), shared, scanner});
+  }
+}
+
+std::size_t IntelBuilder::fill(const IntelIndex& index, IntelIndex::AddressSet& set,
+                               const std::function<bool(IndicatorId)>& of,
+                               const std::function<bool(IndicatorId)>& beside, const Texts& texts) const {
+  std::vector<PrefixValue> prefixes;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < addresses_.size(); ++i) {
+    const bool held = of(addresses_[i].id);
+    count += held ? 1 : 0;
+    if (held || beside(addresses_[i].id))
+      prefixes.push_back({addresses_[i].prefix, static_cast<std::uint32_t>(i)});
+  }
+  set.ranges = flatten(prefixes, [&](std::span<const std::uint32_t> covering) {
+    const std::size_t begin = set.hits.size();
+    add_hits(index, covering, of, texts, set.hits);
+    if (set.hits.size() == begin) return RangeMap::none;
+    set.spans.push_back(
+        {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(set.hits.size() - begin)});
+    return static_cast<std::uint32_t>(set.spans.size() - 1);
+  });
+  set.hits.shrink_to_fit();
+  set.spans.shrink_to_fit();
+  return count;
+}
+
+void IntelBuilder::build_addresses(IntelIndex& index, const Texts& texts) const {
+  const std::span<const Indicator> indicators = index.indicators_;
+  const auto trusted = [&](IndicatorId id) { return indicators[id].trusted; };
+  const auto describes = [&](IndicatorId id) {
     return !indicators[id].trusted && only_describes(indicators[id].category);
   };
-  // Ranges of addresses `of` holds; what the others of `beside` say of them is noted with the hits.
-  const auto fill = [&](IntelIndex::AddressSet& set, const auto& of, const auto& beside) {
-    std::vector<PrefixValue> prefixes;
-    std::size_t count = 0;
-    for (std::size_t i = 0; i < addresses_.size(); ++i) {
-      count += of(addresses_[i].id) ? 1 : 0;
-      if (of(addresses_[i].id) || beside(addresses_[i].id))
-        prefixes.push_back({addresses_[i].prefix, static_cast<std::uint32_t>(i)});
-    }
-    set.ranges = flatten(prefixes, [&](std::span<const std::uint32_t> values) {
-      const auto begin = set.hits.size();
-      const auto known_for = [&](IntelCategory category) {
-        return std::any_of(values.begin(), values.end(), [&](std::uint32_t value) {
-          return indicators[addresses_[value].id].category == category;
-        });
-      };
-      const bool shared = known_for(IntelCategory::shared), scanner = known_for(IntelCategory::scanner);
-      for (const std::uint32_t value : values) {
-        if (!of(addresses_[value].id)) continue;
-        const Indicator* indicator = &indicators[addresses_[value].id];
-        const auto already =
-            std::find_if(set.hits.begin() + static_cast<std::ptrdiff_t>(begin), set.hits.end(),
-                         [&](const IntelHit& hit) { return hit.indicator == indicator; });
-        if (already != set.hits.end()) continue;
-        const auto scope_of = [&](const Indicator* of) {
-          return index->scopes_[static_cast<std::size_t>(of - indicators.data())];
-        };
-        const auto of_owner = std::count_if(
-            set.hits.begin() + static_cast<std::ptrdiff_t>(begin), set.hits.end(),
-            [&](const IntelHit& hit) { return scope_of(hit.indicator) == scope_of(indicator); });
-        if (static_cast<std::size_t>(of_owner) == hits_per_range_max) continue;
-        set.hits.push_back({indicator, entry(value), shared, scanner});
-      }
-      if (set.hits.size() == begin) return RangeMap::none;
-      set.spans.push_back(
-          {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(set.hits.size() - begin)});
-      return static_cast<std::uint32_t>(set.spans.size() - 1);
-    });
-    set.hits.shrink_to_fit();
-    set.spans.shrink_to_fit();
-    return count;
-  };
-  const auto none = [](std::uint32_t) { return false; };
-  const auto threat = [&](std::uint32_t id) { return !trusted(id) && !describes(id); };
-  index->counts_.addresses = fill(index->threat_addresses_, threat, describes);
-  index->counts_.trusted = fill(index->trusted_addresses_, trusted, none);
-  fill(index->described_addresses_, describes, none);
-  index->threat_bitmap_ = V4Bitmap(index->threat_addresses_.ranges);
+  const auto threat = [&](IndicatorId id) { return !trusted(id) && !describes(id); };
+  const auto none = [](IndicatorId) { return false; };
+  index.counts_.addresses = fill(index, index.threat_addresses_, threat, describes, texts);
+  index.counts_.trusted = fill(index, index.trusted_addresses_, trusted, none, texts);
+  fill(index, index.described_addresses_, describes, none, texts);
+  index.threat_bitmap_ = V4Bitmap(index.threat_addresses_.ranges);
   for (const Address& address : addresses_) {
     if (!address.prefix.address.is_v4() && threat(address.id))
-      index->v6_categories_.set(static_cast<std::size_t>(indicators[address.id].category));
+      index.v6_categories_.set(static_cast<std::size_t>(indicators[address.id].category));
   }
+}
 
+void IntelBuilder::build_domains(IntelIndex& index) {
+  const std::span<const Indicator> indicators = index.indicators_;
   std::vector<DomainItem> threat_domains, trusted_domains;
   std::vector<std::string> own_domains;
   for (DomainItem& item : domains_) {
-    if (indicators[item.indicator].category == IntelCategory::own_domain) {
+    const Indicator& indicator = indicators[item.indicator];
+    if (indicator.category == IntelCategory::own_domain) {
       own_domains.push_back(item.name);
-      if (!trusted(item.indicator)) continue;
+      if (!indicator.trusted) continue;
     }
-    (trusted(item.indicator) ? trusted_domains : threat_domains).push_back(std::move(item));
+    (indicator.trusted ? trusted_domains : threat_domains).push_back(std::move(item));
   }
-  index->counts_.domains = threat_domains.size();
-  index->counts_.trusted += trusted_domains.size();
-  index->look_alikes_ = LookAlikes(own_domains);
-  index->threat_domains_ = DomainSet(std::move(threat_domains), indicators);
-  index->trusted_domains_ = DomainSet(std::move(trusted_domains), indicators);
+  index.counts_.domains = threat_domains.size();
+  index.counts_.trusted += trusted_domains.size();
+  index.look_alikes_ = LookAlikes(own_domains);
+  index.threat_domains_ = DomainSet(std::move(threat_domains), indicators);
+  index.trusted_domains_ = DomainSet(std::move(trusted_domains), indicators);
+}
 
-  // A trusted file is not reported, so its hash need not be kept.
+// A trusted file is not reported, so its hash need not be kept.
+void IntelBuilder::build_hashes(IntelIndex& index, const Texts& texts) const {
+  const std::span<const Indicator> indicators = index.indicators_;
   for (std::size_t begin = 0, end = 0; begin < hashes_.size(); begin = end) {
     while (end < hashes_.size() && hashes_[end].digest == hashes_[begin].digest) ++end;
-    const bool any_trusted = std::any_of(hashes_.begin() + static_cast<std::ptrdiff_t>(begin),
-                                         hashes_.begin() + static_cast<std::ptrdiff_t>(end),
-                                         [&](const Hash& hash) { return trusted(hash.id); });
-    if (any_trusted) {
-      ++index->counts_.trusted;
+    const std::span<const Hash> same = std::span(hashes_).subspan(begin, end - begin);
+    if (std::ranges::any_of(same, [&](const Hash& hash) { return indicators[hash.id].trusted; })) {
+      ++index.counts_.trusted;
       continue;
     }
-    const auto first = static_cast<std::uint32_t>(index->hash_hits_.size());
-    for (std::size_t i = begin; i < end; ++i) {
-      index->hash_hits_.push_back({&indicators[hashes_[i].id], entry(addresses_.size() + i)});
-    }
-    index->hashes_.push_back({hashes_[begin].digest, {first, static_cast<std::uint32_t>(end - begin)}});
+    const auto first = static_cast<std::uint32_t>(index.hash_hits_.size());
+    for (std::size_t i = begin; i < end; ++i)
+      index.hash_hits_.push_back({&indicators[hashes_[i].id], texts.at(addresses_.size() + i)});
+    index.hashes_.push_back({hashes_[begin].digest, {first, static_cast<std::uint32_t>(end - begin)}});
   }
-  index->counts_.hashes = index->hashes_.size();
+  index.counts_.hashes = index.hashes_.size();
+}
 
+std::shared_ptr<const IntelIndex> IntelBuilder::build() {
+  const auto index = std::make_shared<IntelIndex>();
+  index->indicators_ = std::move(indicators_);
+  index->scopes_ = std::move(scopes_);
+  const Texts texts = keep_texts(*index);
+  build_addresses(*index, texts);
+  build_domains(*index);
+  build_hashes(*index, texts);
   for (const auto& [key, id] : access_keys_) {
     const auto [at, fresh] = index->access_keys_.try_emplace(key);
-    if (fresh) at->second = {&indicators[id], at->first};
+    if (fresh) at->second = {&index->indicators_[id], at->first};
   }
-
   const auto address_bytes = [](const IntelIndex::AddressSet& set) {
     return set.ranges.bytes() + set.spans.size() * sizeof(IntelIndex::HitSpan) +
            set.hits.size() * sizeof(IntelHit);

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <bitset>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -230,6 +231,27 @@ class IntelBuilder {
     Sha256 digest;
     IndicatorId id;
   };
+  // As lists have them: of addresses_, then of hashes_.
+  struct Texts {
+    const std::vector<char>& bytes;
+    std::vector<std::size_t> offsets;
+    std::string_view at(std::size_t i) const {
+      return {bytes.data() + offsets[i], offsets[i + 1] - offsets[i]};
+    }
+  };
+  Texts keep_texts(IntelIndex& index);
+  // The ranges of addresses whose indicators are `of` these; what those `beside` them say of a range is noted
+  // with its hits. Answers how many addresses these are.
+  std::size_t fill(const IntelIndex& index, IntelIndex::AddressSet& set,
+                   const std::function<bool(IndicatorId)>& of, const std::function<bool(IndicatorId)>& beside,
+                   const Texts& texts) const;
+  void add_hits(const IntelIndex& index, std::span<const std::uint32_t> covering,
+                const std::function<bool(IndicatorId)>& of, const Texts& texts,
+                std::vector<IntelHit>& hits) const;
+  void build_addresses(IntelIndex& index, const Texts& texts) const;
+  void build_domains(IntelIndex& index);
+  void build_hashes(IntelIndex& index, const Texts& texts) const;
+
   std::vector<Indicator> indicators_;
   std::vector<std::shared_ptr<const IntelScope>> scopes_;  // by indicator
   std::unordered_map<std::string, IndicatorId> ids_;       // by all fields of the description
