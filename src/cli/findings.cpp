@@ -260,7 +260,7 @@ void add_findings(CLI::App& program, Run& run) {
   command->add_option("--criteria", flags->criteria,
                       "GuardDuty criteria as JSON: {\"criterion\":{\"severity\":{\"gte\":7}}}");
   command->add_option("--min-severity", flags->min_severity, "From this severity on")
-      ->check(CLI::IsMember({"low", "medium", "high", "critical"}));
+      ->transform(CLI::IsMember({"low", "medium", "high", "critical"}, CLI::ignore_case));
   command->add_flag("--all", flags->all, "Archived ones too");
   command->footer("Example: picket findings --min-severity high --format jsonl | jq .title");
   command->callback([flags, &run] { run = [flags] { return run_findings(*flags); }; });

@@ -437,9 +437,9 @@ void add_scan(CLI::App& program, Run& run) {
   command->add_option("--save", flags->save,
                       "Keep the findings in this folder, for `picket findings` and `picket serve`");
   command->add_option("--min-severity", flags->min_severity, "Show findings from this severity on")
-      ->check(CLI::IsMember({"low", "medium", "high", "critical"}));
+      ->transform(CLI::IsMember({"low", "medium", "high", "critical"}, CLI::ignore_case));
   command->add_option("--fail-on", flags->fail_on, "Exit with 1 when a finding reaches this severity")
-      ->check(CLI::IsMember({"low", "medium", "high", "critical"}));
+      ->transform(CLI::IsMember({"low", "medium", "high", "critical"}, CLI::ignore_case));
   command->add_flag("--strict", flags->strict, "Exit with 3 when a record had to be quarantined");
   command->add_flag("--quiet", flags->quiet, "No progress and no summary");
   command->footer(
