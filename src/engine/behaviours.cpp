@@ -7,6 +7,7 @@
 
 #include "engine/lineage.h"
 #include "engine/subject.h"
+#include "event/audit_stage.h"
 #include "event/principal.h"
 
 namespace picket {
@@ -402,7 +403,8 @@ void Behaviours::add(const AuditEvent& event, std::uint64_t object, std::uint64_
   std::uint64_t hash = hash64(event.cluster_name, static_cast<std::uint64_t>(time / day_ms));
   for (const std::string_view part :
        {event.user.username, event.user.session_name, event.impersonated_user.username, event.verb,
-        target.resource, target.subresource, target.namespace_name, event.user_agent, event.stage})
+        target.resource, target.subresource, target.namespace_name, event.user_agent,
+        is_session(event) ? std::string_view() : event.stage})
     hash = hash64(part, hash_mix(hash, part.size()));
   if (event.source_ip) hash = hash64(event.source_ip->to_string(), hash);
   hash = hash_mix(hash, static_cast<std::uint64_t>(event.response_code));

@@ -6,6 +6,7 @@
 
 #include "decode/sniff.h"
 #include "engine/subject.h"
+#include "event/audit_stage.h"
 #include "event/principal.h"
 #include "models/name_look.h"
 
@@ -706,7 +707,7 @@ void ObjectRun::on_audit(const AuditEvent& event, std::uint64_t position) {
       event.audit_id.empty()
           ? hash64(event.raw.text())
           : hash64(event.audit_id,
-                   hash64(event.stage,
+                   hash64(is_session(event) ? "" : event.stage,
                           hash64(event.cluster_name, hash64(event.request_uri, hash64(event.verb)))));
   identify(id, time, position);
   Context context{.account = info_.account, .region = info_.region};

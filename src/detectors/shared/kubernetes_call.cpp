@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "event/audit_stage.h"
+
 namespace picket::detectors {
 
 namespace {
@@ -49,9 +51,10 @@ std::string text_at(const dom::element& element, std::string_view member) {
 
 bool decides(const AuditEvent& event) {
   if (event.stage.empty()) return true;  // audit logs rewritten by tools may lack it
-  const bool stays_open = event.verb == "watch" || interactive(event.object_ref.subresource);
+  // Whichever of a session's stages comes first: the engine takes the other for a copy.
+  if (is_session(event)) return event.stage == "ResponseStarted" || event.stage == "ResponseComplete";
   // A refused one never starts.
-  if (stays_open && event.response_code < 400) return event.stage == "ResponseStarted";
+  if (event.verb == "watch" && event.response_code < 400) return event.stage == "ResponseStarted";
   return event.stage == "ResponseComplete";
 }
 

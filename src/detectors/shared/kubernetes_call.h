@@ -11,8 +11,9 @@
 
 namespace picket::detectors {
 
-// Whether this is the stage at which a request is judged, so that each counts once: its start for requests
-// that stay open (watch, exec, attach, port-forward), its completion for all others.
+// Whether this is the stage at which a request is judged, so that each counts once: its start for watches,
+// start or end for sessions (event/audit_stage.h; the engine takes the later one for a copy), its completion
+// for all others.
 bool decides(const AuditEvent& event);
 
 bool succeeded(const AuditEvent& event);
