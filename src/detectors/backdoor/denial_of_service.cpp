@@ -19,8 +19,10 @@ constexpr std::uint16_t dns_port = 53, https_port = 443;
 constexpr std::array<std::uint16_t, 16> tcp_ports = {20,  21,  22,   23,   25,   80,   110,  143,
                                                      445, 993, 1433, 3306, 3389, 5432, 6379, 8080};
 
-// Protocols seen in ordinary networks: ICMP, IGMP, TCP, UDP, IPv6 in IPv4, GRE, ESP, AH, ICMPv6.
-constexpr std::array<std::uint8_t, 9> usual_protocols = {1, 2, 6, 17, 41, 47, 50, 51, 58};
+// Tunnels, whose halves may take different ways: IPv6 in IPv4, ESP, AH. Of GRE the other side is heard at
+// least now and then.
+constexpr std::array<std::uint8_t, 3> tunnel_protocols = {41, 50, 51};
+constexpr std::uint8_t gre_protocol = 47;
 
 Flood::Kind kind_of(const FlowRecord& flow) {
   if (flow.protocol == tcp_protocol) return Flood::tcp;
@@ -30,9 +32,10 @@ Flood::Kind kind_of(const FlowRecord& flow) {
     const bool of_tcp = std::find(tcp_ports.begin(), tcp_ports.end(), flow.dstport) != tcp_ports.end();
     return of_tcp ? Flood::udp_on_tcp_ports : Flood::udp;
   }
-  const bool usual =
-      std::find(usual_protocols.begin(), usual_protocols.end(), flow.protocol) != usual_protocols.end();
-  return usual ? Flood::kinds : Flood::unusual_protocol;
+  if (flow.protocol == gre_protocol) return Flood::gre;
+  const bool tunnel =
+      std::find(tunnel_protocols.begin(), tunnel_protocols.end(), flow.protocol) != tunnel_protocols.end();
+  return tunnel ? Flood::kinds : Flood::unusual_protocol;
 }
 
 std::size_t protocol_index(std::uint8_t protocol) {
@@ -63,15 +66,17 @@ constexpr std::array<std::string_view, Flood::kinds> names = {"DNS queries",
                                                               "UDP datagrams",
                                                               "UDP datagrams to a TCP service",
                                                               "UDP datagrams to port 443",
-                                                              "packets of an unusual protocol"};
+                                                              "packets of neither TCP nor UDP",
+                                                              "GRE packets"};
 // Types below; datagrams to 443 are those of TCP services.
-constexpr std::array<std::size_t, Flood::kinds> types = {0, 1, 2, 3, 3, 4};
+constexpr std::array<std::size_t, Flood::kinds> types = {0, 1, 2, 3, 3, 4, 4};
 
 }  // namespace
 
 bool Flood::select(const FlowRecord& flow) {
   const bool bulk = flow.packets >= answer_packets_min && as_fast_as(flow, answer_rate_min);
-  return (bulk || (sampled(flow) && fresh(flow))) && (flow.srcaddr.is_public() || flow.dstaddr.is_public());
+  return (bulk || flow.protocol == gre_protocol || (sampled(flow) && fresh(flow))) &&
+         (flow.srcaddr.is_public() || flow.dstaddr.is_public());
 }
 
 std::uint64_t Flood::entity(const FlowRecord& flow) {
@@ -120,10 +125,10 @@ void Flood::judge(const Judging& judging, Emit& emit) const {
   const auto most = std::max_element(sent.flood.begin(), sent.flood.end());
   if (*most < flood_packets_min) return;
   const auto kind = static_cast<Kind>(most - sent.flood.begin());
-  const std::size_t protocol = kind == tcp ? 0 : kind == unusual_protocol ? 2 : 1;
+  const std::size_t protocol = kind == tcp ? 0 : kind >= unusual_protocol ? 2 : 1;
   const double answers =
       static_cast<double>(received.all[protocol]) / static_cast<double>(sent.all[protocol]);
-  if (kind == udp_443 ? answers > 0 : answers > flood_answers_max) return;
+  if (kind == udp_443 || kind == gre ? answers > 0 : answers > flood_answers_max) return;
   Evidence evidence{{"kind", std::string(names[kind])},
                     {"packets_sent", std::to_string(*most)},
                     {"packets_received", std::to_string(received.all[protocol])}};
@@ -164,7 +169,8 @@ extern const Detector denial_of_service = {
     .logic = window<Flood>(
         {.span = flood_span, .reason = "One aggregation interval of a flow log at its longest."}),
     .blind_spots =
-        "Floods below 500 packets a second, UDP floods with a fresh port for each datagram other than DNS, "
+        "Floods below 500 packets a second, of GRE where the other side says anything, UDP floods with a "
+        "fresh port for each datagram other than DNS, "
         "floods of complete connections, and those spread over many targets.",
 };
 

@@ -10,7 +10,7 @@ namespace picket::detectors {
 
 class Flood {
  public:
-  enum Kind : std::uint8_t { dns, tcp, udp, udp_on_tcp_ports, udp_443, unusual_protocol, kinds };
+  enum Kind : std::uint8_t { dns, tcp, udp, udp_on_tcp_ports, udp_443, unusual_protocol, gre, kinds };
 
   static bool select(const FlowRecord& flow);
   static std::uint64_t entity(const FlowRecord& flow);

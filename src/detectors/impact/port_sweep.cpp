@@ -1,6 +1,7 @@
 #include "detectors/impact/port_sweep.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "detectors/network_thresholds.h"
@@ -15,10 +16,18 @@ using namespace threshold;
 constexpr std::uint8_t tcp = 6;
 constexpr unsigned syn = 2;
 
-// Nothing but SYNs: flags tell, else the length of SYNs that no other bare packet has. (Windows' SYN is as
-// long as an acknowledgement of Linux, 52, and a raw one as a reset, 40: those are told by flags only.)
+// Services that worms and botnets spread by (FTP, SSH, Telnet, RPC, SMB, SQL Server, Docker, RDP, ADB, VNC,
+// WinRM, Redis, CWMP, RouterOS). Honest clients talk to few hosts' at a time.
+constexpr std::array<std::uint16_t, 17> worm_ports = {21,   22,   23,   135,  139,  445,  1433, 2323, 2375,
+                                                      3389, 5555, 5900, 5985, 6379, 7547, 8291, 26};
+
+// Nothing but SYNs: flags tell, else the length of SYNs that no other bare packet has. A raw SYN (masscan,
+// Mirai) is as long as a reset, 40: taken for one where resets to many hosts have no other source. (Windows'
+// SYN is as long as an acknowledgement of Linux, 52: told by flags only.)
 bool only_syns(const FlowRecord& flow) {
   if (flow.more != nullptr && flow.more->tcp_flags) return *flow.more->tcp_flags == syn;
+  if (flow.bytes == flow.packets * bare_packet_bytes)
+    return std::find(worm_ports.begin(), worm_ports.end(), flow.dstport) != worm_ports.end();
   return flow.bytes == flow.packets * 60 || flow.bytes == flow.packets * 44 ||
          flow.bytes == flow.packets * 48;
 }
@@ -110,7 +119,8 @@ extern const Detector port_sweep = {
                                  .records_min = sweep_hosts_min / inside_share}),
     .blind_spots =
         "Sweeps of fewer than 50 addresses in ten minutes or over UDP; without TCP "
-        "flags in the log those from Windows and with raw SYNs. The company's own scanners are told too: "
+        "flags in the log those from Windows, and with raw SYNs to ports that worms do not spread by. The "
+        "company's own scanners are told too: "
         "suppress them.",
 };
 
