@@ -65,6 +65,9 @@ std::optional<Evidence> contacted(const FlowRecord& flow, const Context& context
                                               : "remote"}};
     if (flow.action == FlowAction::reject) evidence.add("blocked", "by a security group or network ACL");
     add_peer(evidence, *hit, flow);
+    // One Tor client talks to several entry nodes, a relay to thousands of relays.
+    evidence.add("peer",
+                 row.category == IntelCategory::tor_relay ? "the Tor network" : flow.dstaddr.to_string());
     return std::move(evidence).as(*type);
   }
   return std::nullopt;
@@ -159,7 +162,7 @@ extern const Detector ec2_listed_peer = {
         "stolen data, or as a "
         "sinkhole.",
     .when = {listed_peer({"c2", "mining", "drop_point", "sinkhole", "tor_relay"})},
-    .issue = {key::host, key::remote_ip},
+    .issue = {key::host, key::evidence("peer")},
     .logic = each(contacted),
     .with_facts =
         [](Detection& detection, const Facts& facts) {
