@@ -35,7 +35,10 @@ std::optional<std::string> resource_of(const CloudTrailEvent& call) {
   const UserIdentity& identity = call.user_identity;
   if (identity.type != "AssumedRole" || !identity.ec2_role_delivery.empty()) return std::nullopt;
   const std::string_view session = session_name(identity);
-  if (session.size() == 32 && std::all_of(session.begin(), session.end(), hex))
+  // So are the serial numbers of certificates, which name sessions of Roles Anywhere; those tell the
+  // certificate's subject as their source, which ECS never sets.
+  if (session.size() == 32 && identity.source_identity.empty() &&
+      std::all_of(session.begin(), session.end(), hex))
     return "ECS task " + std::string(session);
   constexpr std::size_t uuid = 36;
   if (session.starts_with("eks-") && session.size() > uuid + 4 && session[session.size() - uuid - 1] == '-' &&
