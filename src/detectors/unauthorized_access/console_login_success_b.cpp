@@ -331,7 +331,12 @@ class SignIns {
                const Shared& address) const {
     const std::int64_t today = here.time / day_ms;
     const auto before = addresses_.find(there.address);
-    if (address.shared() || (before != addresses_.end() && before->second.shared())) return true;
+    if (address.shared()) return true;
+    // From the office, or a VPN that everybody uses, to where nobody was, on a new device and without a
+    // second factor: of somebody who never was far away that is not the way home.
+    if (before != addresses_.end() && before->second.shared() &&
+        (odd.strong || odd.familiar || &odd == &there || !person.stays_at(there.position, today)))
+      return true;
     const auto network = networks_.find(odd.network);
     if (network != networks_.end() && here.time - network->second.last <= memory && network->second.shared())
       return true;
@@ -388,7 +393,9 @@ extern const Detector console_login_success_b = {
     .logic = ordered<SignIns>(select),
     .blind_spots =
         "Everything without a geography database, which the configuration names; addresses and networks that "
-        "three people of the account share, which are taken for an office or VPN; places and networks the "
+        "three people of the account share, which are taken for an office or VPN (but for a sign-in far from "
+        "them, without a second factor and by a new device, of a person known from ten days); places and "
+        "networks the "
         "person was at before; a sign-in with a second factor (or through an identity provider) by a browser "
         "that the person used within a week, unless the person is known from ten days and never was far "
         "away; the first week of a person who is new to a known account.",
