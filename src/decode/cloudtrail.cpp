@@ -31,6 +31,13 @@ constexpr std::size_t start_bytes_max = 64;
 bool blank(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
 std::size_t skip_blanks(std::string_view text, std::size_t at) {
+  // A bomb is a million of the same blank.
+  std::uint64_t eight = 0;
+  while (text.size() - at >= sizeof eight && blank(text[at])) {
+    std::memcpy(&eight, text.data() + at, sizeof eight);
+    if (eight != 0x0101010101010101 * static_cast<unsigned char>(text[at])) break;
+    at += sizeof eight;
+  }
   while (at < text.size() && blank(text[at])) ++at;
   return at;
 }
@@ -126,10 +133,6 @@ class CloudTrailDecoder final : public TextDecoder {
   // Why the text at hand is passed over: inside a record beyond the size limit, in search of the next record,
   // or because nothing good came.
   enum class Aside : std::uint8_t { none, too_large, broken, hopeless };
-  // Who can write into a bucket could make a small object of a hundred million records of two bytes, which
-  // would take the time of thousands of objects. After so many of which none was an event, the rest is set
-  // aside as one.
-  static constexpr std::uint64_t hopeless_after = 1000;
 
   std::size_t read_indexed(char* text, std::size_t at, std::size_t size, bool last);
   std::size_t read_matched(char* text, std::size_t at, std::size_t size, bool last);
@@ -137,7 +140,10 @@ class CloudTrailDecoder final : public TextDecoder {
   std::size_t cut(const char* text, std::size_t at, std::size_t size, bool last);
   void take(RecordStatus status, std::size_t start, std::size_t end);
   void set_aside(std::size_t start, std::size_t end, std::string_view reason, std::string detail);
-  bool hopeless() const { return record_bytes_ == 0 && records_ >= hopeless_after; }
+  // `at`: in the text at hand.
+  bool hopeless(std::size_t at) const {
+    return record_bytes_ == 0 && is_hopeless(records_, offset_ + at, limits_);
+  }
   std::size_t give_up(std::size_t at, std::size_t size, bool last);
   void quarantine(std::uint64_t start, std::uint64_t end, std::string_view reason, std::string detail) {
     sink_.on_quarantined(LogKind::cloudtrail, {++records_, start, end - start, reason, std::move(detail)});
@@ -249,7 +255,7 @@ std::size_t CloudTrailDecoder::read_indexed(char* text, std::size_t at, std::siz
     i = reader_.next();
     at = base + index_.at(i - 1) + 1;
     take(status, start, at);
-    if (hopeless()) {
+    if (hopeless(at)) {
       index_.release();
       return give_up(at, size, last);
     }
@@ -319,7 +325,7 @@ void CloudTrailDecoder::set_aside(std::size_t start, std::size_t end, std::strin
 std::size_t CloudTrailDecoder::read_matched(char* text, std::size_t at, std::size_t size, bool last) {
   const std::string_view window(text, size);
   while ((at = skip_blanks(window, at)) < size) {
-    if (hopeless()) return give_up(at, size, last);
+    if (hopeless(at)) return give_up(at, size, last);
     const char c = text[at];
     const bool array = context_ == Context::array || context_ == Context::wrapped_array;
     if (c == ',' && context_ == Context::wrapper_end) {
@@ -413,8 +419,7 @@ std::size_t CloudTrailDecoder::give_up(std::size_t at, std::size_t size, bool la
     aside_start_ = offset_ + at;
   }
   if (last && offset_ + size > aside_start_)
-    quarantine(aside_start_, offset_ + size, "not_cloudtrail",
-               fmt::format("the rest of an object whose first {} records are none", hopeless_after));
+    quarantine(aside_start_, offset_ + size, "not_cloudtrail", hopeless_detail(records_));
   return size;
 }
 

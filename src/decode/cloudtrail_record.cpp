@@ -104,19 +104,10 @@ RecordStatus failure(JsonStep step) {
 
 JsonStep container_end(const JsonIndex& index, std::uint32_t i) {
   unsigned depth = 0;
-  for (; i < index.count(); ++i) {
-    switch (index.character(i)) {
-      case '{':
-      case '[':
-        ++depth;
-        break;
-      case '}':
-      case ']':
-        if (--depth == 0) return i + 1;
-        break;
-      default:
-        break;
-    }
+  for (const std::uint32_t count = index.count(); i < count; ++i) {
+    const int bracket = index.character(i) | 0x20;  // of either kind
+    if (bracket == '{') ++depth;
+    if (bracket == '}' && --depth == 0) return i + 1;
   }
   return json_incomplete;
 }

@@ -170,6 +170,17 @@ TEST(CloudTrail, GivesUpAnObjectOfNothing) {
   }
 }
 
+TEST(CloudTrail, GivesUpAnObjectOfLongRecordsThatAreNone) {
+  const std::string deep = R"({"eventTime":)" + std::string(100'000, '[') + std::string(100'000, ']') + "}";
+  const auto text = [&](std::uint64_t many) {
+    std::string out = R"({"Records":[)";
+    for (std::uint64_t i = 0; i < many; ++i) out += deep + ",";
+    return out + record("a") + "]}";
+  };
+  EXPECT_EQ(decode(text(20)).quarantined, hopeless_long_after + 1);
+  EXPECT_EQ(decode(text(hopeless_long_after - 1)).events, 1U);
+}
+
 TEST(CloudTrail, SetsAsideWhatCannotBeTrusted) {
   const auto reason_of = [](const std::string& bad, DecodeLimits limits = {}) {
     const CloudTrailSink sink = decode(

@@ -28,6 +28,18 @@ struct DecodeLimits {
   unsigned depth_max = 64;
 };
 
+// Who can write into a bucket could make a small object of a hundred million records of two bytes, or of
+// brackets alone, which would take the time of thousands of objects. When so many are none and no record was
+// read before them, decoders set the rest aside as one.
+constexpr std::uint64_t hopeless_after = 1000;
+constexpr std::uint64_t hopeless_long_after = 8;  // when they are long
+constexpr bool is_hopeless(std::uint64_t set_aside, std::uint64_t text_bytes, const DecodeLimits& limits) {
+  return set_aside >= hopeless_after ||
+         (set_aside >= hopeless_long_after && text_bytes >= limits.record_bytes_max);
+}
+// What stands with the rest.
+std::string hopeless_detail(std::uint64_t set_aside);
+
 // What is known of an object before it is read.
 struct ObjectInfo {
   std::string key;              // as in the manifest: relative to its source, "/" separated

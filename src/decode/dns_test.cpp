@@ -112,6 +112,23 @@ TEST(DnsDecoder, SetsABrokenLineAsideAndReadsTheNext) {
               ElementsAre(told(1, "a."), "2 quarantined invalid_utf8 at 61+19"));
 }
 
+TEST(DnsDecoder, SetsTheRestAsideWhenNothingIsARecord) {
+  const auto text = [&](std::uint64_t many, std::string_view bad) {
+    std::string out;
+    for (std::uint64_t i = 0; i < many; ++i) out += bad;
+    return out + query("a.example");
+  };
+  const std::string deep = "{\"query_name\":" + std::string(100'000, '[') + std::string(100'000, ']') + "}\n";
+  for (const std::size_t window : {0UL, 5000UL}) {
+    EXPECT_EQ(decode(text(hopeless_after, "{}\n"), window).sink.quarantined, hopeless_after + 1);
+    EXPECT_EQ(decode(text(hopeless_after - 1, "{}\n"), window).sink.events, 1U);
+    const auto long_ones = decode(text(20, deep), window);
+    EXPECT_EQ(long_ones.sink.events, 0U);
+    EXPECT_EQ(long_ones.sink.quarantined, hopeless_long_after + 1);
+    EXPECT_EQ(decode(text(hopeless_long_after - 1, deep), window).sink.events, 1U);
+  }
+}
+
 TEST(DnsDecoder, SetsABrokenElementOfALineAside) {
   EXPECT_THAT(lines("[" + query("a.") + R"(,{"query_name":"x.",},)" + query("b.") + "]"),
               ElementsAre(told(1, "a."), "2 quarantined bad_json at 62+20", told(3, "b.")));

@@ -28,7 +28,7 @@ class FlowDecoder final : public TextDecoder {
 
   std::size_t feed(char* text, std::size_t size, bool last) override {
     std::size_t at = 0;
-    while (at < size) {
+    while (at < size && !hopeless_) {
       const std::size_t stretch = std::min(size - at, FlowSeparators::text_max);
       find_flow_separators(text + at, stretch, split_, separators_);
       std::size_t used = separators_.lines_count > 0 ? lines(text + at, at) : 0;
@@ -38,8 +38,14 @@ class FlowDecoder final : public TextDecoder {
     }
     // The views in a batch point into this text.
     flush();
+    if (hopeless_) {
+      if (rest_from_ == 0) rest_from_ = base_ + at;
+      barren_bytes_ += size - at;
+      at = size;
+    }
     base_ += at;
     if (last && skipping_) end_skipped();
+    if (last && hopeless_ && base_ > rest_from_ && rest_from_ > 0) end_rest();
     return at;
   }
 
@@ -62,7 +68,7 @@ class FlowDecoder final : public TextDecoder {
     bool fast = plain && layout_ && layout_->is_default;
     std::uint32_t begin = 0;
     std::size_t next = 0;
-    for (std::size_t i = 0; i < separators_.lines_count; ++i) {
+    for (std::size_t i = 0; i < separators_.lines_count && !hopeless_; ++i) {
       const std::uint32_t end = separators_.lines[i];
       if (fast && !skipping_ && all[next + 13] == end &&
           read_default_flow_line(text, begin, all + next, records_[count_])) {
@@ -120,6 +126,12 @@ class FlowDecoder final : public TextDecoder {
     ++line_;
     ++records_read_;
     quarantine(skip_from_, skipped_, "record_too_large", fmt::format("a line of {} bytes", skipped_));
+  }
+
+  void end_rest() {
+    ++records_read_;
+    sink_.on_quarantined(LogKind::vpcflow, {++line_, rest_from_, base_ - rest_from_, "not_flow_log",
+                                            hopeless_detail(set_aside_)});
   }
 
   // A line whose first columns are in values_.
@@ -208,6 +220,7 @@ class FlowDecoder final : public TextDecoder {
   void quarantine(std::uint64_t offset, std::uint64_t length, std::string_view reason, std::string detail) {
     flush();
     barren_bytes_ += length;
+    hopeless_ = ++set_aside_ == records_read_ && is_hopeless(set_aside_, offset + length, limits_);
     sink_.on_quarantined(LogKind::vpcflow, {line_, offset, length, reason, std::move(detail)});
   }
 
@@ -226,7 +239,10 @@ class FlowDecoder final : public TextDecoder {
   std::uint64_t line_ = 0;
   std::uint64_t records_read_ = 0;
   std::uint64_t barren_bytes_ = 0;  // of lines that are no record
-  bool skipping_ = false;           // inside a line that is too long
+  std::uint64_t set_aside_ = 0;
+  bool hopeless_ = false;
+  std::uint64_t rest_from_ = 0;  // what is not looked at any more
+  bool skipping_ = false;        // inside a line that is too long
   std::uint64_t skip_from_ = 0, skipped_ = 0;
 };
 

@@ -38,6 +38,29 @@ std::vector<std::string> lines(std::string_view text, std::string format = {}) {
 
 std::string v2(std::string_view fields) { return v2_header + std::string(fields) + "\n"; }
 
+TEST(FlowDecoder, SetsTheRestAsideWhenNoLineIsARecord) {
+  const std::string bad = "2 1 eni-1 999.0.0.1 -1 x y z 1\n";
+  const std::string good =
+      "2 123456789010 eni-1235b8ca123456789 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 "
+      "1418530070 ACCEPT OK\n";
+  const auto text = [&](std::uint64_t many) {
+    std::string out = v2_header;
+    for (std::uint64_t i = 0; i < many; ++i) out += bad;
+    return out + good + bad;
+  };
+  for (const std::size_t window : {0UL, 1000UL}) {
+    const auto hopeless = decode(text(hopeless_after), best_flow_split, window);
+    EXPECT_EQ(hopeless.records, hopeless_after + 1);
+    EXPECT_EQ(hopeless.sink.quarantined, hopeless_after + 1);
+    EXPECT_EQ(hopeless.sink.lines.back(),
+              fmt::format("{} quarantined not_flow_log at {}+{}", hopeless_after + 2,
+                          v2_header.size() + hopeless_after * bad.size(), good.size() + bad.size()));
+    const auto hopeful = decode(text(hopeless_after - 1), best_flow_split, window);
+    EXPECT_EQ(hopeful.records, hopeless_after + 1);
+    EXPECT_EQ(hopeful.sink.events, 1U);
+  }
+}
+
 TEST(FlowDecoder, ReadsVersion2) {
   EXPECT_THAT(
       lines(

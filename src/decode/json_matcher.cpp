@@ -1,9 +1,34 @@
 #include "decode/json_matcher.h"
 
+#include <cstring>
+
 namespace picket {
+
+namespace {
+
+// Where a string ends, or its next escape is; eight bytes at a time, for hostile strings are long.
+std::size_t skip_plain(std::string_view text, std::size_t at) {
+  constexpr std::uint64_t ones = 0x0101010101010101, highs = 0x8080808080808080;
+  const auto holds = [](std::uint64_t eight, char c) {
+    eight ^= ones * static_cast<unsigned char>(c);
+    return (eight - ones) & ~eight & highs;
+  };
+  for (std::uint64_t eight = 0; text.size() - at >= sizeof eight; at += sizeof eight) {
+    std::memcpy(&eight, text.data() + at, sizeof eight);
+    if ((holds(eight, '"') | holds(eight, '\\')) != 0) break;
+  }
+  while (at < text.size() && text[at] != '"' && text[at] != '\\') ++at;
+  return at;
+}
+
+}  // namespace
 
 JsonMatcher::Step JsonMatcher::feed(std::string_view text) {
   for (std::size_t at = 0; at < text.size(); ++at) {
+    if (in_string_ && !escaped_) {
+      at = skip_plain(text, at);
+      if (at == text.size()) break;
+    }
     const char c = text[at];
     const Step broken{Outcome::broken, at};
     if (in_string_) {

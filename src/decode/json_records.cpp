@@ -54,7 +54,7 @@ std::size_t JsonRecordsDecoder::window() const { return window_bytes; }
 std::size_t JsonRecordsDecoder::feed(char* text, std::size_t size, bool last) {
   std::size_t at = 0;
   if (base_ == 0 && size >= 3 && std::memcmp(text, "\xef\xbb\xbf", 3) == 0) at = 3;  // byte order mark
-  if (aside_) at = pass_over({text, size}, last);
+  if (aside_ && !hopeless_) at = pass_over({text, size}, last);
   if (!aside_ && at < size) {
     const std::size_t end = last ? size : last_boundary({text, size}, at);
     if (end > at) {
@@ -64,12 +64,19 @@ std::size_t JsonRecordsDecoder::feed(char* text, std::size_t size, bool last) {
         at = read_pieces(text, at, end, size, last);
       }
     }
-    if (!last && !aside_ && size - at > limits_.record_bytes_max) {
+    if (!hopeless_ && !last && !aside_ && size - at > limits_.record_bytes_max) {
       aside_ = true;
       aside_start_ = base_ + at;
       aside_reason_ = "record_too_large";
       at += pass_over({text + at, size - at}, false);
     }
+  }
+  if (hopeless_) {
+    if (!aside_) aside_start_ = base_ + at;
+    aside_ = true;
+    at = size;
+    if (last && base_ + size > aside_start_)
+      set_aside(aside_start_, base_ + size, "bad_json", hopeless_detail(records_));
   }
   base_ += at;
   return at;
@@ -78,6 +85,7 @@ std::size_t JsonRecordsDecoder::feed(char* text, std::size_t size, bool last) {
 void JsonRecordsDecoder::set_aside(std::uint64_t start, std::uint64_t end, std::string_view reason,
                                    std::string detail) {
   sink_.on_quarantined(kind_, {++records_, start, end - start, reason, std::move(detail)});
+  hopeless_ = record_bytes_ == 0 && is_hopeless(records_, end, limits_);
 }
 
 // Passes over the rest of a span that is set aside, up to the next line that opens an object.
@@ -123,7 +131,7 @@ JsonRecordsDecoder::Walk JsonRecordsDecoder::walk(char* text, std::size_t begin,
   }
   Walk walked{.at = begin};
   std::uint32_t i = 0;
-  while (i < index_.count()) {
+  while (i < index_.count() && !hopeless_) {
     const std::size_t start = begin + index_.at(i);
     const char c = index_.character(i);
     if (context_ == Context::wrapper_end) {
@@ -193,7 +201,7 @@ JsonRecordsDecoder::Walk JsonRecordsDecoder::walk(char* text, std::size_t begin,
     }
   }
   index_.release();
-  if (!walked.stuck) walked.at = end;
+  if (!walked.stuck && !hopeless_) walked.at = end;
   return walked;
 }
 
@@ -201,7 +209,7 @@ JsonRecordsDecoder::Walk JsonRecordsDecoder::walk(char* text, std::size_t begin,
 // the next line that opens an object.
 std::size_t JsonRecordsDecoder::read_pieces(char* text, std::size_t at, std::size_t end, std::size_t size,
                                             bool last) {
-  while (at < end) {
+  while (at < end && !hopeless_) {
     if (blank(text[at])) {
       ++at;
       continue;

@@ -84,6 +84,7 @@ class JsonRecordsDecoder final : public TextDecoder {
   std::uint64_t record_bytes_ = 0;
   // Inside a span that is set aside and whose end was not seen yet.
   bool aside_ = false;
+  bool hopeless_ = false;  // all the rest is
   std::uint64_t aside_start_ = 0;
   std::string_view aside_reason_;
 };

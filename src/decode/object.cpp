@@ -147,6 +147,10 @@ std::unique_ptr<ByteSource> memory_source(std::string_view bytes) {
   return std::make_unique<MemorySource>(bytes);
 }
 
+std::string hopeless_detail(std::uint64_t set_aside) {
+  return fmt::format("the rest of an object whose first {} records are none", set_aside);
+}
+
 std::string decoded_prefix(ByteSource& source, std::size_t bytes_max, const DecodeLimits& limits) {
   std::string prefix(bytes_max, '\0');
   InflatingSource inflating(source, limits, workspace().outer);

@@ -140,6 +140,8 @@ bool is_flow_line(std::string_view line) {
   static constexpr std::array<std::string_view, 12> fields{
       "version", "account-id", "interface-id", "srcaddr", "dstaddr",     "srcport",
       "dstport", "protocol",   "log-status",   "tgw-id",  "pkt-srcaddr", "packets"};
+  constexpr std::size_t longest = 4096;  // all names of fields there are take 700 bytes
+  if (line.size() > longest) return false;
   const auto parts = words(line);
   if (parts.size() < 3) return false;
   const auto named = std::ranges::count_if(
