@@ -85,10 +85,12 @@ bool ObjectRun::is_foreign(const CloudTrailEvent& event, std::uint64_t position)
   const bool named = foreign.size() < named_max || foreign.contains(std::string(claimed));
   auto& [count, first] = foreign[named ? std::string(claimed) : std::string("others")];
   if (count++ == 0 || record < first) first = record;
-  on_quarantined(
-      LogKind::cloudtrail,
-      {position, 0, event.raw.text().size(), "foreign_account",
-       fmt::format("recipientAccountId is {}, the object was delivered for {}", claimed, delivered_for_)});
+  std::string detail;  // of those that are told one by one: an object may be full of them
+  if (result_.ledger.set_aside_first.size() < ObjectLedger::set_aside_told_max)
+    detail =
+        fmt::format("recipientAccountId is {}, the object was delivered for {}", claimed, delivered_for_);
+  on_quarantined(LogKind::cloudtrail,
+                 {position, 0, event.raw.text().size(), "foreign_account", std::move(detail)});
   return true;
 }
 
