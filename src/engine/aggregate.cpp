@@ -8,17 +8,26 @@ namespace picket {
 
 namespace {
 
-bool same(const ProofRecord& a, const ProofRecord& b) { return !(a < b) && !(b < a); }
+// The same record, in another object maybe, where another route brought it.
+bool same(const ProofRecord& a, const ProofRecord& b) {
+  return a.time == b.time && a.event_id == b.event_id &&
+         (!a.event_id.empty() || (a.object == b.object && a.position == b.position));
+}
 
 const ProofRecord& record_of(const ProofRecord& record) { return record; }
 const ProofRecord& record_of(const ProofRecord* record) { return *record; }
 
-// Both ascending; the first (or last) half_max of them together, without doubles, in `into`.
+// Both ascending; the first (or last) half_max of them together, without doubles, in `into`. Of copies the
+// one of the smallest object stands, whichever came first.
 void merge_half(std::vector<ProofRecord>& into, const auto& more, bool last) {
   if (more.empty()) return;
   if (!last && into.size() == Proof::half_max && !(record_of(more.front()) < into.back())) return;
-  if (last && into.size() == Proof::half_max && !(into.front() < record_of(more.back()))) return;
-  if (into.empty() || into.back() < record_of(more.front())) {  // as it comes in order of time
+  if (last && into.size() == Proof::half_max && !(into.front() < record_of(more.back())) &&
+      !same(into.front(), record_of(more.back())))
+    return;
+  // As it comes in order of time.
+  if (into.empty() ||
+      (into.back() < record_of(more.front()) && !same(into.back(), record_of(more.front())))) {
     const std::size_t room = last ? Proof::half_max : Proof::half_max - into.size();
     const std::size_t taken = std::min(room, more.size());
     const std::size_t from = last ? more.size() - taken : 0;
@@ -31,12 +40,9 @@ void merge_half(std::vector<ProofRecord>& into, const auto& more, bool last) {
   merged.reserve(into.size() + more.size());
   std::size_t a = 0, b = 0;
   while (a < into.size() || b < more.size()) {
-    if (b == more.size() || (a < into.size() && !(record_of(more[b]) < into[a]))) {
-      if (b < more.size() && same(into[a], record_of(more[b]))) ++b;
-      merged.push_back(std::move(into[a++]));
-    } else {
-      merged.push_back(record_of(more[b++]));
-    }
+    const bool from_into = b == more.size() || (a < into.size() && !(record_of(more[b]) < into[a]));
+    const ProofRecord& next = from_into ? into[a++] : record_of(more[b++]);
+    if (merged.empty() || !same(merged.back(), next)) merged.push_back(next);
   }
   if (merged.size() > Proof::half_max) {
     const auto beyond = static_cast<std::ptrdiff_t>(merged.size() - Proof::half_max);
@@ -92,7 +98,7 @@ bool Proof::rename(const ProofRecord& copy) {
 std::vector<ProofRecord> Proof::records() const {
   std::vector<ProofRecord> all = first_;
   for (const ProofRecord& record : last_) {
-    if (all.empty() || all.back() < record) all.push_back(record);
+    if (all.empty() || (all.back() < record && !same(all.back(), record))) all.push_back(record);
   }
   return all;
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <random>
 
 namespace picket {
 namespace {
@@ -91,6 +92,22 @@ TEST(Aggregator, AnOpenWindowReplacesWhatItSaidBefore) {
   aggregator.replace(44, at(3000, "c"));
   const auto changes = aggregator.take_changes();
   EXPECT_EQ(changes.updated.size(), 1U);
+}
+
+// Signals of one sequence may have come to know the same record by different routes.
+TEST(Proof, CopiesOfARecordAreOneUnderTheSmallestObject) {
+  std::vector<ProofRecord> records;
+  for (std::uint64_t i = 0; i < Proof::half_max + 20; ++i)
+    for (const std::uint64_t object : {9, 3, 5})
+      records.push_back({static_cast<TimeMs>(i / 2 * hour_ms), object, i, "event-" + std::to_string(i)});
+  for (std::size_t seed = 0; seed < 50; ++seed) {
+    std::ranges::shuffle(records, std::mt19937(seed));
+    Proof proof, half;
+    for (std::size_t i = 0; i < records.size(); ++i) (i % 2 == 0 ? proof : half).add(records[i]);
+    proof.merge(half);
+    EXPECT_EQ(proof.records().size(), Proof::half_max + 20);
+    for (const ProofRecord& record : proof.records()) EXPECT_EQ(record.object, 3U);
+  }
 }
 
 TEST(Aggregator, AWithdrawnWindowTakesItsFindingAlong) {

@@ -482,7 +482,8 @@ Activity Sequences::activity_of(const std::string& root, const Actor& actor, std
     buckets.insert(signal.buckets.begin(), signal.buckets.end());
     for (const ProofRecord* record : {&signal.first, &signal.last}) activity.proof.add(*record);
     if (chain.empty() || signal.first < activity.first) activity.first = signal.first;
-    if (chain.empty() || activity.last < signal.last) activity.last = signal.last;
+    if (chain.empty()) activity.last = signal.last;
+    take_later(activity.last, signal.last);
     activity.count += signal.count;
     const bool context = signal.kind == SignalKind::context;
     chain.push_back(fmt::format(
