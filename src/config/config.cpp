@@ -374,6 +374,58 @@ Result<toml::table> parse_toml(std::string_view text, const std::string& origin)
   }
 }
 
+SourceKeys read_source(Table& table) {
+  SourceKeys source;
+  const toml::node* url = table.find("url");
+  table.text("url", source.url);
+  table.text("path", source.path, url == nullptr);
+  if (url != nullptr && !source.path.empty())
+    table.set_error(*url, "source: path and url exclude each other");
+  read_source_url(table, url, source);
+  while (source.endpoint.ends_with('/')) source.endpoint.pop_back();
+  source.name = source.url.empty() ? source.path : source.url;
+  table.text("name", source.name);
+  std::string kind;
+  table.one_of("kind", kind, {"cloudtrail", "vpcflow", "dns", "k8saudit"});
+  for (const LogKind known : log_kinds) {
+    if (kind == name_of(known)) source.kind = known;
+  }
+  table.text("account", source.account);
+  table.text("region", source.region);
+  table.text("cluster", source.cluster);
+  table.text("flow_format", source.flow_format);
+  table.duration("lateness", source.lateness);
+  return source;
+}
+
+void read_intel(Table& table, Config& config) {
+  table.flag("builtin", config.intel_builtin);
+  table.flag("feeds", config.intel_use_feeds);
+  table.tables("feed", [&](Table& feed) { config.intel_feeds.push_back(read_feed(feed)); });
+  table.tables("list", [&](Table& list) {
+    IntelListKeys keys;
+    list.text("name", keys.name, true);
+    list.one_of("kind", keys.kind, {"threat", "trusted"}, true);
+    list.text("path", keys.path, true);
+    read_list_format(list, keys.format);
+    list.text("category", keys.category);
+    list.one_of("match", keys.match, {"exact", "subdomains"});
+    config.intel_lists.push_back(std::move(keys));
+  });
+  table.table("sets", [&](Table& sets) {
+    IntelSetKeys& keys = config.intel_sets;
+    sets.texts("folders", keys.folders);
+    sets.number("bytes_max", keys.bytes_max, 1 << 10, 1 << 30);
+    sets.number("trusted_ips_max", keys.trusted_ips_max, 0, 10'000'000);
+    sets.number("threat_ips_max", keys.threat_ips_max, 0, 10'000'000);
+    sets.number("entities_max", keys.entities_max, 0, 10'000'000);
+    sets.number("trusted_ip_sets_max", keys.trusted_ip_sets_max, 0, 1000);
+    sets.number("threat_intel_sets_max", keys.threat_intel_sets_max, 0, 1000);
+    sets.number("trusted_entity_sets_max", keys.trusted_entity_sets_max, 0, 1000);
+    sets.number("threat_entity_sets_max", keys.threat_entity_sets_max, 0, 1000);
+  });
+}
+
 }  // namespace
 
 Result<std::vector<FeedKeys>> parse_feeds(std::string_view text, const std::string& origin) {
@@ -399,29 +451,7 @@ Result<Config> parse_config(std::string_view text, const std::string& origin) {
     Table top(root, "", origin, error);
     top.texts("rules", config.rules);
     top.texts("rules_dry_run", config.rules_dry_run);
-    top.tables("source", [&](Table& table) {
-      SourceKeys source;
-      const toml::node* url = table.find("url");
-      table.text("url", source.url);
-      table.text("path", source.path, url == nullptr);
-      if (url != nullptr && !source.path.empty())
-        table.set_error(*url, "source: path and url exclude each other");
-      read_source_url(table, url, source);
-      while (source.endpoint.ends_with('/')) source.endpoint.pop_back();
-      source.name = source.url.empty() ? source.path : source.url;
-      table.text("name", source.name);
-      std::string kind;
-      table.one_of("kind", kind, {"cloudtrail", "vpcflow", "dns", "k8saudit"});
-      for (const LogKind known : log_kinds) {
-        if (kind == name_of(known)) source.kind = known;
-      }
-      table.text("account", source.account);
-      table.text("region", source.region);
-      table.text("cluster", source.cluster);
-      table.text("flow_format", source.flow_format);
-      table.duration("lateness", source.lateness);
-      config.sources.push_back(std::move(source));
-    });
+    top.tables("source", [&](Table& table) { config.sources.push_back(read_source(table)); });
     top.tables("account", [&](Table& table) {
       AccountKeys account;
       table.text("id", account.id, true);
@@ -434,33 +464,7 @@ Result<Config> parse_config(std::string_view text, const std::string& origin) {
       table.text("id", config.organization_id);
       table.text("management_account", config.management_account);
     });
-    top.table("intel", [&](Table& table) {
-      table.flag("builtin", config.intel_builtin);
-      table.flag("feeds", config.intel_use_feeds);
-      table.tables("feed", [&](Table& feed) { config.intel_feeds.push_back(read_feed(feed)); });
-      table.tables("list", [&](Table& list) {
-        IntelListKeys keys;
-        list.text("name", keys.name, true);
-        list.one_of("kind", keys.kind, {"threat", "trusted"}, true);
-        list.text("path", keys.path, true);
-        read_list_format(list, keys.format);
-        list.text("category", keys.category);
-        list.one_of("match", keys.match, {"exact", "subdomains"});
-        config.intel_lists.push_back(std::move(keys));
-      });
-      table.table("sets", [&](Table& sets) {
-        IntelSetKeys& keys = config.intel_sets;
-        sets.texts("folders", keys.folders);
-        sets.number("bytes_max", keys.bytes_max, 1 << 10, 1 << 30);
-        sets.number("trusted_ips_max", keys.trusted_ips_max, 0, 10'000'000);
-        sets.number("threat_ips_max", keys.threat_ips_max, 0, 10'000'000);
-        sets.number("entities_max", keys.entities_max, 0, 10'000'000);
-        sets.number("trusted_ip_sets_max", keys.trusted_ip_sets_max, 0, 1000);
-        sets.number("threat_intel_sets_max", keys.threat_intel_sets_max, 0, 1000);
-        sets.number("trusted_entity_sets_max", keys.trusted_entity_sets_max, 0, 1000);
-        sets.number("threat_entity_sets_max", keys.threat_entity_sets_max, 0, 1000);
-      });
-    });
+    top.table("intel", [&](Table& table) { read_intel(table, config); });
     top.table("network", [&](Table& table) {
       table.texts("allow_hosts", config.network.allow_hosts);
       table.text("ca_file", config.network.ca_file);
