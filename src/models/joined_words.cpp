@@ -15,7 +15,7 @@ extern const std::string_view word_list;  // data/models/words.txt
 namespace {
 
 constexpr std::size_t label_max = 63, word_min = 3, word_max = 8;
-constexpr std::size_t joined_min = 7, letters_to_a_word = 4, long_min = 12;
+constexpr std::size_t joined_min = 7, letters_to_a_word = 4, long_min = 12, digits_max = 4;
 
 // Hashes of the words, sorted: 250 kB.
 class Words {
@@ -57,6 +57,9 @@ std::size_t words_covering(std::string_view label) {
 
 bool looks_joined(std::string_view label) {
   if (label.size() > label_max) return false;
+  // Some families number what they join.
+  for (std::size_t i = 0; i < digits_max && !label.empty() && label.back() >= '0' && label.back() <= '9'; ++i)
+    label.remove_suffix(1);
   std::size_t letters = 0;
   for (const char c : label) {
     if (c >= 'a' && c <= 'z') {
