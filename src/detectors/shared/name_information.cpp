@@ -129,6 +129,16 @@ const std::unordered_set<std::string_view> quiet_zones = {"amazonaws.com",
                                                           "crowdstrike.com",
                                                           "cloudsink.net",
                                                           "cymru.com",
+                                                          "rspamd.com",
+                                                          "nordspam.com",
+                                                          "spfbl.net",
+                                                          "0spam.org",
+                                                          "uceprotect.net",
+                                                          "s5h.net",
+                                                          "rfc-clueless.org",
+                                                          "kolabsys.net",
+                                                          "gbudb.net",
+                                                          "fmb.la",
                                                           "ctmail.com",
                                                           "senderbase.org",
                                                           "mailshell.net",
@@ -203,6 +213,9 @@ std::string without_addresses(std::string_view below) {
     };
     if (const std::size_t octets = run(is_octet); octets == 4) {
       i += octets;
+    } else if (octets > 4) {
+      // Longer than an address: nothing of it is one.
+      for (const std::size_t end = i + octets; i < end; ++i) kept += labels[i];
     } else if (const std::size_t nibbles = run(is_nibble); nibbles == 32) {
       i += nibbles;
     } else {
