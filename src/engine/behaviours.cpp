@@ -9,6 +9,7 @@
 #include "engine/subject.h"
 #include "event/audit_stage.h"
 #include "event/principal.h"
+#include "state/pod_command.h"
 
 namespace picket {
 
@@ -408,6 +409,9 @@ void Behaviours::add(const AuditEvent& event, std::uint64_t object, std::uint64_
     hash = hash64(part, hash_mix(hash, part.size()));
   if (event.source_ip) hash = hash64(event.source_ip->to_string(), hash);
   hash = hash_mix(hash, static_cast<std::uint64_t>(event.response_code));
+  // Newer clients open a shell with get.
+  const bool takes = target.subresource == "exec" && takes_credentials(event.request_uri);
+  if (takes) hash = hash_mix(hash, 1);
   // What a workload is made of differs from one to the next: those are always looked at.
   const bool written = !event.request_object.absent();
   if (marks_ != nullptr) {
@@ -449,6 +453,8 @@ void Behaviours::add(const AuditEvent& event, std::uint64_t object, std::uint64_
   // Those of one namespace are an application's own; those of all take another role, and are worth all else.
   if (target.resource == "secrets" && target.namespace_name.empty() && target.name.empty())
     api += " of all namespaces";
+  // A habit of its own, as calls of grave aim are.
+  if (takes) api += credentials_taken;
   for (const auto& [key, value] : made.details) {
     if (key == "resource") made.resource = value;
   }

@@ -9,6 +9,7 @@
 #include "engine/behaviours.h"
 #include "engine/norm_ids.h"
 #include "engine/subject.h"
+#include "state/pod_command.h"
 
 namespace picket {
 
@@ -118,7 +119,8 @@ ApiTactic Learner::tactic_of(const Behaviour& behaviour) const {
   if (!behaviour.type || judges_.empty()) return {Tactic::discovery, 0, false};
   const FindingType& type = detectors_[judges_.front()]->types[*behaviour.type];
   // Weights as those of calls, by how sure GuardDuty's severities are.
-  const double severity = number_of(type.severity);
+  const double severity =
+      behaviour.call.api.ends_with(credentials_taken) ? number_of(Severity::high) : number_of(type.severity);
   return {tactic_of_id(type.mitre.tactic).value_or(Tactic::execution),
           static_cast<std::uint8_t>(severity >= 7   ? 6
                                     : severity >= 4 ? 4

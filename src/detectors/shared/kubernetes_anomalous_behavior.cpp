@@ -64,12 +64,15 @@ extern const Detector kubernetes_anomalous_behavior = {
                   high, "TA0004", "T1610", "deployed a privileged container")},
     .summary =
         "A user of a cluster does what is normal neither for it nor for its peers and the cluster: reads "
-        "secrets, opens shells, deploys workloads, makes roles.",
+        "secrets, opens shells, deploys workloads, makes roles. A command that takes a pod's credentials is "
+        "a "
+        "habit of its own.",
     .when = {behaviours(LogKind::k8saudit)},
     .issue = {key::cluster, key::kubernetes_user, key::principal},
     .logic = behaviour_of_clusters(),
     .blind_spots =
-        "Nothing is raised in the first 14 days of a cluster. Audit levels without bodies hide what a "
+        "Nothing is raised in the first 14 days of a cluster. What is typed into a shell. Audit levels "
+        "without bodies hide what a "
         "workload runs and what a role allows. The control plane and controllers of kube-system are "
         "taken at their word."};
 
@@ -123,6 +126,14 @@ bool suspicious(const KubernetesWorkload& workload) {
                              [&](std::string_view part) { return workload.commands.contains(part); });
 }
 
+// What is run, as the client wrote it.
+std::optional<std::string> command_of(const AuditEvent& event) {
+  constexpr std::size_t shown_max = 200;
+  const std::size_t query = event.request_uri.find('?');
+  if (query == event.request_uri.npos) return std::nullopt;
+  return std::string(event.request_uri.substr(query + 1, shown_max));
+}
+
 Evidence workload_evidence(const AuditEvent& event) {
   const auto workload = workload_of(event);
   if (!workload) return Evidence{}.as(workload_deployed);
@@ -164,7 +175,7 @@ static std::optional<Evidence> classify(const AuditEvent& event, const Context&)
   if (is_one_of(object.resource, {"selfsubjectaccessreviews", "selfsubjectrulesreviews"}))
     return of(permission_checked, Evidence{});
   if (object.resource == "pods" && is_one_of(object.subresource, {"exec", "attach"}))
-    return of(exec_in_pod, Evidence{});
+    return of(exec_in_pod, Evidence{{"command", command_of(event)}});
   if (!writes(event) || !object.subresource.empty()) return Evidence{}.as_signal();
   if (is_one_of(object.resource, {"roles", "clusterroles"})) {
     if (!excessive(event)) return Evidence{}.as_signal();
