@@ -14,17 +14,35 @@ std::uint64_t principal_entity(const CloudTrailEvent& call) {
   return hash64(principal_of(call).key, hash64(call.recipient_account_id));
 }
 
-void CallBurst::add(const CloudTrailEvent& call, std::string_view target, const ProofRecord& record) {
-  const bool denied = outcome(call) == Outcome::denied;
+void CallBurst::add(std::string_view target, bool denied) {
   const auto [at, fresh] = targets_.try_emplace(hash64(target), denied);
   if (!fresh) at->second = at->second && denied;
   if (targets_.size() > targets_max) targets_.erase(std::prev(targets_.end()));
-  if (subject_.account.empty() || record < first_) first_ = record;
-  if (subject_.account.empty() || last_ < record) {
-    last_ = record;
-    subject_ = subject_of(call, ResourceKind::access_key);
-    person_ = person(call.user_identity);
-  }
+}
+
+bool CallBurst::latest(const ProofRecord& record) {
+  const bool empty = targets_.empty();
+  if (empty || record < first_) first_ = record;
+  if (!empty && !(last_ < record)) return false;
+  last_ = record;
+  return true;
+}
+
+void CallBurst::add(const CloudTrailEvent& call, std::string_view target, const ProofRecord& record) {
+  const bool is_latest = latest(record);
+  add(target, outcome(call) == Outcome::denied);
+  if (!is_latest) return;
+  subject_ = subject_of(call, ResourceKind::access_key);
+  person_ = person(call.user_identity);
+}
+
+void CallBurst::add(const AuditEvent& event, std::string_view target, const ProofRecord& record) {
+  constexpr int refused_from = 400;
+  const bool is_latest = latest(record);
+  add(target, event.response_code >= refused_from);
+  if (!is_latest) return;
+  subject_ = subject_of(event);
+  person_ = !event.user.username.starts_with("system:serviceaccount:");
 }
 
 void CallBurst::add_named(const CloudTrailEvent& call, std::initializer_list<std::string_view> members,
@@ -35,13 +53,13 @@ void CallBurst::add_named(const CloudTrailEvent& call, std::initializer_list<std
 }
 
 void CallBurst::merge(const CallBurst& other) {
-  if (other.subject_.account.empty()) return;
+  if (other.targets_.empty()) return;
+  const bool empty = targets_.empty();
   for (const auto& [target, denied] : other.targets_) {
     const auto [at, fresh] = targets_.try_emplace(target, denied);
     if (!fresh) at->second = at->second && denied;
   }
   while (targets_.size() > targets_max) targets_.erase(std::prev(targets_.end()));
-  const bool empty = subject_.account.empty();
   if (empty || other.first_ < first_) first_ = other.first_;
   if (empty || last_ < other.last_) {
     last_ = other.last_;

@@ -29,6 +29,8 @@ class CallBurst {
   // The target is what the first of these members of requestParameters names that is there; none: no target.
   void add_named(const CloudTrailEvent& call, std::initializer_list<std::string_view> members,
                  const ProofRecord& record);
+  // A request to a cluster: a service account is a workload, all others count as persons.
+  void add(const AuditEvent& event, std::string_view target, const ProofRecord& record);
   void merge(const CallBurst& other);
 
   std::size_t distinct() const { return targets_.size(); }
@@ -70,6 +72,10 @@ class CallBurst {
  private:
   // Beyond so many only the count matters no more; those of the smallest hash stay, whatever the order.
   static constexpr std::size_t targets_max = 256;
+
+  void add(std::string_view target, bool denied);
+  // Before its target is added: whether the record is the latest, of which the subject is told.
+  bool latest(const ProofRecord& record);
 
   std::map<std::uint64_t, bool> targets_;  // hash -> every attempt at it was refused
   Subject subject_;                        // of the latest record
