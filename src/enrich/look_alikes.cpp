@@ -1,5 +1,7 @@
 #include "enrich/look_alikes.h"
 
+#include <idn2.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -134,42 +136,12 @@ std::string_view text_of(LookAlike::How how) {
 }
 
 std::optional<std::u32string> decode_punycode(std::string_view label) {
-  if (!label.starts_with("xn--")) return std::nullopt;
-  label.remove_prefix(4);
+  if (!label.starts_with("xn--") || label.contains('\0') || label.contains('.')) return std::nullopt;
+  std::uint32_t* characters = nullptr;
+  if (idn2_to_unicode_8z4z(std::string(label).c_str(), &characters, 0) != IDN2_OK) return std::nullopt;
   std::u32string text;
-  const std::size_t plain = label.rfind('-');
-  if (plain != label.npos) {
-    text.assign(label.begin(), label.begin() + static_cast<std::ptrdiff_t>(plain));
-    label.remove_prefix(plain + 1);
-  }
-  constexpr std::uint32_t base = 36, t_min = 1, t_max = 26, skew = 38, damp = 700, bias_first = 72;
-  std::uint64_t at = 0, code = 128, bias = bias_first;
-  while (!label.empty()) {
-    const std::uint64_t before = at;
-    for (std::uint64_t k = base, weight = 1;; k += base) {
-      if (label.empty()) return std::nullopt;
-      const char c = label.front();
-      label.remove_prefix(1);
-      if (!is_digit(c) && (c < 'a' || c > 'z')) return std::nullopt;
-      const std::uint64_t digit = static_cast<std::uint64_t>(is_digit(c) ? c - '0' + 26 : c - 'a');
-      at += digit * weight;
-      if (at > std::numeric_limits<std::uint32_t>::max()) return std::nullopt;
-      const std::uint64_t threshold = k <= bias + t_min ? t_min : std::min<std::uint64_t>(k - bias, t_max);
-      if (digit < threshold) break;
-      weight *= base - threshold;
-    }
-    const std::uint64_t size = text.size() + 1;
-    std::uint64_t delta = before == 0 ? at / damp : (at - before) / 2;
-    delta += delta / size;
-    std::uint64_t k = 0;
-    for (; delta > (base - t_min) * t_max / 2; k += base) delta /= base - t_min;
-    bias = k + (base - t_min + 1) * delta / (delta + skew);
-    code += at / size;
-    at %= size;
-    if (code > 0x10ffff) return std::nullopt;
-    text.insert(text.begin() + static_cast<std::ptrdiff_t>(at), static_cast<char32_t>(code));
-    ++at;
-  }
+  for (const std::uint32_t* c = characters; *c != 0; ++c) text += static_cast<char32_t>(*c);
+  idn2_free(characters);
   return text;
 }
 

@@ -52,7 +52,7 @@ class LookAlikes {
   std::uint64_t generation_ = 0;
 };
 
-// The Unicode characters of a label that begins with "xn--" (RFC 3492); nothing when it is none.
+// The Unicode characters of a label that begins with "xn--"; nothing when it is none, or no punycode.
 std::optional<std::u32string> decode_punycode(std::string_view label);
 
 }  // namespace picket

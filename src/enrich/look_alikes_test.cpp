@@ -61,7 +61,8 @@ TEST(LookAlikesTest, decodes_punycode) {
   EXPECT_EQ(decode_punycode("xn--bcher-kva"), U"bücher");
   EXPECT_EQ(decode_punycode("xn--fiqs8s"), U"中国");
   EXPECT_EQ(decode_punycode("xn--mgbh0fb"), U"مثال");
-  for (const char* none : {"", "bcher-kva", "xn--a-\xc3", "xn--99999999999", "xn--bcher-kv!"})
+  for (const char* none :
+       {"", "bcher-kva", "xn--a-\xc3", "xn--99999999999", "xn--bcher-kv!", "xn--", "xn--bcher-kva.com"})
     EXPECT_FALSE(decode_punycode(none)) << none;
 }
 
