@@ -252,6 +252,48 @@ CallAim detector_off(const CloudTrailEvent&, const JsonDocument& request) {
   return when(text_of(request, "enable") == "false", Aim::unguarded);
 }
 
+// Passwords that are long, or of all kinds of characters, weaken nothing.
+CallAim password_policy(const CloudTrailEvent&, const JsonDocument& request) {
+  std::int64_t length = 0;
+  const auto value = request.at("minimumPasswordLength");
+  if (!value || value->get(length) != simdjson::SUCCESS) return {};
+  constexpr std::int64_t long_enough = 14, least = 8;  // as Stealth:IAMUser/PasswordPolicyChange has it
+  const bool all_kinds = std::ranges::all_of(
+      std::initializer_list<const char*>{"requireSymbols", "requireNumbers", "requireUppercaseCharacters",
+                                         "requireLowercaseCharacters"},
+      [&](const char* member) { return text_of(request, member) == "true"; });
+  return length >= long_enough || (length >= least && all_kinds) ? CallAim{Aim::ordinary, {}} : CallAim{};
+}
+
+// A trail that records no less than before, whatever it was: nothing is switched off, and its bucket stays.
+CallAim trail(const CloudTrailEvent&, const JsonDocument& request) {
+  for (const char* member : {"includeGlobalServiceEvents", "isMultiRegionTrail", "enableLogFileValidation",
+                             "isOrganizationTrail"}) {
+    if (text_of(request, member) == "false") return {};
+  }
+  // Another's bucket or key takes the log away from its readers.
+  return request.at("s3BucketName") || request.at("kmsKeyId") ? CallAim{} : CallAim{Aim::ordinary, {}};
+}
+
+// All management events.
+CallAim event_selectors(const CloudTrailEvent&, const JsonDocument& request) {
+  CallAim aim;
+  each_of(request.at("eventSelectors"), [&](const dom::element& selector) {
+    if (text_at(selector, "readWriteType") != "All" || !selector.is_object()) return;
+    bool management = false;
+    dom::array left_out;
+    const bool leaves_out = selector["excludeManagementEventSources"].get(left_out) == simdjson::SUCCESS &&
+                            left_out.begin() != left_out.end();
+    if (selector["includeManagementEvents"].get(management) == simdjson::SUCCESS && management && !leaves_out)
+      aim = {Aim::ordinary, {}};
+  });
+  return aim;
+}
+
+CallAim bucket_logging(const CloudTrailEvent&, const JsonDocument& request) {
+  return request.at("BucketLoggingStatus.LoggingEnabled") ? CallAim{Aim::ordinary, {}} : CallAim{};
+}
+
 // Encrypted under a key that only the caller has: nobody else reads the object any more.
 CallAim customer_key(const CloudTrailEvent& event, const JsonDocument&) {
   return event.request_parameters.mentions("x-amz-server-side-encryption-customer-algorithm")
@@ -308,6 +350,10 @@ constexpr std::array told_apis{
     Told{iam, "CreateLoginProfile", login_profile},
     Told{iam, "UpdateLoginProfile", login_profile},
     Told{"guardduty.amazonaws.com", "UpdateDetector", detector_off},
+    Told{iam, "UpdateAccountPasswordPolicy", password_policy},
+    Told{"cloudtrail.amazonaws.com", "UpdateTrail", trail},
+    Told{"cloudtrail.amazonaws.com", "PutEventSelectors", event_selectors},
+    Told{s3, "PutBucketLogging", bucket_logging},
 };
 
 Reader reader_of(std::string_view event_source, std::string_view api) {

@@ -158,6 +158,36 @@ TEST(CallAim, Unguarded) {
   EXPECT_EQ(aim("s3", "CopyObject", R"({"x-amz-server-side-encryption":"aws:kms"})"), Aim::untold);
 }
 
+TEST(CallAim, WhatWatchesIsStrengthened) {
+  const auto policy = [](int length, std::string_view kinds) {
+    return R"({"minimumPasswordLength":)" + std::to_string(length) + R"(,"requireSymbols":)" +
+           std::string(kinds) +
+           R"(,"requireNumbers":true,"requireUppercaseCharacters":true,"requireLowercaseCharacters":true})";
+  };
+  EXPECT_EQ(aim("iam", "UpdateAccountPasswordPolicy", policy(14, "false")), Aim::ordinary);
+  EXPECT_EQ(aim("iam", "UpdateAccountPasswordPolicy", policy(8, "true")), Aim::ordinary);
+  EXPECT_EQ(aim("iam", "UpdateAccountPasswordPolicy", policy(8, "false")), Aim::untold);
+  EXPECT_EQ(aim("iam", "UpdateAccountPasswordPolicy", policy(7, "true")), Aim::untold);
+  EXPECT_EQ(aim("cloudtrail", "UpdateTrail", R"({"name":"t","isMultiRegionTrail":true})"), Aim::ordinary);
+  EXPECT_EQ(aim("cloudtrail", "UpdateTrail", R"({"name":"t","isMultiRegionTrail":false})"), Aim::untold);
+  EXPECT_EQ(aim("cloudtrail", "UpdateTrail", R"({"name":"t","s3BucketName":"elsewhere"})"), Aim::untold);
+  EXPECT_EQ(aim("cloudtrail", "UpdateTrail", R"({"name":"t","kmsKeyId":"alias/other"})"), Aim::untold);
+  EXPECT_EQ(aim("cloudtrail", "PutEventSelectors",
+                R"({"eventSelectors":[{"readWriteType":"All","includeManagementEvents":true}]})"),
+            Aim::ordinary);
+  EXPECT_EQ(aim("cloudtrail", "PutEventSelectors",
+                R"({"eventSelectors":[{"readWriteType":"WriteOnly","includeManagementEvents":true}]})"),
+            Aim::untold);
+  EXPECT_EQ(aim("cloudtrail", "PutEventSelectors",
+                R"({"eventSelectors":[{"readWriteType":"All","includeManagementEvents":true,)"
+                R"("excludeManagementEventSources":["kms.amazonaws.com"]}]})"),
+            Aim::untold);
+  EXPECT_EQ(
+      aim("s3", "PutBucketLogging", R"({"BucketLoggingStatus":{"LoggingEnabled":{"TargetBucket":"b"}}})"),
+      Aim::ordinary);
+  EXPECT_EQ(aim("s3", "PutBucketLogging", R"({"BucketLoggingStatus":{}})"), Aim::untold);
+}
+
 TEST(CallAim, Takeover) {
   EXPECT_EQ(aim("iam", "UpdateLoginProfile", R"({"userName":"ben","passwordResetRequired":false})", "ana"),
             Aim::takeover);
