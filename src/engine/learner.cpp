@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "base/fixed_log2.h"
@@ -48,6 +49,15 @@ constexpr Feature features[] = {
     {Factor::api, "APIs", true},          {Factor::credential, "UserTypes", false},
     {Factor::user, "UserNames", false},   {Factor::network, "ASNs", true},
     {Factor::client, "UserAgents", true}, {Factor::resource, "Buckets", true}};
+
+// Services without a Region: CloudTrail writes their calls in one of its own choice (sign-in: the nearest),
+// which says nothing of the caller.
+bool is_global(std::string_view service) {
+  constexpr std::array<std::string_view, 14> names{
+      "iam", "organizations",     "cloudfront", "route53", "signin",         "account", "support", "billing",
+      "ce",  "globalaccelerator", "budgets",    "shield",  "route53domains", "health"};
+  return std::ranges::find(names, service.substr(0, service.find('.'))) != names.end();
+}
 
 std::string_view lower_name(Frequency frequency) {
   return frequency == Frequency::frequent     ? "frequent"
@@ -160,7 +170,7 @@ void Learner::judge(Behaviour& behaviour, const Facts& facts, Output& out) {
         fmt::format("{}:{}{}", behaviour.call.service_name, behaviour.call.api,
                     is_grave(behaviour.aim.aim) ? fmt::format(" that {}", name_of(behaviour.aim.aim)) : ""));
     put(Factor::service, behaviour.call.service_name);
-    put(Factor::region, behaviour.region);
+    if (!is_global(behaviour.call.service_name)) put(Factor::region, behaviour.region);
   }
   if (behaviour.remote_ip) {
     const auto place = facts.place(*behaviour.remote_ip);
