@@ -17,7 +17,7 @@ import sys
 import tempfile
 
 # Their subject is the client's own word on the system it runs on, or in.
-JUDGED_BY_USER_AGENT = re.compile(r"penetration_test_linux|on_macos|client_left_it")
+JUDGED_BY_USER_AGENT = re.compile(r"penetration_test_linux|on_macos|client_left_it|new_client|strange_client")
 BESIDE = (".intel.csv", ".geo.csv", ".aws.json")
 ACCOUNT = re.compile(r"(?<![\w.-])(\d{12})(?![\w.-]|\.\d)|(?<=:)(\d{12})(?=[:\"])|(?<=/)(\d{12})(?=/)")
 # Members whose value somebody chose.

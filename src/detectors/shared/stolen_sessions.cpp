@@ -7,6 +7,7 @@
 
 #include "base/oldest.h"
 #include "detectors/shared/row_value.h"
+#include "engine/behaviours.h"
 
 namespace picket::detectors {
 
@@ -41,6 +42,7 @@ constexpr TimeMs checked_span = 10 * minute_ms;
 // quarter goes.
 constexpr std::size_t places_max = 8192, sessions_max = 65536, workloads_max = 16384;
 
+constexpr std::size_t clients_max = 8;   // of an instance; one of more is a workbench
 constexpr std::size_t reached_max = 16;  // instances that people reached from one address
 
 // Calls by which people get at instances: they list them, sign in, log on to one or run a command on it.
@@ -318,7 +320,14 @@ std::optional<Candidate> StolenSessions::from_internet(const Call& call, const F
     if (instance && facts.share_transit_gateway(instance->vpc_id, holder->vpc_id, now)) return std::nullopt;
   }
   Place& place = use(address.to_string(), call);
-  if (place.is_egress() || facts.beside_customer_gateway(address, now)) return std::nullopt;
+  const std::string client = call.kind == WorkloadKind::instance && call.row.subject.api_call
+                                 ? client_of(call.row.subject.api_call->user_agent)
+                                 : std::string();
+  if (place.is_egress() || facts.beside_customer_gateway(address, now)) {
+    workload.egress_last = now;
+    if (!client.empty() && workload.clients.size() < clients_max) workload.clients.insert(client);
+    return std::nullopt;
+  }
   if (holder) {
     // Who watches several accounts may have a gateway for all, told of nowhere in the logs.
     if (holder->nat_gateway && !split) return std::nullopt;
@@ -342,6 +351,12 @@ std::optional<Candidate> StolenSessions::from_internet(const Call& call, const F
                                split ? "the key is in use at the workload's own place too"
                                      : "the workload calls from a place of its own, which is known",
                                {}, false);
+    } else if (!client.empty() && workload.egress_last != 0 && now - workload.egress_last <= key_life &&
+               workload.clients.size() < clients_max && !workload.clients.contains(client) &&
+               place.workloads.size() == 1) {
+      // Another gateway of the account's would bring the clients that the instance has, and other instances.
+      return call.from_account(
+          place, "the instance leaves by the account's own egress, and never used such a client", {}, true);
     }
     return std::nullopt;
   }

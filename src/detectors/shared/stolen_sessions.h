@@ -61,7 +61,8 @@ std::optional<Evidence> person_row_of(const CloudTrailEvent& call);
 //   - outside AWS's ranges: OutsideAWS.
 // What else tells: the workload's place is known and it called from there, best of all during the key's life,
 // so that the key is at two places; or a person who had reached the instance is at the address; or the client
-// does not say that it runs in a function or task, as the workload's clients do.
+// does not say that it runs in a function or task, as the workload's clients do; or it is one that the
+// instance never used, and nobody else uses the address, while the instance leaves by the account's egress.
 //
 // Often neither inventory nor ranges are there: an archive begins after the instances were launched, and
 // ranges must be loaded. A single unknown address is then the usual place of a healthy instance, so something
@@ -127,9 +128,12 @@ class StolenSessions {
     TimeMs pool_last = 0;           // of functions: when it last called from AWS's pool
     // Of functions and tasks: calls whose client said that it runs in one, and the others not raised.
     std::uint32_t in_environment = 0, elsewhere = 0;
+    TimeMs egress_last = 0;         // of instances: when it last left by the account's egress,
+    std::set<std::string> clients;  // and by which clients, at most eight
     template <class Ar>
     void io(Ar& ar) {
-      ar(last, outer, inner, unknown, unknown_inner, home, pool_last, in_environment, elsewhere);
+      ar(last, outer, inner, unknown, unknown_inner, home, pool_last, in_environment, elsewhere, egress_last,
+         clients);
     }
   };
   struct Call;
