@@ -8,6 +8,8 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "enrich/countries.h"
+
 namespace picket {
 
 namespace {
@@ -170,6 +172,10 @@ class MmdbFlattener {
         entry,
         {{"country", "names", "en"}, {"registered_country", "names", "en"}, {"country_name"}, {"country"}}));
     if (info.country_code.empty() && info.country_name.size() == 2) info.country_code = info.country_name;
+    if (info.country_name.empty() || info.country_name == info.country_code) {
+      if (const std::string_view name = country_name(info.country_code); !name.empty())
+        info.country_name = name;
+    }
     info.city = table_.keep(text_at(entry, {{"city", "names", "en"}, {"city"}}));
     info.latitude = number_at(entry, {{"location", "latitude"}, {"latitude"}, {"lat"}});
     info.longitude = number_at(entry, {{"location", "longitude"}, {"longitude"}, {"lng"}});

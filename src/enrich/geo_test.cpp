@@ -88,6 +88,7 @@ TEST_F(GeoTest, TheFirstFileWins) {
   ASSERT_TRUE(table.has_value());
   EXPECT_EQ((*table)->find(ip("192.0.2.1")).country_code, "FR");
   EXPECT_EQ((*table)->find(ip("198.51.100.1")).country_code, "US");
+  EXPECT_EQ((*table)->find(ip("198.51.100.1")).country_name, "United States");
 }
 
 TEST_F(GeoTest, FlatRecordsOfOtherMakersAreRead) {
