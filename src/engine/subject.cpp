@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/flow_sides.h"
 #include "event/principal.h"
 
 namespace picket {
@@ -128,9 +129,8 @@ Subject subject_of(const FlowRecord& flow, bool remote_is_source) {
   connection.local_port = remote_is_source ? flow.dstport : flow.srcport;
   connection.remote_port = remote_is_source ? flow.srcport : flow.dstport;
   connection.blocked = flow.action == FlowAction::reject;
-  if (const auto initiator = initiator_of(flow)) {
-    connection.direction = (*initiator == 0) == remote_is_source ? Direction::inbound : Direction::outbound;
-  }
+  if (const auto by_source = opened_by_source(flow))
+    connection.direction = *by_source == remote_is_source ? Direction::inbound : Direction::outbound;
   subject.connection = connection;
   return subject;
 }
