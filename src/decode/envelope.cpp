@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/text.h"
 #include "base/time.h"
 #include "decode/json_index.h"
 
@@ -103,6 +104,8 @@ void EnvelopeSource::end_string() {
   } else if (member_ == "logGroup" && log_group_.empty()) {
     log_group_ = string_;
     std::erase(log_group_, '\\');
+  } else if (member_ == "owner" && owner_.empty() && members_.size() == 1 && is_account_id(string_)) {
+    owner_ = string_;
   }
   value_ = false;
 }

@@ -33,6 +33,8 @@ class EnvelopeSource final : public ByteSource {
   Result<std::size_t> read(std::span<char> into) override;
   // The first log group that was named ("/aws/eks/CLUSTER/cluster"); empty when none was so far.
   const std::string& log_group() const { return log_group_; }
+  // The account of the first log group; empty when none was named so far.
+  const std::string& owner() const { return owner_; }
 
  private:
   void take(std::string_view text);
@@ -49,7 +51,7 @@ class EnvelopeSource final : public ByteSource {
   std::string output_;  // lines not yet given out, from output_at_
   std::size_t output_at_ = 0;
   bool ended_ = false;
-  std::string log_group_;
+  std::string log_group_, owner_;
   // Where in the JSON the next byte is.
   std::vector<std::string>
       members_;         // of each open container: the member it is the value of; empty in arrays

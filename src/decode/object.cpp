@@ -241,6 +241,11 @@ DecodeReport decode_object(ByteSource& source, const ObjectInfo& info, const Dec
   if (sniffed.container != Container::plain) {
     envelope.emplace(*text, std::string_view(work.window.data(), filled.size), sniffed.container, limits);
     if (known.cluster.empty()) known.cluster = cluster_of_log_group(envelope->log_group());
+    // The other kinds' records tell their account.
+    if (known.account.empty() && *report.kind == LogKind::k8saudit && !envelope->owner().empty()) {
+      known.account = envelope->owner();
+      sink.on_owner(known.account);
+    }
     text = &*envelope;
     const std::optional<Error> error = filled.error;
     filled = fill(*text, work.window, 0, first_window_bytes);

@@ -27,6 +27,8 @@ struct Quarantined {
 class EventSink {
  public:
   virtual ~EventSink() = default;
+  // Before the records of an object whose key tells no account: the one that its container names.
+  virtual void on_owner(std::string_view /*account_id*/) {}
   virtual void on_cloudtrail(const CloudTrailEvent& event, std::uint64_t position) = 0;
   // Flow records come in batches (at most 4,096), each carrying its own position.
   virtual void on_flows(std::span<const FlowRecord> records) = 0;

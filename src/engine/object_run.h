@@ -200,6 +200,7 @@ class ObjectRun final : public EventSink {
                    TimeMs end, std::uint64_t position) override;
   void on_dns(const DnsQuery& query, std::uint64_t position) override;
   void on_audit(const AuditEvent& event, std::uint64_t position) override;
+  void on_owner(std::string_view account_id) override { info_.account = account_id; }
   void on_filtered(LogKind kind, std::uint64_t position, std::string_view reason) override;
   void on_quarantined(LogKind kind, const Quarantined& record) override;
 
@@ -266,7 +267,7 @@ class ObjectRun final : public EventSink {
   static void window_touched(void* self, const FlowRecord& flow);
 
   const EpochTables& tables_;
-  const ObjectInfo& info_;
+  ObjectInfo info_;
   const std::uint32_t object_index_;
   const std::uint64_t records_before_;
   const std::uint64_t object_;  // hash of the key

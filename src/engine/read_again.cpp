@@ -56,6 +56,7 @@ class Selecting final : public EventSink {
   void on_dns(const DnsQuery& query, std::uint64_t position) override {
     if (take(position)) sink_.on_dns(query, position);
   }
+  void on_owner(std::string_view account_id) override { sink_.on_owner(account_id); }
   void on_audit(const AuditEvent& event, std::uint64_t position) override {
     if (take(position)) sink_.on_audit(event, position);
   }
