@@ -10,6 +10,14 @@ namespace {
 
 using namespace threshold;
 
+// STUN and TURN, by which calls and meetings find a way through NAT (RFC 8489; Teams and Google Meet use the
+// ports around them too).
+bool sets_up_calls(const Talk& talk) {
+  constexpr std::uint8_t udp = 17;
+  return talk.protocol == udp && ((talk.remote_port >= 3478 && talk.remote_port <= 3481) ||
+                                  (talk.remote_port >= 19302 && talk.remote_port <= 19309));
+}
+
 void judge_ports(const HostDay& day, const HostNorms& norms, const Judging&, Emit& emit) {
   if (day.services.entries().empty() || has_any_port(day)) return;
   const HostHabits habits(day, norms);
@@ -17,7 +25,8 @@ void judge_ports(const HostDay& day, const HostNorms& norms, const Judging&, Emi
   if (habits.usual_days(HostTrait::began_service, 0) >= explorer_days_min) return;
   std::vector<std::pair<std::uint64_t, const Talk*>> fresh;
   for (const auto& [service, talk] : day.services.entries()) {
-    if (habits.usual_days(HostTrait::service, service) == 0) fresh.emplace_back(service, &talk);
+    if (habits.usual_days(HostTrait::service, service) == 0 && !sets_up_calls(talk))
+      fresh.emplace_back(service, &talk);
   }
   if (fresh.size() > new_ports_max) return;
   for (const auto& [service, talk] : fresh) {
@@ -57,7 +66,8 @@ extern const Detector network_port_unusual = {
     .logic = learned(judge_ports),
     .blind_spots =
         "The first two days of a host in a subnet of less than two weeks, ports 25, 53, 80, 123, 443 and "
-        "853 (mail and name resolution have types of their own), remote ports from 32768 on without TCP "
+        "853 (mail and name resolution have types of their own), UDP ports of STUN and TURN, remote ports "
+        "from 32768 on without TCP "
         "flags in the log, private and IPv6-only peers, hosts that begin something new every week, and what "
         "half of a subnet takes up on the same day.",
 };

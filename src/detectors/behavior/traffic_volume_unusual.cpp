@@ -23,6 +23,8 @@ void judge_volume(const HostDay& day, const HostNorms& norms, const Judging& jud
     const unsigned days = habits.account_days(HostTrait::bulk, network);
     const std::uint64_t before = bulk_unit * norms.most(host_trait(day.everyone, HostTrait::bulk, network));
     if (days >= volume_days_min && talk.bytes_out < volume_factor * before) continue;
+    // A weekly job's second time looks like its first.
+    if (days > 0 && talk.bytes_out <= volume_again_factor * before) continue;
     if (habits.is_rolled_out(HostTrait::bulk, network)) continue;
     Evidence evidence{{"out_bytes", std::to_string(talk.bytes_out)},
                       {"in_bytes", std::to_string(talk.bytes_in)},
@@ -55,8 +57,10 @@ extern const Detector traffic_volume_unusual = {
     .logic = learned(judge_volume),
     .blind_spots =
         "Less than a gigabyte a day and remote host, records of less than 256 KiB, what clients fetch from "
-        "the instance, uploads to a network that already receives much (Amazon's own counts as one when its "
-        "ranges are known), the first two days of a host in a subnet of less than two weeks, and what "
+        "the instance, uploads to a network that already receives much, or was sent half as much once before "
+        "(Amazon's own counts as one "
+        "when its ranges are known), the first two days of a host in a subnet of less than two weeks, and "
+        "what "
         "grows by less than ten times every two days.",
 };
 
