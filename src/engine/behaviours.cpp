@@ -447,7 +447,8 @@ void Behaviours::add(const AuditEvent& event, std::uint64_t object, std::uint64_
   std::string name(event.user.username);
   // A name that many share is told apart by who is behind it.
   if (!event.user.session_name.empty()) (name += ' ') += event.user.session_name;
-  std::string api(event.verb);
+  // kubectl opens shells and tunnels with create, since 1.30 with get.
+  std::string api(is_session(event) ? "create" : event.verb);
   (api += ' ') += target.resource;
   if (!target.subresource.empty()) (api += '/') += target.subresource;
   // Those of one namespace are an application's own; those of all take another role, and are worth all else.
@@ -469,7 +470,9 @@ void Behaviours::add(const AuditEvent& event, std::uint64_t object, std::uint64_
     fresh.who.user_name = event.user.username;
     fresh.who.principal_key = name;
     fresh.person = event.user.session_name;
-    fresh.peers = "cluster users";
+    // Service accounts do as others of their kind, not as people do: those sit inside.
+    fresh.peers =
+        event.user.username.starts_with("system:serviceaccount:") ? "service accounts" : "cluster users";
     for (const std::string_view group : event.user.groups) {
       if (!group.starts_with("system:")) (fresh.peers += ' ') += group;
     }

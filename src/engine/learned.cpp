@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string_view>
+#include <utility>
 
 #include "base/fixed_log2.h"
 
@@ -23,6 +24,9 @@ constexpr std::int32_t context_bits_max = 10 * bit;
 // 0.14 and 0.20, and three of 284 sessions fewer.
 constexpr std::string_view neighbourhood = "near ";
 constexpr std::int32_t neighbourhood_bits_max = 5 * bit;
+// A network that nobody had is worth ten bits by itself, and a traveller's; with a client that is as new for
+// whom it is used by, it is somebody else.
+constexpr std::int32_t stranger_bits_min = 16 * bit;
 
 struct Limits {
   // What calls and their risk count for, in quarters, beside circumstances.
@@ -53,11 +57,12 @@ const Limits& limits_of(Domain domain) {
 IncidentScore weigh(const Incident& incident) {
   const Limits& limits = limits_of(incident.domain);
   IncidentScore score;
-  std::set<std::string_view> apis;
+  std::set<std::pair<std::string_view, bool>> apis;
   std::map<std::string_view, std::int32_t> services;
   std::array<std::int32_t, factor_count> context{};
   std::uint64_t seen = incident.usual, fresh = 0;
-  std::int32_t riskiest = -1;
+  std::int32_t riskiest = -1, most_named = -1;
+  std::size_t named = 0;
   for (std::size_t i = 0; i < incident.behaviours.size(); ++i) {
     const JudgedBehaviour& one = incident.behaviours[i];
     for (std::size_t f = 0; f < factor_count; ++f) {
@@ -66,7 +71,9 @@ IncidentScore weigh(const Incident& incident) {
         bits = std::min(bits, neighbourhood_bits_max);
       context[f] = std::max(context[f], bits);
     }
-    if (!apis.insert(one.text(Factor::api)).second) continue;
+    // Of a cluster, what was refused raises nothing and does not stand for what was not.
+    const bool raises = incident.domain != Domain::cluster || one.what.type;
+    if (!apis.emplace(one.text(Factor::api), raises).second) continue;
     const FactorBits& api = one.of(Factor::api);
     // News comes in bursts: what begins something new is paid for once, what follows by how much of this
     // hour is new.
@@ -92,6 +99,10 @@ IncidentScore weigh(const Incident& incident) {
       riskiest = weight;
       score.primary = i;
     }
+    if (raises && weight > most_named) {
+      most_named = weight;
+      named = i;
+    }
   }
   // One habit, one intention: each further one counts half.
   const auto halving = [](std::vector<std::int32_t> list) {
@@ -112,6 +123,10 @@ IncidentScore weigh(const Incident& incident) {
     score.context += std::min(bits, context_bits_max);
   // What is worked on is new every day, but whose objects are read and what a container is made of.
   if (incident.domain != Domain::api) score.context += std::min(most(Factor::resource), context_bits_max) / 2;
+  // Where everything about the caller is new, what it does need not be to tell.
+  if (incident.domain == Domain::cluster && most_named >= 0 && score.context >= stranger_bits_min &&
+      !incident.behaviours[score.primary].what.type)
+    score.primary = named;
   return score;
 }
 
