@@ -39,8 +39,8 @@ constexpr std::uint64_t volume_factor = 10;
 constexpr std::uint64_t volume_one_way_factor = 20;
 // A network that was sent much on so many days is where such things go.
 constexpr unsigned volume_days_min = 2;
-// On a single day before, such things went there when it was at least this part of it: back-ups grow by little
-// from one week to the next.
+// On a single day before, such things went there when it was at least this part of it: back-ups grow by
+// little from one week to the next.
 constexpr std::uint64_t volume_again_factor = 2;
 
 // ---- spam ---------------------------------------------------------------------------------------

@@ -84,8 +84,11 @@ bool from_macos(const Candidate& row) {
 }
 
 // AWS's SDKs tell the function's or task's environment (AWS_EXECUTION_ENV): "exec-env/AWS_Lambda_python3.12".
+// Lambda itself opens a function's log streams, with the function's role.
 bool in_environment(const Candidate& row) {
-  return row.subject.api_call && row.subject.api_call->user_agent.contains("exec-env/AWS_");
+  if (!row.subject.api_call) return false;
+  const std::string& agent = row.subject.api_call->user_agent;
+  return agent.contains("exec-env/AWS_") || agent.starts_with("awslambda-worker/");
 }
 // A workload's clients are known after so many calls, as ones that tell when all but a tenth did.
 constexpr std::uint32_t environment_calls_min = 20, environment_share = 10;
@@ -333,7 +336,23 @@ std::optional<Candidate> StolenSessions::from_internet(const Call& call, const F
     if (holder->nat_gateway && !split) return std::nullopt;
     return call.from_account(place, "the address belongs to another account", holder->account, true);
   }
-  if (!aws) return without_ranges(call, place, split ? own.address : elsewhere, facts);
+  // Nobody else uses the address, and the client is not one of the workload's. Another gateway of the
+  // account's would bring the clients that the instance has, and other instances.
+  const bool alone = place.workloads.size() == 1;
+  const bool strange_client = alone && !client.empty() && workload.egress_last != 0 &&
+                              now - workload.egress_last <= own_memory &&
+                              workload.clients.size() < clients_max && !workload.clients.contains(client);
+  if (!aws) {
+    if (auto made = without_ranges(call, place, split ? own.address : elsewhere, facts)) return made;
+    if (place.people_first || !(strange_client || (stranger && alone))) return std::nullopt;
+    return call.raised(place, outside_aws,
+                       strange_client
+                           ? "the instance leaves by the account's own egress, and never used such a "
+                             "client; AWS's ranges are not loaded"
+                           : "the client does not say that it runs where the workload does; AWS's "
+                             "ranges are not loaded",
+                       Severity::medium);
+  }
 
   const bool reached = place.people_first && place.reached.contains(call.workload);
   if (*aws) {
@@ -351,10 +370,7 @@ std::optional<Candidate> StolenSessions::from_internet(const Call& call, const F
                                split ? "the key is in use at the workload's own place too"
                                      : "the workload calls from a place of its own, which is known",
                                {}, false);
-    } else if (!client.empty() && workload.egress_last != 0 && now - workload.egress_last <= key_life &&
-               workload.clients.size() < clients_max && !workload.clients.contains(client) &&
-               place.workloads.size() == 1) {
-      // Another gateway of the account's would bring the clients that the instance has, and other instances.
+    } else if (strange_client) {
       return call.from_account(
           place, "the instance leaves by the account's own egress, and never used such a client", {}, true);
     }

@@ -67,7 +67,8 @@ std::optional<Evidence> person_row_of(const CloudTrailEvent& call);
 // Often neither inventory nor ranges are there: an archive begins after the instances were launched, and
 // ranges must be loaded. A single unknown address is then the usual place of a healthy instance, so something
 // else must say that the session is used elsewhere: the same key at two addresses, a person at work at that
-// address before any instance was seen there, or a client that runs on macOS.
+// address before any instance was seen there, a client that runs on macOS, or, where nobody else uses the
+// address, one that the workload never had.
 class StolenSessions {
  public:
   explicit StolenSessions(std::string_view name) : name_(name) {}
