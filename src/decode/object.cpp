@@ -100,6 +100,82 @@ Filled fill(ByteSource& source, Window& window, std::size_t have, std::size_t wa
   return filled;
 }
 
+// The same of a window that was filled before; an error of then stays.
+void fill_on(ByteSource& source, Window& window, Filled& filled, std::size_t have, std::size_t wanted) {
+  const std::optional<Error> error = std::move(filled.error);
+  filled = fill(source, window, have, wanted);
+  if (error) filled.error = error;
+}
+
+// The text of an object on its way through its decoder, a window at a time.
+struct Feeding {
+  TextDecoder& decoder;
+  ByteSource& text;
+  const InflatingSource& outer;  // what the text is inflated from
+  const DecodeLimits& limits;
+  Window& room;
+  std::uint64_t fed = 0;
+  // Of the first record behind the first gzip member, in objects that have one as they are delivered; else 0.
+  std::uint64_t first_unverified_position = 0;
+
+  // `filled`: what is in the window already; with the error that ended it, if one did.
+  void run(Filled& filled, bool delivered) {
+    const std::size_t window = std::max<std::size_t>(decoder.window(), 1);
+    const std::size_t window_max = window + limits.record_bytes_max;
+    std::size_t wanted = window;
+    while (true) {
+      if (!filled.last && filled.size < wanted) {
+        fill_on(text, room, filled, filled.size, wanted);
+      }
+      if (delivered && first_unverified_position == 0 && outer.first_member_bytes() &&
+          fed + filled.size > *outer.first_member_bytes()) {
+        // The records of the first member end here; what is left of it belongs to a record that spans both.
+        const std::size_t covered = fed < *outer.first_member_bytes() ? *outer.first_member_bytes() - fed : 0;
+        const std::size_t used = covered > 0 ? decoder.feed(room.data(), covered, false) : 0;
+        fed += used;
+        drop(filled, used);
+        first_unverified_position = decoder.records_read() + 1;
+      }
+      const std::size_t used = decoder.feed(room.data(), filled.size, filled.last);
+      fed += used;
+      if (filled.last) break;
+      drop(filled, used);
+      if (auto bomb = compression_bomb()) {
+        filled.error = std::move(bomb);
+        filled.last = true;
+        continue;
+      }
+      if (used > 0) {
+        wanted = std::max(window, filled.size + window / 2);
+      } else if (wanted < window_max) {
+        wanted = std::min(wanted * 2, window_max);
+      } else {
+        filled.error = Error{ErrorKind::internal, "the decoder asked for more than a record's limit", {}, -1};
+        break;
+      }
+    }
+  }
+
+ private:
+  void drop(Filled& filled, std::size_t used) {
+    filled.size -= used;
+    std::memmove(room.data(), room.data() + used, filled.size);
+  }
+
+  std::optional<Error> compression_bomb() const {
+    const std::uint64_t barren = fed - decoder.record_bytes();
+    if (barren <= limits.record_bytes_max || barren / limits.barren_ratio_max <= outer.bytes_in())
+      return std::nullopt;
+    return Error{
+        ErrorKind::too_large,
+        fmt::format(
+            "decoding stopped: {} bytes became {}, of which {} belong to no record (a compression bomb)",
+            outer.bytes_in(), fed, barren),
+        {},
+        -1};
+  }
+};
+
 std::unique_ptr<TextDecoder> make_decoder(LogKind kind, const ObjectInfo& info, const DecodeLimits& limits,
                                           EventSink& sink) {
   switch (kind) {
@@ -247,58 +323,13 @@ DecodeReport decode_object(ByteSource& source, const ObjectInfo& info, const Dec
       sink.on_owner(known.account);
     }
     text = &*envelope;
-    const std::optional<Error> error = filled.error;
-    filled = fill(*text, work.window, 0, first_window_bytes);
-    if (error) filled.error = error;
+    fill_on(*text, work.window, filled, 0, first_window_bytes);
   }
 
   const std::unique_ptr<TextDecoder> decoder = make_decoder(*report.kind, known, limits, sink);
-  const std::size_t window = std::max<std::size_t>(decoder->window(), 1);
-  const std::size_t window_max = window + limits.record_bytes_max;
-  std::size_t wanted = window;
-  std::uint64_t fed = 0;
-  while (true) {
-    if (!filled.last && filled.size < wanted) {
-      const std::optional<Error> error = filled.error;
-      filled = fill(*text, work.window, filled.size, wanted);
-      if (error) filled.error = error;
-    }
-    if (facts.delivered && report.first_unverified_position == 0 && outer.first_member_bytes() &&
-        fed + filled.size > *outer.first_member_bytes()) {
-      // The records of the first member end here; what is left of it belongs to a record that spans both.
-      const std::size_t covered = fed < *outer.first_member_bytes() ? *outer.first_member_bytes() - fed : 0;
-      const std::size_t used = covered > 0 ? decoder->feed(work.window.data(), covered, false) : 0;
-      fed += used;
-      filled.size -= used;
-      std::memmove(work.window.data(), work.window.data() + used, filled.size);
-      report.first_unverified_position = decoder->records_read() + 1;
-    }
-    const std::size_t used = decoder->feed(work.window.data(), filled.size, filled.last);
-    fed += used;
-    if (filled.last) break;
-    filled.size -= used;
-    std::memmove(work.window.data(), work.window.data() + used, filled.size);
-    const std::uint64_t barren = fed - decoder->record_bytes();
-    if (barren > limits.record_bytes_max && barren / limits.barren_ratio_max > outer.bytes_in()) {
-      filled.error = Error{
-          ErrorKind::too_large,
-          fmt::format(
-              "decoding stopped: {} bytes became {}, of which {} belong to no record (a compression bomb)",
-              outer.bytes_in(), fed, barren),
-          {},
-          -1};
-      filled.last = true;
-      continue;
-    }
-    if (used > 0) {
-      wanted = std::max(window, filled.size + window / 2);
-    } else if (wanted < window_max) {
-      wanted = std::min(wanted * 2, window_max);
-    } else {
-      filled.error = Error{ErrorKind::internal, "the decoder asked for more than a record's limit", {}, -1};
-      break;
-    }
-  }
+  Feeding feeding{*decoder, *text, outer, limits, work.window};
+  feeding.run(filled, facts.delivered);
+  report.first_unverified_position = feeding.first_unverified_position;
   report.records_read = decoder->records_read();
   if (filled.error) return finish(ObjectVerdict::failed, filled.error->what);
   return finish(ObjectVerdict::decoded,
