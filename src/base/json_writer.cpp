@@ -1,7 +1,12 @@
 #include "base/json_writer.h"
 
 #include <fmt/format.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
+#include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -29,57 +34,106 @@ std::size_t utf8_length(std::string_view text) {
   return length;
 }
 
-// How many bytes at the start of `text` stand for themselves: printable ASCII but the quote and the
-// backslash.
-std::size_t plain_length(std::string_view text) {
-  std::size_t at = 0;
-  for (; at + 8 <= text.size(); at += 8) {
-    std::uint64_t bytes = 0;
-    std::memcpy(&bytes, text.data() + at, 8);
-    constexpr std::uint64_t ones = 0x0101010101010101U, tops = 0x8080808080808080U;
-    const auto holds = [&](unsigned char c) {  // in its top bits, where no byte has its own top bit
-      const std::uint64_t zero = bytes ^ (ones * c);
-      return (zero - ones) & ~zero;
-    };
-    if (((bytes | (bytes - ones * 0x20) | holds('"') | holds('\\') | holds(0x7f)) & tops) != 0) break;
+// What stands for a byte behind a backslash; 0 for a byte that is not written so.
+constexpr std::array<char, 256> short_escapes = [] {
+  std::array<char, 256> escapes{};
+  escapes['"'] = '"';
+  escapes['\\'] = '\\';
+  escapes['\n'] = 'n';
+  escapes['\r'] = 'r';
+  escapes['\t'] = 't';
+  return escapes;
+}();
+
+constexpr bool is_plain(char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
+
+// Which of eight bytes do not stand for themselves: the top bits of these, and perhaps of some behind the
+// first.
+std::uint64_t not_plain(std::uint64_t bytes) {
+  constexpr std::uint64_t ones = 0x0101010101010101U, tops = 0x8080808080808080U;
+  const auto holds = [&](unsigned char c) {  // in its top bits, where no byte has its own top bit
+    const std::uint64_t zero = bytes ^ (ones * c);
+    return (zero - ones) & ~zero;
+  };
+  return (bytes | (bytes - ones * 0x20) | holds('"') | holds('\\') | holds(0x7f)) & tops;
+}
+
+struct Written {
+  const char* from;  // the first byte that is not printable ASCII and has no short escape
+  char* to;
+};
+
+// `to` has room for twice the text.
+Written write_ascii(const char* from, const char* end, char* to) {
+  while (from != end) {
+#if defined(__SSE2__)
+    // Sixteen bytes at once; documents within documents are full of quotes, so each piece between two is
+    // copied without a look at its length. What is read and written beyond it is within the text and the room
+    // for it.
+    while (end - from >= 32) {
+      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+      const __m128i special = _mm_or_si128(_mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)),
+                                                        _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f))),
+                                           _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
+                                                        _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))));
+      auto mask = static_cast<unsigned>(_mm_movemask_epi8(special));
+      int done = 0;
+      for (; mask != 0; mask &= mask - 1) {
+        const int at = std::countr_zero(mask);
+        std::memcpy(to, from + done, 16);
+        to += at - done;
+        done = at;
+        const char escape = short_escapes[static_cast<unsigned char>(from[at])];
+        if (escape == 0) return {from + at, to};
+        *to++ = '\\';
+        *to++ = escape;
+        ++done;
+      }
+      std::memcpy(to, from + done, 16);
+      to += 16 - done;
+      from += 16;
+    }
+#endif
+    while (end - from >= 8) {
+      std::uint64_t bytes = 0;
+      std::memcpy(&bytes, from, 8);
+      if (not_plain(bytes) != 0) break;
+      std::memcpy(to, from, 8);
+      from += 8;
+      to += 8;
+    }
+    while (from != end && is_plain(*from)) *to++ = *from++;
+    if (from == end) break;
+    const char escape = short_escapes[static_cast<unsigned char>(*from)];
+    if (escape == 0) break;
+    *to++ = '\\';
+    *to++ = escape;
+    ++from;
   }
-  const auto plain = [](char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; };
-  while (at < text.size() && plain(text[at])) ++at;
-  return at;
+  return {from, to};
 }
 
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
-  std::size_t at = 0;
   while (true) {
-    const std::size_t plain = plain_length(text.substr(at));
-    out += text.substr(at, plain);
-    at += plain;
-    if (at == text.size()) break;
-    const auto c = static_cast<unsigned char>(text[at]);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += text[at++];
-    } else if (c == '\n') {
-      out += "\\n";
-      ++at;
-    } else if (c == '\t') {
-      out += "\\t";
-      ++at;
-    } else if (c == '\r') {
-      out += "\\r";
-      ++at;
-    } else if (c < 0x20 || c == 0x7f) {
+    const std::size_t before = out.size();
+    out.resize_and_overwrite(before + 2 * text.size(), [&](char* data, std::size_t) {
+      const Written written = write_ascii(text.data(), text.data() + text.size(), data + before);
+      text.remove_prefix(static_cast<std::size_t>(written.from - text.data()));
+      return static_cast<std::size_t>(written.to - data);
+    });
+    if (text.empty()) break;
+    if (const auto c = static_cast<unsigned char>(text.front()); c < 0x20 || c == 0x7f) {
       out += fmt::format("\\u{:04x}", c);
-      ++at;
-    } else if (const std::size_t length = utf8_length(text.substr(at)); length > 0) {
-      out += text.substr(at, length);
-      at += length;
+      text.remove_prefix(1);
+    } else if (const std::size_t length = utf8_length(text); length > 0) {
+      out += text.substr(0, length);
+      text.remove_prefix(length);
     } else {
       out += "\xef\xbf\xbd";
-      ++at;
+      text.remove_prefix(1);
     }
   }
   out += '"';

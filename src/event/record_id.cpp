@@ -33,6 +33,19 @@ std::optional<std::uint32_t> number_of(const char* text) {
   return static_cast<std::uint32_t>(packed | packed >> 16U);
 }
 
+// The way back.
+void write_digits(std::uint32_t number, char* text) {
+  constexpr std::uint64_t ones = 0x0101010101010101;
+  std::uint64_t value = number;
+  value = (value | value << 16U) & 0x0000ffff0000ffff;
+  value = (value | value << 8U) & 0x00ff00ff00ff00ff;
+  value = (value | value << 4U) & 0x0f * ones;
+  const std::uint64_t letter = (value + 6 * ones) >> 4U & ones;
+  std::uint64_t chars = value + '0' * ones + ('a' - '0' - 10) * letter;
+  if constexpr (std::endian::native == std::endian::little) chars = __builtin_bswap64(chars);
+  std::memcpy(text, &chars, sizeof chars);
+}
+
 }  // namespace
 
 RecordId::RecordId(std::string_view text, int) {
@@ -64,10 +77,13 @@ std::string_view RecordId::text(Room& room) const {
   if (other_) return *other_;
   if (empty()) return {};
   room.fill('-');
-  std::size_t digit = 0;
+  std::array<char, digits> hex;
+  for (std::size_t i = 0; i < digits; i += digits_per_step)
+    write_digits(static_cast<std::uint32_t>(uuid_[i / 16] >> (32 - i % 16 * 4)), hex.data() + i);
+  const char* digit = hex.data();
   for (const Run& run : runs) {
-    for (std::size_t i = 0; i < run.size; ++i, ++digit)
-      room[run.at + i] = "0123456789abcdef"[uuid_[digit / 16] >> (60 - digit % 16 * 4) & 0xfU];
+    std::memcpy(room.data() + run.at, digit, run.size);
+    digit += run.size;
   }
   return {room.data(), room.size()};
 }

@@ -771,17 +771,11 @@ class Renderer {
     json.end_object();
 
     json_.key("additionalInfo");
-    std::string member;
-    JsonWriter around(member);
-    around.begin_object();
-    around.member("value", info);
-    around.member("type", "default");
-    around.end_object();
-    if (form_ == DocumentForm::exported) {
-      info.back() = ',';  // "{…members,"
-      member = info + member.substr(1);
-    }
-    json_.raw(member);
+    json_.begin_object();
+    if (form_ == DocumentForm::exported) json_.raw(std::string_view(info).substr(1, info.size() - 2));
+    json_.member("value", info);
+    json_.member("type", "default");
+    json_.end_object();
   }
 
   // False when the value is not of the kind GuardDuty's member has.
