@@ -33,6 +33,7 @@ void merge_half(std::vector<ProofRecord>& into, const auto& more, bool last) {
     const std::size_t from = last ? more.size() - taken : 0;
     const std::size_t kept = std::min(into.size(), Proof::half_max - taken);
     into.erase(into.begin(), into.end() - static_cast<std::ptrdiff_t>(kept));
+    into.reserve(kept + taken);
     for (std::size_t i = 0; i < taken; ++i) into.push_back(record_of(more[from + i]));
     return;
   }
@@ -78,8 +79,9 @@ void Proof::add(const ProofRecord& record) {
 }
 
 void Proof::add(std::span<const ProofRecord* const> records) {
-  merge_half(first_, records, false);
-  merge_half(last_, records, true);
+  const std::size_t half = std::min(records.size(), half_max);
+  merge_half(first_, records.first(half), false);
+  merge_half(last_, records.last(half), true);
 }
 
 void Proof::merge(const Proof& other) {
@@ -294,8 +296,15 @@ Aggregator::Changes Aggregator::take_changes() {
   }
   touched_.clear();
   for (std::vector<AggregatedFinding>* kind : {&changes.updated, &changes.signals}) {
-    std::sort(kind->begin(), kind->end(),
-              [](const AggregatedFinding& a, const AggregatedFinding& b) { return a.id < b.id; });
+    // A finding is kilobytes: put in order by pointer, and moved once.
+    std::vector<AggregatedFinding*> order;
+    order.reserve(kind->size());
+    for (AggregatedFinding& finding : *kind) order.push_back(&finding);
+    std::ranges::sort(order, {}, &AggregatedFinding::id);
+    std::vector<AggregatedFinding> sorted;
+    sorted.reserve(kind->size());
+    for (AggregatedFinding* finding : order) sorted.push_back(std::move(*finding));
+    *kind = std::move(sorted);
   }
   std::sort(changes.retracted.begin(), changes.retracted.end());
   return changes;

@@ -83,41 +83,14 @@ Engine::~Engine() = default;
 void Engine::use_rule_modes(std::shared_ptr<const RuleModes> modes) { modes_ = std::move(modes); }
 void Engine::use_intel(std::shared_ptr<const IntelIndex> intel) { intel_ = std::move(intel); }
 
-// Should the newest record be a copy, the one it copies tells the details, being newer than the rest here.
-void Engine::add_hits(const RuleHits& hits, RuleHits::Group& group, const Duplicates& duplicates,
-                      std::vector<Copies>& copies) {
-  std::vector<const ProofRecord*> proofs;
-  std::vector<ProofRecord> copied;
-  proofs.reserve(group.records.size());
-  for (const std::uint32_t index : group.records) {
-    const RuleHits::Record& record = hits.records[index];
-    if (!duplicates.contain(record.object_index, record.position)) {
-      proofs.push_back(&record.proof);
-    } else if (!record.proof.event_id.empty()) {
-      copied.push_back(record.proof);
-    }
+void Engine::add_hits(std::vector<ToldHits> told, std::vector<Copies>& copies) {
+  for (ToldHits& hits : told) {
+    if (!hits.copies.empty()) copies.push_back({std::move(hits.newest), std::move(hits.copies)});
+    Activity& activity = hits.activity;
+    if (activity.count == 0 || !admit(activity.latest)) continue;
+    activity.proof.each([&](const ProofRecord& record) { keep_key(record.object); });
+    aggregator_.add(std::move(activity));
   }
-  Detection newest = detection_of(detectors_, group.hit.detector, std::move(group.evidence), *group.subject,
-                                  hits.records[group.newest].proof, {});
-  if (!copied.empty()) {
-    copies.push_back({newest, std::move(copied)});
-    copies.back().of.count = 0;
-  }
-  if (proofs.empty()) return;
-  const auto earlier = [](const ProofRecord* a, const ProofRecord* b) { return *a < *b; };
-  if (!std::is_sorted(proofs.begin(), proofs.end(), earlier))
-    std::sort(proofs.begin(), proofs.end(), earlier);
-  Activity activity;
-  activity.count = proofs.size();
-  activity.first = *proofs.front();
-  activity.last = *proofs.back();
-  activity.proof.add(proofs);
-  activity.latest = std::move(newest);
-  activity.latest.first = activity.latest.last = activity.last;
-  activity.severity = activity.latest.severity;
-  if (!admit(activity.latest)) return;
-  activity.proof.each([&](const ProofRecord& record) { keep_key(record.object); });
-  aggregator_.add(std::move(activity));
 }
 
 void Engine::count_dry_runs(const DryRunHits& found, const Duplicates& duplicates) {
@@ -196,17 +169,19 @@ std::vector<ObjectOutput> Engine::read(std::span<const EpochObject> objects) {
 }
 
 void Engine::take_detections(const Epoch& epoch) {
+  std::vector<std::vector<ToldHits>> told(outputs_.size());
   if (rules_) {
     workers_.parallel_for(outputs_.size(), [&](unsigned, std::size_t number) {
-      tell_hits(outputs_[number].rule_hits, *rules_,
-                [&](std::uint32_t index) -> const ObjectInfo& { return epoch.objects[index].info; });
+      told[number] = tell_hits(
+          outputs_[number].rule_hits, *rules_, detectors_,
+          [&](std::uint32_t index) -> const ObjectInfo& { return epoch.objects[index].info; },
+          epoch.duplicates.positions);
+      outputs_[number].rule_hits = {};
     });
   }
   std::vector<Copies> copies;
+  for (std::vector<ToldHits>& hits : told) add_hits(std::move(hits), copies);
   for (WorkerOutput& output : outputs_) {
-    for (auto& [key, group] : output.rule_hits.groups)
-      add_hits(output.rule_hits, group, epoch.duplicates, copies);
-    output.rule_hits = {};
     count_dry_runs(output.dry_runs, epoch.duplicates);
     output.dry_runs = {};
     for (PendingDetection& item : output.pending) {

@@ -231,8 +231,7 @@ class Engine {
     Detection of;
     std::vector<ProofRecord> records;
   };
-  void add_hits(const RuleHits& hits, RuleHits::Group& group, const Duplicates& duplicates,
-                std::vector<Copies>& copies);
+  void add_hits(std::vector<ToldHits> told, std::vector<Copies>& copies);
   // Fills in what facts know of the subject; false when the detection is left out.
   bool admit(Detection& detection);
   void count_calls(const Epoch& epoch);

@@ -19,14 +19,13 @@ constexpr std::size_t sighted_per_batch = 16;
 
 std::size_t index_of(LogKind kind) { return static_cast<std::size_t>(kind); }
 
-// The subject's account and Region are the object's when its record has none.
+}  // namespace
+
 Subject placed_in(const ObjectInfo& info, Subject subject) {
   if (subject.account.empty()) subject.account = info.account;
   if (subject.region.empty()) subject.region = info.region;
   return subject;
 }
-
-}  // namespace
 
 void WorkerOutput::clear() {
   pending.clear();
@@ -167,21 +166,10 @@ bool ObjectRun::is_ordered(std::uint16_t detector) const {
   return tables_.detectors[detector]->logic.ordered != nullptr;
 }
 
-void ObjectRun::begin(HitRecord& record, TimeMs time, std::string_view id, std::uint64_t position) {
-  std::vector<RuleHits::Record>& records = out_.rule_hits.records;
-  record.index = static_cast<std::uint32_t>(records.size());
-  records.push_back({{time, object_, records_before_ + position, std::string(id)}, object_index_, position});
-}
-
-bool ObjectRun::is_newest(const RuleHits::Group& group, const HitRecord& record) const {
-  const std::vector<RuleHits::Record>& records = out_.rule_hits.records;
-  return group.records.empty() || records[group.newest].proof < records[record.index].proof;
-}
-
 // Besides what makes a finding an issue has whether its address is trusted, which silences, and the slice of
 // time that the aggregator puts it in. Where the account is not known yet, the address itself.
-std::uint32_t ObjectRun::number_of_issue(const HitRecord& record, std::string_view account,
-                                         std::string_view region, const std::optional<IpAddress>& remote_ip) {
+std::uint32_t ObjectRun::number_of_issue(std::string_view account, std::string_view region,
+                                         const std::optional<IpAddress>& remote_ip) {
   const auto add = [&](std::string_view text) {
     issue_ += '\x1e';
     issue_ += text;
@@ -196,28 +184,28 @@ std::uint32_t ObjectRun::number_of_issue(const HitRecord& record, std::string_vi
     add(tables_.intel->is_trusted(*remote_ip, {account, region}) ? "trusted" : "");
   }
   RuleHits& hits = out_.rule_hits;
-  add(std::to_string(Aggregator::slice_of(hits.records[record.index].proof.time)));
+  const TimeMs slice = Aggregator::slice_of(hits.records.back().proof.time);
+  issue_.append(reinterpret_cast<const char*>(&slice), sizeof slice);
   return hits.issues.try_emplace(issue_, static_cast<std::uint32_t>(hits.issues.size())).first->second;
 }
 
-std::uint32_t ObjectRun::number_of(const HitRecord& record, const Subject& subject,
-                                   std::span<const IssueKey> keys) {
+std::uint32_t ObjectRun::number_of(const Subject& subject, std::span<const IssueKey> keys) {
   issue_ = issue_of(subject, {}, keys);
-  return number_of_issue(record, subject.account, subject.region, subject.remote_ip);
+  return number_of_issue(subject.account, subject.region, subject.remote_ip);
 }
 
 // Says the same without making the subject, which hardly any record needs in the end.
-std::uint32_t ObjectRun::number_of(const HitRecord& record, const CloudTrailEvent& event, Caller& caller,
+std::uint32_t ObjectRun::number_of(const CloudTrailEvent& event, Caller& caller,
                                    std::span<const IssueKey> keys) {
   if (keys.size() != 1 || keys.front().kind != IssueKind::principal)
-    return number_of(record, placed(subject_of(event)), keys);
+    return number_of(placed(subject_of(event)), keys);
   issue_ = caller.principal().key;
   issue_ += '\x1f';
   std::string_view account = event.recipient_account_id, region = event.aws_region;
   if (account.empty()) account = event.user_identity.account_id;
   if (account.empty()) account = info_.account;
   if (region.empty()) region = info_.region;
-  return number_of_issue(record, account, region,
+  return number_of_issue(account, region,
                          event.source_ip && event.source_ip->is_public() ? event.source_ip : std::nullopt);
 }
 
@@ -236,99 +224,72 @@ std::uint32_t ObjectRun::dry_run_place(std::string_view account, std::string_vie
       .first->second;
 }
 
+template <class Take>
+void ObjectRun::take_plain_hits(const ProofRecord& record, std::uint64_t position, Take take) {
+  out_.rule_hits.records.push_back({record, object_index_, position});
+  std::span<RuleHit> rest = plain_hits_;
+  while (!rest.empty()) {
+    const std::vector<IssueKey>& keys = tables_.detectors[rest.front().detector]->issue;
+    const auto others = std::stable_partition(rest.begin(), rest.end(), [&](const RuleHit& hit) {
+      const std::vector<IssueKey>& own = tables_.detectors[hit.detector]->issue;
+      return &own == &keys || own == keys;
+    });
+    take(std::span<const RuleHit>(rest.begin(), others), keys);
+    rest = {others, rest.end()};
+  }
+}
+
 void ObjectRun::take_hits(const CloudTrailEvent& event, Caller& caller, const Context& context,
                           std::uint64_t position) {
-  HitRecord record;
+  plain_hits_.clear();
   for (const RuleHit& hit : rule_hits(LogKind::cloudtrail, event)) {
     if (hit.dry_run) {
       const std::string_view account = event_account(event);
       out_.dry_runs.hits.push_back(
           {position, object_index_, dry_run_place(account, event.aws_region), hit.detector});
-      continue;
-    }
-    if (!hit.plain) {
-      const RuleMode mode = mode_of(hit.detector, context, event.event_time);
-      if (mode == RuleMode::off) continue;
+    } else if (hit.plain) {
+      plain_hits_.push_back(hit);
+    } else if (const RuleMode mode = mode_of(hit.detector, context, event.event_time);
+               mode != RuleMode::off) {
       raise(event, position, hit.detector, evidence_of(LogKind::cloudtrail, hit), {},
             mode == RuleMode::dry_run);
-      continue;
     }
-    if (!record.call) {
-      record.call = std::make_shared<const KeptCall>(event);
-      begin(record, event.event_time, event.event_id, position);
-    }
-    const std::vector<IssueKey>& keys = tables_.detectors[hit.detector]->issue;
-    if (record.keys == nullptr || *record.keys != keys) {
-      record.issue = number_of(record, event, caller, keys);
-      record.keys = &keys;
-    }
-    RuleHits::Group& group = out_.rule_hits.groups[std::uint64_t{hit.detector} << 32U | record.issue];
-    if (is_newest(group, record)) {
-      group.hit = hit;
-      group.call = record.call;
-      group.newest = record.index;
-    }
-    group.records.push_back(record.index);
   }
+  if (plain_hits_.empty()) return;
+  std::shared_ptr<const KeptCall> call;
+  take_plain_hits({event.event_time, object_, records_before_ + position, event.event_id}, position,
+                  [&](std::span<const RuleHit> hits, std::span<const IssueKey> keys) {
+                    RuleHits::Group& group = out_.rule_hits.group_of(hits, number_of(event, caller, keys));
+                    if (!out_.rule_hits.add(group)) return;
+                    if (!call) call = std::make_shared<const KeptCall>(event);
+                    group.call = call;
+                  });
 }
 
 void ObjectRun::take_hits(const AuditEvent& event, const Context& context, std::uint64_t position) {
   const TimeMs time = event.request_received_timestamp;
-  HitRecord record;
+  plain_hits_.clear();
   for (const RuleHit& hit : rule_hits(LogKind::k8saudit, event)) {
     if (hit.dry_run) {
       out_.dry_runs.hits.push_back({position, object_index_, dry_run_place({}, {}), hit.detector});
-      continue;
-    }
-    if (!hit.plain) {
-      const RuleMode mode = mode_of(hit.detector, context, time);
-      if (mode == RuleMode::off) continue;
+    } else if (hit.plain) {
+      plain_hits_.push_back(hit);
+    } else if (const RuleMode mode = mode_of(hit.detector, context, time); mode != RuleMode::off) {
       raise(event, position, hit.detector, evidence_of(LogKind::k8saudit, hit), {},
             mode == RuleMode::dry_run);
-      continue;
     }
-    if (!record.subject) {
-      record.subject = std::make_shared<const Subject>(placed(subject_of(event)));
-      begin(record, time, event.audit_id, position);
-    }
-    const std::vector<IssueKey>& keys = tables_.detectors[hit.detector]->issue;
-    if (record.keys == nullptr || *record.keys != keys) {
-      record.issue = number_of(record, *record.subject, keys);
-      record.keys = &keys;
-    }
-    RuleHits::Group& group = out_.rule_hits.groups[std::uint64_t{hit.detector} << 32U | record.issue];
-    if (is_newest(group, record)) {
-      group.hit = hit;
-      group.subject = record.subject;
-      tables_.rules->tell(LogKind::k8saudit, hit, group.evidence);
-      group.newest = record.index;
-    }
-    group.records.push_back(record.index);
   }
-}
-
-void tell_hits(RuleHits& hits, const RecordMatcher& rules,
-               const std::function<const ObjectInfo&(std::uint32_t object_index)>& info_of) {
-  std::vector<RuleHits::Group*> groups;
-  for (auto& [key, group] : hits.groups) {
-    if (group.call) groups.push_back(&group);
-  }
-  // Those of one call together: it is asked once.
-  std::sort(groups.begin(), groups.end(), [](const RuleHits::Group* a, const RuleHits::Group* b) {
-    return std::pair(a->newest, a->hit.number) < std::pair(b->newest, b->hit.number);
-  });
-  const RuleHits::Group* last = nullptr;
-  for (RuleHits::Group* group : groups) {
-    if (last == nullptr || last->newest != group->newest) {
-      rules.recall(group->call->event());
-      group->subject = std::make_shared<const Subject>(
-          placed_in(info_of(hits.records[group->newest].object_index), subject_of(group->call->event())));
-    } else {
-      group->subject = last->subject;
-    }
-    rules.tell(LogKind::cloudtrail, group->hit, group->evidence);
-    last = group;
-  }
+  if (plain_hits_.empty()) return;
+  const auto subject = std::make_shared<const Subject>(placed(subject_of(event)));
+  take_plain_hits({time, object_, records_before_ + position, event.audit_id}, position,
+                  [&](std::span<const RuleHit> hits, std::span<const IssueKey> keys) {
+                    RuleHits::Group& group = out_.rule_hits.group_of(hits, number_of(*subject, keys));
+                    if (!out_.rule_hits.add(group)) return;
+                    group.subject = subject;
+                    group.evidence.resize(hits.size(), Evidence{});
+                    for (std::size_t i = 0; i < hits.size(); ++i)
+                      tables_.rules->tell(LogKind::k8saudit, hits[i], group.evidence[i]);
+                  });
 }
 
 void ObjectRun::raise(const CloudTrailEvent& event, std::uint64_t position, std::uint16_t detector,

@@ -22,12 +22,12 @@
 #include "engine/own_calls.h"
 #include "engine/query_tallies.h"
 #include "engine/record_matcher.h"
+#include "engine/rule_hits.h"
 #include "engine/rule_modes.h"
 #include "engine/signal_rows.h"
 #include "engine/trigger_index.h"
 #include "engine/visibility.h"
 #include "enrich/intel.h"
-#include "event/kept_call.h"
 #include "ledger/object_ledger.h"
 #include "state/facts.h"
 
@@ -73,32 +73,6 @@ struct PendingDetection {
   std::uint64_t position = 0;
   bool dry_run = false;  // only counted
 };
-// What users' rules hit in an epoch, on one worker, by finding. A noisy rule hits most records, but only the
-// newest one's details can be told in the end; of the others stays what is counted and proven. So a call is
-// kept as it is, and told when the epoch ends.
-struct RuleHits {
-  struct Record {
-    ProofRecord proof;
-    std::uint32_t object_index = 0;
-    std::uint64_t position = 0;  // in the object
-  };
-  // Of a rule and an issue.
-  struct Group {
-    RuleHit hit;                             // of the newest
-    std::uint32_t newest = 0;                // of `records`
-    std::shared_ptr<const KeptCall> call;    // the newest; of other logs than CloudTrail none
-    std::shared_ptr<const Subject> subject;  // of the newest, and so the evidence: once told
-    Evidence evidence{};
-    std::vector<std::uint32_t> records;
-  };
-  std::vector<Record> records;
-  std::unordered_map<std::string, std::uint32_t> issues;   // numbered as they come
-  boost::unordered_flat_map<std::uint64_t, Group> groups;  // by detector and number of the issue
-};
-// Evidence and subject of the groups that still have only the call. `info_of` is that of an object of the
-// epoch.
-void tell_hits(RuleHits& hits, const RecordMatcher& rules,
-               const std::function<const ObjectInfo&(std::uint32_t object_index)>& info_of);
 // Records that rules of users hit which are only counted. Of logs whose records may come twice each is kept
 // until the duplicates of the epoch are known.
 struct DryRunHits {
@@ -185,6 +159,8 @@ struct EpochTables {
   const OwnCalls* own_calls = nullptr;
 };
 
+// The subject's account and Region are the object's when its record has none.
+Subject placed_in(const ObjectInfo& info, Subject subject);
 Detection detection_of(std::span<const Detector* const> detectors, std::uint16_t detector, Evidence evidence,
                        Subject subject, const ProofRecord& record, std::span<const IntelHit> hits);
 
@@ -239,26 +215,19 @@ class ObjectRun final : public EventSink {
   // What the rules say of a record, in hits_.
   template <class Event>
   std::span<const RuleHit> rule_hits(LogKind log, const Event& event);
-  // What the hits of one record share: its place among the epoch's, and for rules that tell issues apart by
-  // the same keys the number of its issue.
-  struct HitRecord {
-    std::shared_ptr<const KeptCall> call;
-    std::shared_ptr<const Subject> subject;
-    std::uint32_t index = 0;
-    const std::vector<IssueKey>* keys = nullptr;
-    std::uint32_t issue = 0;
-  };
   void take_hits(const CloudTrailEvent& event, Caller& caller, const Context& context,
                  std::uint64_t position);
   void take_hits(const AuditEvent& event, const Context& context, std::uint64_t position);
   std::uint32_t dry_run_place(std::string_view account, std::string_view region);
-  void begin(HitRecord& record, TimeMs time, std::string_view id, std::uint64_t position);
-  std::uint32_t number_of(const HitRecord& record, const CloudTrailEvent& event, Caller& caller,
-                          std::span<const IssueKey> keys);
-  std::uint32_t number_of(const HitRecord& record, const Subject& subject, std::span<const IssueKey> keys);
-  std::uint32_t number_of_issue(const HitRecord& record, std::string_view account, std::string_view region,
+  // The hits of rules that tell issues apart by the same keys together: take(hits, keys). The record is put
+  // down before.
+  template <class Take>
+  void take_plain_hits(const ProofRecord& record, std::uint64_t position, Take take);
+  // The number of the issue of the record that was put down last.
+  std::uint32_t number_of(const CloudTrailEvent& event, Caller& caller, std::span<const IssueKey> keys);
+  std::uint32_t number_of(const Subject& subject, std::span<const IssueKey> keys);
+  std::uint32_t number_of_issue(std::string_view account, std::string_view region,
                                 const std::optional<IpAddress>& remote_ip);
-  bool is_newest(const RuleHits::Group& group, const HitRecord& record) const;
   Evidence evidence_of(LogKind log, const RuleHit& hit) const;
   void sight(const FlowRecord& flow);
   void match_answers(const DnsQuery& query, Context& context);
@@ -276,7 +245,7 @@ class ObjectRun final : public EventSink {
   // Set when another flow log may tell the same: the id of this object's own.
   std::string_view overlapping_flow_log_;
   TimeSampler times_;
-  std::vector<RuleHit> hits_;
+  std::vector<RuleHit> hits_, plain_hits_;
   std::string issue_;                   // of the record at hand
   std::vector<IntelHit> scoped_hits_;   // backs Context::hits of the record at hand
   std::uint16_t current_detector_ = 0;  // whose window is being filled
