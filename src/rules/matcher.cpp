@@ -498,7 +498,13 @@ void CompiledPredicates::match(const RecordView& record, Scratch& scratch,
     const Settled& settled = settle(scratch);
     matched = settled.matched;
     const std::size_t known = matched.size();
-    for (const std::uint32_t predicate : settled.open) look_at(predicate, scratch, matched);
+    const auto rest_holds = [&](std::uint32_t node) { return holds(node, scratch); };
+    for (const Open& open : settled.open) {
+      scratch.looked_at[open.predicate] = scratch.record;
+      const auto begin = settled.rest.begin() + open.begin, end = settled.rest.begin() + open.end;
+      if (open.any ? std::any_of(begin, end, rest_holds) : std::all_of(begin, end, rest_holds))
+        matched.push_back(open.predicate);
+    }
     for (const FieldIndex* index : settled.indexes) look_at(*index, scratch, matched);
     if (matched.size() == known) return;
     std::sort(matched.begin(), matched.end());
@@ -536,8 +542,8 @@ const CompiledPredicates::Settled& CompiledPredicates::settle(Scratch& scratch) 
   ++scratch.record;  // what was looked at here is looked at again
   std::sort(settled.matched.begin(), settled.matched.end());
   scratch.settled_bytes += sizeof(Settled) + 2 * few.size() +
-                           sizeof(std::uint32_t) * (settled.matched.size() + settled.open.size()) +
-                           sizeof(void*) * settled.indexes.size();
+                           sizeof(std::uint32_t) * (settled.matched.size() + settled.rest.size()) +
+                           sizeof(Open) * settled.open.size() + sizeof(void*) * settled.indexes.size();
   if (scratch.settled_bytes > settled_bytes_max) {
     scratch.settled.clear();
     scratch.settled_bytes = 0;
@@ -552,7 +558,7 @@ void CompiledPredicates::settle(const Group& group, Scratch& scratch, Settled& s
     looked = scratch.record;
     const Verdict verdict = judge(roots_[predicate], scratch);
     if (verdict == Verdict::yes) settled.matched.push_back(predicate);
-    if (verdict == Verdict::open) settled.open.push_back(predicate);
+    if (verdict == Verdict::open) leave_open(predicate, scratch, settled);
   };
   for (const std::uint32_t predicate : group.always) consider(predicate);
   for (const FieldIndex& index : group.indexes) {
@@ -562,6 +568,21 @@ void CompiledPredicates::settle(const Group& group, Scratch& scratch, Settled& s
     }
     for (FieldValue& value : scratch.fields.values(index.field)) find(index, value, scratch, consider);
   }
+}
+
+// The parts that are decided already decide nothing more: all but the open ones hold, or none does.
+void CompiledPredicates::leave_open(std::uint32_t predicate, Scratch& scratch, Settled& settled) const {
+  const auto begin = static_cast<std::uint32_t>(settled.rest.size());
+  const Node& root = nodes_[roots_[predicate]];
+  if (root.op == Predicate::Op::all || root.op == Predicate::Op::any) {
+    for (const std::uint32_t part : root.parts) {
+      if (judge(part, scratch) == Verdict::open) settled.rest.push_back(part);
+    }
+  } else {
+    settled.rest.push_back(roots_[predicate]);
+  }
+  settled.open.push_back(
+      {predicate, begin, static_cast<std::uint32_t>(settled.rest.size()), root.op == Predicate::Op::any});
 }
 
 // What few-valued fields say of it, whatever the others do.

@@ -84,10 +84,16 @@ class CompiledPredicates {
     std::vector<std::uint32_t> always;
     std::vector<FieldIndex> indexes;
   };
+  // A predicate that other fields decide, with what is open of it: the nodes [begin, end) of Settled::rest.
+  struct Open {
+    std::uint32_t predicate = 0, begin = 0, end = 0;
+    bool any = false;  // whether one of them is enough
+  };
   // What the values of the few-valued fields of a record say.
   struct Settled {
-    std::vector<std::uint32_t> matched;      // predicates that hold whatever the rest, ascending
-    std::vector<std::uint32_t> open;         // those that the rest decides
+    std::vector<std::uint32_t> matched;  // predicates that hold whatever the rest, ascending
+    std::vector<Open> open;
+    std::vector<std::uint32_t> rest;
     std::vector<const FieldIndex*> indexes;  // of other fields, which may find more of these
   };
   // What an index found in a text.
@@ -109,6 +115,7 @@ class CompiledPredicates {
   void find_few_valued();
   const Settled& settle(Scratch& scratch) const;
   void settle(const Group& group, Scratch& scratch, Settled& settled) const;
+  void leave_open(std::uint32_t predicate, Scratch& scratch, Settled& settled) const;
   Verdict judge(std::uint32_t node, Scratch& scratch) const;
   bool holds(std::uint32_t node, Scratch& scratch) const;
   // The value that passes is left in `value`; nullptr for a test of absence.
