@@ -51,6 +51,18 @@ std::string optional_text(const YAML::Node& root, const char* name) {
   return node.IsDefined() && !node.IsNull() ? text_of(node, name) : std::string();
 }
 
+// A key that comes twice: YAML forbids it, and only one of the two could have been meant.
+void refuse_doubles(const YAML::Node& map) {
+  std::set<std::string_view> names;
+  for (const auto& item : map) {
+    if (!item.first.IsScalar()) continue;
+    if (item.first.Scalar() == "<<")
+      refuse(item.first, "YAML's merge keys (<<) are not supported; write the items out");
+    if (!names.insert(item.first.Scalar()).second)
+      refuse(item.first, fmt::format("{} is there twice", item.first.Scalar()));
+  }
+}
+
 // A list of texts; a lone text is a list of one.
 std::vector<std::string> texts_of(const YAML::Node& node, std::string_view name) {
   std::vector<std::string> texts;
@@ -188,6 +200,7 @@ class SigmaDocument {
 
   void load() {
     if (!root_.IsMap()) refuse(root_, "a rule must be a map");
+    refuse_doubles(root_);
     if (root_["action"].IsDefined())
       refuse(root_["action"], "collections by `action` are not supported; write each rule out");
     title_ = optional_text(root_, "title");
@@ -288,6 +301,7 @@ class SigmaDocument {
     SigmaLoader::Draft draft = begin();
     const YAML::Node node = root_["correlation"];
     if (!node.IsMap()) refuse(node, "correlation must be a map");
+    refuse_doubles(node);
     Correlation& of = draft.rule.correlation.emplace();
     static const std::map<std::string, Correlation::Type> types = {
         {"event_count", Correlation::Type::event_count},
@@ -393,6 +407,7 @@ class SigmaDocument {
 
   std::map<std::string, Predicate> identifiers_of(const YAML::Node& detection, LogKind log) {
     std::map<std::string, Predicate> identifiers;
+    refuse_doubles(detection);
     for (const auto& item : detection) {
       const std::string name = text_of(item.first, "an identifier");
       if (name == "condition" || name == "timeframe" || name == "rules") continue;
@@ -407,6 +422,7 @@ class SigmaDocument {
   Predicate search(const YAML::Node& node, unsigned depth) {
     if (depth > depth_max) refuse(node, "the detection is nested too deeply");
     if (node.IsMap()) {
+      refuse_doubles(node);
       std::vector<Predicate> parts;
       for (const auto& item : node) parts.push_back(search_item(item.first, item.second));
       if (parts.empty()) refuse(node, "a search identifier is empty");

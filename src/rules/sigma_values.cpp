@@ -8,6 +8,7 @@
 #include <span>
 
 #include "base/base64.h"
+#include "base/text.h"
 
 namespace picket::rules {
 
@@ -281,9 +282,12 @@ Result<std::vector<FieldTest>> tests_of(const std::string& key, const Modifiers&
     return std::vector{made};
   }
   if (modifiers.exists) {
-    if (*value != "true" && *value != "false")
+    // As YAML writes it, in any of its spellings.
+    const std::string flag = lower(*value);
+    const bool yes = flag == "true" || flag == "yes" || flag == "on";
+    if (!yes && flag != "false" && flag != "no" && flag != "off")
       return fail(ErrorKind::invalid, fmt::format("{}: must be true or false", key));
-    made.kind = *value == "true" ? Kind::exists : Kind::absent;
+    made.kind = yes ? Kind::exists : Kind::absent;
     return std::vector{made};
   }
   if (modifiers.fieldref) {
