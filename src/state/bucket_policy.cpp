@@ -146,7 +146,11 @@ BucketAudience narrowed_by(const dom::element& conditions) {
 // "Everybody who is not …": a denial of all but the named leaves no stranger in.
 bool meets_strangers(std::string_view operation, std::string_view key, const dom::element& value) {
   if (operation.starts_with("forallvalues:")) operation.remove_prefix(13);
-  if (operation.starts_with("foranyvalue:")) operation.remove_prefix(12);
+  if (operation.starts_with("foranyvalue:")) {
+    // A request without the key has no value that could differ; all have an address.
+    if (key != "aws:sourceip") return false;
+    operation.remove_prefix(12);
+  }
   if (operation.ends_with("ifexists")) operation.remove_suffix(8);
   if (operation == "notipaddress") return key == "aws:sourceip" && all_texts(value, names_network);
   if (operation == "bool") {
@@ -193,7 +197,7 @@ bool anybody(const dom::element& principal) {
 // Strangers are meant by "*", and by everybody but somebody.
 bool means_strangers(const dom::element& statement) {
   dom::element principal;
-  if (statement["NotPrincipal"].get(principal) == simdjson::SUCCESS) return true;
+  if (statement["NotPrincipal"].get(principal) == simdjson::SUCCESS) return !anybody(principal);
   return statement["Principal"].get(principal) == simdjson::SUCCESS && anybody(principal);
 }
 
@@ -218,15 +222,22 @@ bool about_action(const dom::element& statement, std::string_view action) {
   return statement["NotAction"].get(list) == simdjson::SUCCESS && !any_text(list, covers);
 }
 
-template <std::size_t N>
-bool about_one(const dom::element& statement, const std::array<std::string_view, N>& actions) {
-  return std::ranges::any_of(actions,
-                             [&](std::string_view action) { return about_action(statement, action); });
+// Whether the denial is about every resource of the grant.
+bool covers_resources(const dom::element& denial, const dom::element& grant) {
+  dom::element resources, denied;
+  // A statement without resources is about the bucket its policy belongs to.
+  if (denial["Resource"].get(denied) != simdjson::SUCCESS)
+    return denial["NotResource"].get(denied) != simdjson::SUCCESS;
+  if (grant["Resource"].get(resources) != simdjson::SUCCESS)
+    return any_text(denied, [](std::string_view t) { return t == "*"; });
+  return all_texts(resources, [&](std::string_view resource) {
+    return any_text(denied, [&](std::string_view pattern) { return wildcard_match(pattern, resource); });
+  });
 }
 
 // Whether the denial is about every action and resource of the grant.
 bool covers(const dom::element& denial, const dom::element& grant) {
-  dom::element actions, resources, denied;
+  dom::element actions;
   // All actions but some: only a denial of everything takes that back.
   if (grant["Action"].get(actions) == simdjson::SUCCESS) {
     if (!all_texts(actions, [&](std::string_view action) { return about_action(denial, lower(action)); }))
@@ -234,13 +245,7 @@ bool covers(const dom::element& denial, const dom::element& grant) {
   } else if (!about_action(denial, "s3:*") && !about_action(denial, "*")) {
     return false;
   }
-  // A statement without resources is about the bucket its policy belongs to.
-  if (denial["Resource"].get(denied) != simdjson::SUCCESS) return !denial["NotResource"].is_string();
-  if (grant["Resource"].get(resources) != simdjson::SUCCESS)
-    return any_text(denied, [](std::string_view t) { return t == "*"; });
-  return all_texts(resources, [&](std::string_view resource) {
-    return any_text(denied, [&](std::string_view pattern) { return wildcard_match(pattern, resource); });
-  });
+  return covers_resources(denial, grant);
 }
 
 // The accounts an Allow names: by number, by "arn:aws:iam::NUMBER:…".
@@ -289,9 +294,14 @@ BucketPolicyVerdict evaluate_bucket_policy(const dom::element& policy) {
     }
     return {};
   };
-  const auto denied = [&](const auto& actions) {
-    return std::ranges::any_of(statements, [&](const dom::element& statement) {
-      return denies_strangers(statement) && about_one(statement, actions);
+  // Whether the grant lets one of the actions through, on some of its resources at least.
+  const auto grants = [&](const dom::element& grant, const auto& actions) {
+    return std::ranges::any_of(actions, [&](std::string_view action) {
+      return about_action(grant, action) &&
+             std::ranges::none_of(statements, [&](const dom::element& statement) {
+               return denies_strangers(statement) && about_action(statement, action) &&
+                      covers_resources(statement, grant);
+             });
     });
   };
   std::set<std::string> accounts;
@@ -310,8 +320,8 @@ BucketPolicyVerdict evaluate_bucket_policy(const dom::element& policy) {
       verdict.taken_back_by = denial;
     }
     if (audience != BucketAudience::everyone || !denial.empty()) continue;
-    verdict.public_read |= about_one(statement, reading) && !denied(reading);
-    verdict.public_write |= about_one(statement, writing) && !denied(writing);
+    verdict.public_read |= grants(statement, reading);
+    verdict.public_write |= grants(statement, writing);
   }
   verdict.accounts.assign(accounts.begin(), accounts.end());
   return verdict;

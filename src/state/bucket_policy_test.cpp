@@ -52,20 +52,32 @@ TEST(BucketPolicyTest, principals) {
           {R"([{"Effect":"Allow","Principal":{"Service":"cloudtrail.amazonaws.com"},"Action":"s3:PutObject"}])",
            "named"},
           {R"([{"Effect":"Deny","Principal":"*","Action":"s3:*"}])", "named"},
+          {R"([{"Effect":"Allow","NotPrincipal":"*","Action":"s3:*"}])", "named"},
+          {R"([{"Effect":"Allow","Principal":{"CanonicalUser":"79a59df900b949e5"},"Action":"s3:*"}])",
+           "named"},
+          {R"([{"Effect":"Allow","Principal":{"Service":"x.amazonaws.com","AWS":"*"},"Action":"s3:*"}])",
+           "everyone rw"},
+          {R"([{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","NotResource":"arn:aws:s3:::acme/a"}])",
+           "everyone r-"},
       }) {
     EXPECT_EQ(told(one.statements), one.expected) << one.statements;
   }
 }
 
 TEST(BucketPolicyTest, conditions_that_name_somebody_make_it_private) {
-  for (const char* condition : {R"({"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3"}})",
-                                R"({"StringEquals":{"aws:SourceVpce":"vpce-0a1b"}})",
-                                R"({"IpAddress":{"aws:SourceIp":"203.0.113.0/24"}})",
-                                R"({"ArnLike":{"aws:SourceArn":"arn:aws:sns:*:111122223333:*"}})",
-                                R"({"stringequals":{"AWS:sourceaccount":["111122223333","444455556666"]}})",
-                                R"({"StringEquals":{"kms:CallerAccount":"111122223333"}})",
-                                R"({"Bool":{"elasticfilesystem:AccessedViaMountTarget":"true"}})",
-                                R"({"Bool":{"aws:PrincipalIsAWSService":"true"}})"}) {
+  for (const char* condition :
+       {R"({"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3"}})",
+        R"({"StringEquals":{"aws:SourceVpce":"vpce-0a1b"}})",
+        R"({"IpAddress":{"aws:SourceIp":"203.0.113.0/24"}})",
+        R"({"ArnLike":{"aws:SourceArn":"arn:aws:sns:*:111122223333:*"}})",
+        R"({"stringequals":{"AWS:sourceaccount":["111122223333","444455556666"]}})",
+        R"({"StringEquals":{"kms:CallerAccount":"111122223333"}})",
+        R"({"Bool":{"elasticfilesystem:AccessedViaMountTarget":"true"}})",
+        R"({"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":["o-a1b2c3/r-ab12/*"]}})",
+        R"({"Bool":{"aws:SecureTransport":true},"StringEquals":{"aws:SourceVpc":"vpc-1"}})",
+        R"({"IpAddressIfExists":{"aws:SourceIp":["203.0.113.0/24","10.0.0.0/8"]}})",
+        R"({"Bool":{"aws:PrincipalIsAWSService":true}})",
+        R"({"Bool":{"aws:PrincipalIsAWSService":"true"}})"}) {
     EXPECT_EQ(told(with(condition)), "named") << condition;
   }
 }
@@ -81,7 +93,11 @@ TEST(BucketPolicyTest, conditions_that_only_ask_for_credentials) {
 TEST(BucketPolicyTest, conditions_that_narrow_nothing) {
   for (const char* condition :
        {R"({"Bool":{"aws:SecureTransport":"true"}})", R"({"StringLike":{"aws:UserAgent":"app/*"}})",
-        R"({"IpAddress":{"aws:SourceIp":"0.0.0.0/1"}})", R"({"StringLike":{"aws:SourceVpce":"*"}})",
+        R"({"IpAddress":{"aws:SourceIp":"0.0.0.0/1"}})",
+        R"({"IpAddress":{"aws:SourceIp":["203.0.113.0/24","0.0.0.0/0"]}})",
+        R"({"Bool":{"aws:PrincipalIsAWSService":false}})",
+        R"({"StringNotEquals":{"aws:PrincipalAccount":"111122223333"}})",
+        R"({"StringLike":{"aws:SourceVpce":"*"}})",
         R"({"ForAllValues:StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3"}})",
         R"({"StringEqualsIfExists":{"aws:SourceVpce":"vpce-0a1b"}})",
         R"({"StringEquals":{"aws:SourceArn":"${aws:PrincipalArn}"}})"}) {
@@ -106,7 +122,14 @@ TEST(BucketPolicyTest, denials_take_back_what_they_cover) {
           // Those that leave strangers in.
           {R"({"Effect":"Deny","Principal":"*","Action":"s3:Put*","Resource":"*"})", "everyone r-"},
           {R"({"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::acme/private/*"})",
-           "everyone --"},
+           "everyone r-"},
+          {R"({"Effect":"Deny","Principal":"*","Action":"s3:*","NotResource":["arn:aws:s3:::acme/open/*"]})",
+           "everyone r-"},
+          {R"({"Effect":"Deny","NotPrincipal":"*","Action":"s3:*","Resource":"*"})", "everyone r-"},
+          {R"({"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*","Condition":{"ForAnyValue:StringNotLike":{"aws:PrincipalOrgPaths":"o-a1/r-1/*"}}})",
+           "everyone r-"},
+          {R"({"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*","Condition":{"StringNotEqualsIfExists":{"aws:PrincipalOrgID":"o-a1b2c3"}}})",
+           "everyone --, taken back by 2"},
           {R"({"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"false"}}})",
            "everyone r-"},
           {R"({"Effect":"Deny","Principal":{"AWS":"arn:aws:iam::1:root"},"Action":"s3:*","Resource":"*"})",
