@@ -84,11 +84,8 @@ def rules_page(page, rules):
     """The page with its last section, the rules, written anew."""
     lines = [page[:page.index(RULES_HEADING)] + RULES_HEADING]
     for rule in sorted(rules, key=lambda rule: rule["name"]):
-        severity = rule["severity"].lower()
-        if "severity_denied" in rule:
-            severity += f", denied {rule['severity_denied'].lower()}"
         lines += [f"### {rule['name']}", "", rule["description"], "",
-                  f"`{rule['type']}`, {severity}; {rule['tactic']['name']}, {rule['technique']['name']} "
+                  f"`{rule['type']}`, {rule['severity'].lower()}; {rule['tactic']['name']}, {rule['technique']['name']} "
                   f"({rule['technique']['id']}); version {rule['version']}.", "",
                   "```sql", rule["expression"], "```", "", f"Cannot see: {rule['blind_spots']}", ""]
     return "\n".join(lines)

@@ -42,7 +42,6 @@ Result<CustomDetectionRule> read(const toml::table& table) {
   rule.name = text_of(table, "name");
   rule.version = table["version"].value_or<std::int64_t>(0);
   rule.type = text_of(table, "type");
-  rule.severity_denied = severity_named(text_of(table, "severity_denied"));
   rule.tactic = attack_of(table, "tactic");
   rule.technique = attack_of(table, "technique");
   rule.service = text_of(table, "service");
@@ -124,7 +123,6 @@ std::vector<Rule> custom_rules() {
     rule.origin = Origin::guardduty;
     rule.type = custom.type;
     rule.severity = number_of(custom.severity);
-    if (custom.severity_denied) rule.severity_denied = number_of(*custom.severity_denied);
     rule.tactic = custom.tactic.id;
     rule.technique = custom.technique.id;
     rule.issue = {key::principal};

@@ -25,7 +25,6 @@ struct CustomDetectionRule {
   std::int64_t version = 1;
   std::string type;  // of its findings
   Severity severity = Severity::medium;
-  std::optional<Severity> severity_denied;  // of a refused call
   Attack tactic, technique;
   std::string service;
   std::string title, description, blind_spots;

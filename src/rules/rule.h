@@ -38,8 +38,7 @@ struct Rule {
   LogKind log = LogKind::cloudtrail;
   std::string type;  // "Custom:IAMUser/RuleName"
   double severity = 5;
-  std::optional<double> severity_denied;  // of a refused CloudTrail call
-  std::string tactic, technique;          // ATT&CK ids, may be empty
+  std::string tactic, technique;  // ATT&CK ids, may be empty
   std::optional<ResourceKind> resource;
   std::vector<IssueKey> issue;      // which matches are one finding
   std::vector<std::string> fields;  // shown in the evidence besides those that matched

@@ -230,9 +230,7 @@ void RuleSet::evidence_of(const Log& log, std::uint32_t predicate, CompiledPredi
                           Evidence& evidence) const {
   const Matched& matched = log.rules[predicate];
   const Rule& rule = rules_[matched.rule];
-  const CloudTrailEvent* call = scratch.fields.record().cloudtrail;
-  const bool denied = rule.severity_denied && call != nullptr && outcome(*call) == Outcome::denied;
-  evidence.severity = denied ? rule.severity_denied : rule.severity;
+  evidence.severity = rule.severity;
   NamedValues& items = evidence.values;
   std::size_t used = 0;
   const auto add = [&](std::string_view field, std::string_view value) {
