@@ -125,6 +125,12 @@ std::uint64_t group_of(const ActorSignal& signal) {
   return hash64(signal.name);
 }
 
+// What was done: a finding about a call is that call, however grave. One call is no sequence.
+static std::uint64_t act_of(const ActorSignal& signal) {
+  return signal.finding && !signal.finding->call.api.empty() ? hash64(call_name(signal.finding->call))
+                                                             : hash64(signal.name);
+}
+
 std::string_view ActorSignal::api() const {
   return finding ? std::string_view(finding->call.api) : listed_apis()[index].event_name;
 }
@@ -259,7 +265,7 @@ Weight ActorSignals::weigh() const {
     if (signal->kind == SignalKind::context) {
       evidence.see_context(*signal);
     } else if (signal->bits >= step_bits_min) {
-      acts.insert(group_of(*signal));
+      acts.insert(act_of(*signal));
     }
     if (signal->kind == SignalKind::finding) {
       (new_networks.contains(signal->network) ? findings_elsewhere : findings)

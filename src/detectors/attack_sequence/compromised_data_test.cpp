@@ -55,5 +55,33 @@ TEST(CompromisedData, IsQuietWhenAStepIsMissingOrLate) {
   EXPECT_FALSE(raised(refused));
 }
 
+// A bucket opened at an unusual hour, and what is told of that call: grave, but one act.
+TEST(Sequences, AreNotMadeOfOneCallAndTheFindingsAboutIt) {
+  constexpr std::int32_t bits = 12 * 256;
+  const auto told = [](std::string_view name, Tactic tactic, TimeMs minutes) {
+    ActorSignal signal = step(name, tactic, minutes, SignalKind::finding);
+    SignalFinding finding;
+    finding.call.service_name = "s3.amazonaws.com";
+    finding.call.api = "PutBucketAcl";
+    finding.severity = 8;
+    signal.finding = Boxed(std::move(finding));
+    return signal;
+  };
+  std::vector<ActorSignal> signals{step("s3:PutBucketAcl", Tactic::exfiltration, 0),
+                                   told("Impact:S3/AnomalousBehavior.Permission", Tactic::impact, 0),
+                                   told("Policy:S3/BucketPublicAccessGranted", Tactic::exfiltration, 0)};
+  signals[0].aim = Aim::outsiders;
+  for (ActorSignal& signal : signals) signal.bits = bits;
+  const auto found = [&] {
+    std::vector<const ActorSignal*> view;
+    for (const ActorSignal& one : signals) view.push_back(&one);
+    return sequence_in({view, true, false}).has_value();
+  };
+  EXPECT_FALSE(found());
+  signals.push_back(step("iam:CreateAccessKey", Tactic::persistence, 20));
+  signals.back().bits = bits;
+  EXPECT_TRUE(found());
+}
+
 }  // namespace
 }  // namespace picket::detectors
