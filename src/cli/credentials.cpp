@@ -153,7 +153,7 @@ void add_config(CLI::App& program, Run& run) {
   CLI::App* command = program.add_subcommand("config", "The configuration file");
   command->require_subcommand(1);
   CLI::App* check = command->add_subcommand("check", "Tell whether a configuration is valid");
-  check->add_option("FILE", *path, "Configuration file (TOML)")->required();
+  check->add_option("FILE,--config", *path, "Configuration file (TOML)")->required();
   check->callback([path, &run] {
     run = [path] {
       const auto loaded = load_config(*path);

@@ -91,13 +91,6 @@ int main(int argc, char** argv) {
       "GuardDuty's own types and JSON; serves the GuardDuty API."};
   program.set_version_flag("--version", "picket " PICKET_VERSION);
   program.require_subcommand(1);
-  program.footer(
-      "Examples:\n"
-      "  picket scan ./AWSLogs                       look back over an archive\n"
-      "  picket scan logs.json.gz --format jsonl     one GuardDuty finding a line\n"
-      "  picket serve --watch ./AWSLogs              watch a folder and serve the API on 127.0.0.1:7788\n"
-      "  picket detectors                            what can be detected\n"
-      "`picket COMMAND --help` tells more about each.");
   Run run;
   add_scan(program, run);
   add_learn(program, run);
@@ -125,6 +118,14 @@ int main(int argc, char** argv) {
       return exit_ok;
     };
   });
+  // Behind the commands, which would have it too.
+  program.footer(
+      "Examples:\n"
+      "  picket scan ./AWSLogs                       look back over an archive\n"
+      "  picket scan logs.json.gz --format jsonl     one GuardDuty finding a line\n"
+      "  picket serve --watch ./AWSLogs              watch a folder and serve the API on 127.0.0.1:7788\n"
+      "  picket detectors                            what can be detected\n"
+      "`picket COMMAND --help` tells more about each.");
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
