@@ -208,7 +208,7 @@ def as_messages(records):
 
 def write_as(route, file, kind, records):
     if route == "kafka":
-        file.write_bytes(as_messages(records))
+        file.write_bytes(gzip.compress(as_messages(records), 1))
     else:
         file.write_bytes(as_request(kind, records) if route == "firehose" else as_object(kind, records))
 
@@ -380,7 +380,7 @@ class Folder:
     """Objects in a folder."""
     at_once = True
 
-    def __init__(self, scratch):
+    def __init__(self, scratch, _build=None):
         self.place = scratch / "logs"
         self.place.mkdir()
 
@@ -408,7 +408,7 @@ class Firehose(Folder):
     """Readable is what is sent: that the inbox makes it durable first is part of the way."""
     at_once = False
 
-    def __init__(self, scratch):
+    def __init__(self, scratch, _build=None):
         self.key, self.place, self.refused, self.took = "a key of the bench", None, 0, []
         (scratch / "key").write_text(self.key + "\n")
         (scratch / "key").chmod(0o600)
@@ -453,7 +453,7 @@ class Bucket(Folder):
     at_once = False
     BUCKET, KEYS = "logs", {"aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "secret"}
 
-    def __init__(self, scratch):
+    def __init__(self, scratch, _build=None):
         import boto3  # of the venv
         from kafka_broker import free_ports
         port = free_ports(1)[0]
@@ -494,38 +494,50 @@ class Bucket(Folder):
 
 
 class Kafka(Folder):
-    """Two topics of a broker in a process of its own. Readable is what the broker has acknowledged."""
-    at_once = False
+    """Two topics of a broker in a process of its own, filled by kafka_send. Readable is what the broker has acknowledged."""
     PARTITIONS = 4
+    at_once = False
 
-    def __init__(self, scratch):
+    def __init__(self, scratch, build):
         import kafka_broker
-        from kafka import KafkaProducer  # of the venv
         self.broker = kafka_broker.Broker(scratch / "broker").start()
         for kind in OBJECTS:
             kafka_broker.create_topic(self.broker, kind, self.PARTITIONS)
-        self.producer = KafkaProducer(bootstrap_servers=self.broker.plain, acks="all", linger_ms=5, batch_size=1 << 20,
-                                      max_request_size=4 << 20)
+        self.process = subprocess.Popen([build / "kafka_send", self.broker.plain], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.took, self.turn = [], itertools.count()
+        self.lock, self.given = threading.Lock(), {}
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
 
     def source(self):
         return "".join(f'[[source]]\nname = "{kind}"\nurl = "kafka://{self.broker.plain}/{kind}"\nkind = "{kind}"\naccount = "{PROBE_ACCOUNT}"\n'
                        f'region = "{PROBE_REGION}"\n' + (f'flow_format = "{HEADER}"\n' if kind == "vpcflow" else "") for kind in OBJECTS)
 
+    def read(self):
+        for line in self.process.stdout:
+            now = time.monotonic()
+            done, begun, one = self.given.pop(int(line))
+            one.readable = now
+            self.took.append(now - begun)
+            done.set()
+
     def __call__(self, one):
-        begun = time.monotonic()
-        partition = next(self.turn) % self.PARTITIONS
-        sent = [self.producer.send(one.kind, value=message, partition=partition) for message in one.file.read_bytes().split(b"\0")]
-        for waiting in sent:
-            waiting.get(timeout=60)
-        one.readable = time.monotonic()
-        self.took.append(one.readable - begun)
+        done = threading.Event()
+        with self.lock:
+            number = next(self.turn)
+            self.given[number] = (done, time.monotonic(), one)
+            self.process.stdin.write(f"{number} {one.kind} {number % self.PARTITIONS} {one.file}\n")
+            self.process.stdin.flush()
+        if not done.wait(60):
+            sys.exit("latency: the broker took no message for a minute")
 
     def words(self):
         return f"the broker took a delivery in {percentile(self.took, 0.5):.2f} s (p99 {percentile(self.took, 0.99):.2f} s), "
 
     def stop(self):
-        self.producer.close(timeout=5)
+        self.process.stdin.close()
+        self.process.kill()
+        self.process.wait()
         self.broker.kill()
 
 
@@ -582,7 +594,7 @@ def run(options, route):
         begun = time.monotonic()
         deliveries = write_all(options, route, scratch, start)
         print(f"{route}: {len(deliveries)} deliveries written in {time.monotonic() - begun:.0f} s", file=sys.stderr)
-        deliver = ROUTES[route](scratch)
+        deliver = ROUTES[route](scratch, options.build)
         time.sleep(max(0, start - time.time()))
         hook = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Webhook)
         Webhook.seen, Webhook.events = {}, 0
