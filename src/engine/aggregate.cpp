@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/rule_modes.h"
+#include "finding/provisional.h"
 
 namespace picket {
 
@@ -247,6 +248,18 @@ void Aggregator::settle(std::uint64_t window) {
   issue.open.erase(open);
   open_in_.erase(at);
   add(std::move(activity));
+}
+
+void Aggregator::settle_lost(const std::function<bool(const Detector&)>& lost) {
+  std::vector<std::uint64_t> windows;
+  for (const auto& [window, base] : open_in_) {
+    Activity& said = issues_.at(base).open.at(window);
+    if (!lost(*detectors_[said.latest.detector])) continue;
+    for (auto& [name, value] : said.latest.evidence)
+      if (name == provisional_evidence) name = unordered_evidence;
+    windows.push_back(window);
+  }
+  for (const std::uint64_t window : windows) settle(window);
 }
 
 void Aggregator::touch(TimeMs since) {

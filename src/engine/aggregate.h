@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -121,6 +122,9 @@ class Aggregator {
   void withdraw(std::uint64_t window);
   // The window closed: what it said last stays (or never was anything).
   void settle(std::uint64_t window);
+  // What stood behind the open windows of these detectors is lost: what they said last stays, and what was
+  // provisional says that it will not become sure.
+  void settle_lost(const std::function<bool(const Detector&)>& lost);
 
   struct Changes {
     std::vector<AggregatedFinding> updated;  // by id

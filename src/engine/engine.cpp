@@ -842,6 +842,10 @@ Result<std::string> Engine::load(std::string_view bytes) {
     if (in.failed() || !in.at_end())
       return fail(ErrorKind::invalid, "the snapshot is damaged: " + all[i].name);
   }
+  // Hosts' days and what is missing are read by any detectors; all other windows were in what was left.
+  if (!left.empty())
+    aggregator_.settle_lost(
+        [](const Detector& one) { return one.logic.host_day == nullptr && one.logic.gap == nullptr; });
   return left;
 }
 

@@ -443,6 +443,30 @@ TEST(Engine, StateOfOtherDetectorsIsKeptAsFarAsItDoesNotDependOnThem) {
   EXPECT_TRUE(last.findings.empty());
 }
 
+TEST(Engine, WhatWasToldProvisionallyStaysWhenWhatWaitedIsLost) {
+  Job before;
+  before.engine.judge_ahead();
+  before.epoch({object(
+      "a.jsonl", call("PutObject", 4, day + 4 * minute_ms) + call("PutObject", 3, day + 3 * minute_ms))});
+  ASSERT_EQ(before.findings.size(), 1U);
+  ASSERT_NE(before.text().find("provisional=true"), std::string::npos);
+  static const std::vector<const Detector*> others = {&ordered_detector, &each_detector};
+  Job after(1, "", {}, others);
+  after.engine.judge_ahead();
+  const auto left = after.engine.load(before.engine.save());
+  ASSERT_TRUE(left);
+  ASSERT_FALSE(left->empty());
+  after.findings = before.findings;
+  after.epoch({object("c.jsonl", call("ListBuckets", 9, day + 3 * hour_ms))});
+  ASSERT_EQ(after.findings.size(), 1U);
+  EXPECT_EQ(after.findings.begin()->first, before.findings.begin()->first);
+  EXPECT_EQ(after.text().find("provisional"), std::string::npos) << after.text();
+  EXPECT_NE(after.text().find("never_judged_in_order=true"), std::string::npos) << after.text();
+  // It is settled: nothing is withdrawn, and what this engine saves has it so.
+  after.finish();
+  EXPECT_EQ(after.findings.size(), 1U);
+}
+
 TEST(Engine, StateOfAnotherFormIsRefusedWithAWord) {
   Job run;
   const auto loaded = run.engine.load("picketS1 and whatever was behind it");

@@ -113,9 +113,11 @@ Result<FindingFacts> facts_of(std::string_view document) {
   facts.last_seen = parse_time(text(root, "/service/eventLastSeen")).value_or(0);
   bool sample = false;
   facts.sample = root.at_pointer("/service/additionalInfo/sample").get(sample) == simdjson::SUCCESS && sample;
-  facts.provisional =
-      text(root, fmt::format("/service/additionalInfo/picket/why/{}", provisional_evidence).c_str()) ==
-      "true";
+  const auto marked = [&](std::string_view evidence) {
+    return text(root, fmt::format("/service/additionalInfo/picket/why/{}", evidence).c_str()) == "true";
+  };
+  facts.provisional = marked(provisional_evidence);
+  facts.unordered = marked(unordered_evidence);
   facts.action_type = text(root, "/service/action/actionType");
   facts.api = text(root, "/service/action/awsApiCallAction/api");
   facts.error_code = text(root, "/service/action/awsApiCallAction/errorCode");
@@ -147,6 +149,8 @@ Result<FindingFacts> facts_of(std::string_view document) {
 
 Basis basis_of(const FindingFacts& facts, Subject subject) {
   if (facts.sample) return {false, "it is a sample"};
+  if (facts.unordered)
+    return {false, "an upgrade lost what waited, and its records were never judged in order"};
   switch (subject) {
     case Subject::instance:
       return basis_of_instance(facts);

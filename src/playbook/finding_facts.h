@@ -15,6 +15,7 @@ struct FindingFacts {
   TimeMs last_seen = 0;
   bool sample = false;
   bool provisional = false;  // records that come late may still change it
+  bool unordered = false;    // they cannot any more, but it was never made sure
   std::string action_type;   // "AWS_API_CALL", "NETWORK_CONNECTION", …; empty: none, as in attack sequences
   std::string api, error_code;      // of an API call
   std::string direction, protocol;  // of a connection

@@ -55,8 +55,25 @@ TEST(Evidence, OfAKeyIsASignatureThatAwsChecked) {
   call.error_code = "Failed authentication";
   EXPECT_FALSE(basis_of(call, Subject::access_key).firm);
   call.error_code.clear();
+  EXPECT_TRUE(basis_of(call, Subject::access_key).firm);
+  call.unordered = true;
+  EXPECT_FALSE(basis_of(call, Subject::access_key).firm);
+  EXPECT_FALSE(basis_of(call, Subject::bucket).firm);
+  call.unordered = false;
   call.sample = true;
   EXPECT_FALSE(basis_of(call, Subject::access_key).firm);
+}
+
+TEST(Facts, TellWhetherAFindingIsSure) {
+  const auto told = [](std::string_view why) {
+    return *facts_of(R"({"id":"f","type":"x:IAMUser/y","accountId":"111122223333","region":"eu-west-1",
+      "service":{"additionalInfo":{"picket":{"why":{)" +
+                     std::string(why) + "}}}}}");
+  };
+  EXPECT_TRUE(told(R"("provisional":"true")").provisional);
+  EXPECT_TRUE(told(R"("never_judged_in_order":"true")").unordered);
+  EXPECT_FALSE(told(R"("never_judged_in_order":"true")").provisional);
+  EXPECT_FALSE(told(R"("threshold":"3")").unordered);
 }
 
 TEST(Facts, OfAnAttackSequenceAreItsActorsAndResources) {

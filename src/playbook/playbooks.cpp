@@ -298,7 +298,8 @@ Result<Playbooks::Prepared> Playbooks::prepare(const PlaybookKeys& playbook, con
     if (!support) return std::unexpected(support.error());
     if (!support->empty()) run.basis += "; supported by " + *support;
     if (support->empty() && !order.accept_forgeable)
-      prepared.objections.push_back("the evidence could be forged: " + basis.why);
+      prepared.objections.push_back(
+          (facts.unordered ? "the finding is not sure: " : "the evidence could be forged: ") + basis.why);
   }
 
   const bool in_kubernetes = subject == Subject::service_account;
