@@ -703,7 +703,7 @@ std::string Engine::object_key(std::uint64_t object) const {
   return at == recent_keys_.end() ? std::string() : at->second;
 }
 
-// What is saved and read by itself. Each is packed on a thread of its own, for epochs wait meanwhile.
+// What is saved and read by itself.
 struct Engine::Section {
   std::string name;
   bool of_detectors = false;  // can be read by the detectors only that wrote it
@@ -789,16 +789,21 @@ const std::vector<Engine::Section>& Engine::sections() {
   return all;
 }
 
-std::string Engine::save() const {
+std::string Engine::save(bool alone) const {
   const std::vector<Section>& all = sections();
   std::vector<std::string> packed(all.size());
-  workers_.parallel_for(all.size(), [&](unsigned, std::size_t number) {
+  const auto pack = [&](unsigned, std::size_t number) {
     std::string state;
     Writer out(state);
     all[number].save(*this, out);
     packed[number] =
         pack_state(snapshot, all[number].of_detectors ? detectors_hash(detectors_) : snapshot_version, state);
-  });
+  };
+  if (alone) {
+    for (std::size_t number = 0; number < all.size(); ++number) pack(0, number);
+  } else {
+    workers_.parallel_for(all.size(), pack);
+  }
   std::string body;
   Writer all_of(body);
   all_of(packed);
@@ -806,6 +811,12 @@ std::string Engine::save() const {
   Writer head(bytes);
   head(snapshot_version, hash64(body));
   return bytes + body;
+}
+
+std::vector<int> Engine::open_files() const {
+  std::set<int> files;
+  for (const Partition& partition : partitions_) partition.open_files(files);
+  return {files.begin(), files.end()};
 }
 
 Result<std::string> Engine::load(std::string_view bytes) {

@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -186,7 +187,10 @@ class Engine {
 
   // State to bytes, in sections with length and checksum; load refuses what save did not write. Of other
   // detectors it takes what does not depend on them, and answers what was left: normally nothing.
-  std::string save() const;
+  // `alone`: on this thread only, as a side process must.
+  std::string save(bool alone = false) const;
+  // Descriptors that save() reads from.
+  std::vector<int> open_files() const;
   Result<std::string> load(std::string_view bytes);
   // Without state: the next epoch is epoch + 1.
   void start_at(std::uint64_t epoch) { epoch_ = epoch; }

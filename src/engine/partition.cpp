@@ -373,6 +373,11 @@ void Partition::evict_baselines(std::span<const Detector* const> detectors, Part
   }
 }
 
+void Partition::open_files(std::set<int>& files) const {
+  for (const RowRun& run : runs_)
+    if (const int file = run.file(); file >= 0) files.insert(file);
+}
+
 void Partition::save(Writer& out) const {
   std::vector<WindowKey> keys;
   for (const auto& [key, open] : windows_) keys.push_back(key);

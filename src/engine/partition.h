@@ -53,6 +53,7 @@ class Partition {
                        const PartitionTime& time);
   std::size_t open_windows() const { return windows_.size(); }
   void save(Writer& out) const;
+  void open_files(std::set<int>& files) const;  // that save() reads from
   void load(Reader& in, std::span<const Detector* const> detectors);
 
  private:

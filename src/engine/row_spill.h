@@ -24,6 +24,7 @@ class SpillFile {
   // Answers where the bytes begin.
   Result<std::uint64_t> append(std::string_view bytes);
   Result<std::string> read(std::uint64_t offset, std::uint64_t size) const;
+  int number() const { return fd_; }
 
  private:
   const int fd_;
@@ -36,6 +37,7 @@ class RowRun {
   static Result<RowRun> write(std::shared_ptr<SpillFile> file, std::span<const OrderedRow> rows);
   bool empty() const { return left_ == 0; }
   std::uint64_t rows_left() const { return left_; }
+  int file() const { return file_ ? file_->number() : -1; }  // its descriptor
   // Moves the rows up to `until` to the end of `into`. After a failure the run is lost.
   Result<void> take(TimeMs until, std::vector<OrderedRow>& into);
 

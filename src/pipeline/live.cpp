@@ -25,6 +25,11 @@ constexpr std::uint64_t freed_by_snapshot_min = 64ULL << 20;
 // Also when the clock was set back: what happens every so often must not wait until it has caught up.
 bool is_due(TimeMs now, TimeMs last, TimeMs every) { return now - last >= every || now < last; }
 
+TimeMs ms_since(std::chrono::steady_clock::time_point then) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - then)
+      .count();
+}
+
 }  // namespace
 
 Live::Live(LiveSettings settings, Setup& setup, FindingStore& store, ContentFolder& contents,
@@ -330,8 +335,7 @@ Result<bool> Live::note_time(bool quiet) {
 Result<EpochResult> Live::run_epoch() {
   const auto begun = std::chrono::steady_clock::now();
   auto ran = runner_->run_epoch();
-  epochs_ms_ +=
-      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun).count();
+  epochs_ms_ += ms_since(begun);
   return ran;
 }
 
@@ -366,20 +370,25 @@ Result<std::unique_ptr<ByteSource>> Live::open_in_bucket(const Manifest& m) cons
   return open_file(path);
 }
 
-void Live::tell_covered() {
+void Live::tell_covering() {
   if (!arrived_.empty()) return;
   std::set<std::string> unread;
   for (const Manifest& manifest : runner_->waiting()) unread.insert(manifest.path);
   for (const WatchedBucket& watched : settings_.buckets)
-    watched.bucket->covered([&](const std::string& path) { return unread.contains(path); });
+    watched.bucket->covering([&](const std::string& path) { return unread.contains(path); });
   if (settings_.inbox == nullptr) return;
   std::set<std::string> set_aside;
   for (const auto& [id, object] : runner_->quarantine().objects()) set_aside.insert(object.manifest.path);
-  settings_.inbox->covered(snapshot_epoch_, [&](const std::string& path) {
+  settings_.inbox->covering([&](const std::string& path) {
     return unread.contains(path)      ? Inbox::Use::unread
            : set_aside.contains(path) ? Inbox::Use::set_aside
                                       : Inbox::Use::none;
   });
+}
+
+void Live::tell_covered() {
+  for (const WatchedBucket& watched : settings_.buckets) watched.bucket->covered();
+  if (settings_.inbox != nullptr) settings_.inbox->covered(snapshot_epoch_);
 }
 
 // Names of batches, so long as a repetition may come or a position is counted by them.
@@ -401,6 +410,7 @@ void Live::forget_pushed() {
 // To make room. A snapshot frees what was read before it, and takes as long for a little as for much, so that
 // under load one after each epoch would leave no time to read.
 bool Live::wants_snapshot() const {
+  if (runner_->saving()) return false;
   if (!runner_->idle() && runner_->bytes_since_snapshot() < freed_by_snapshot_min) return false;
   return std::ranges::any_of(settings_.buckets,
                              [](const WatchedBucket& watched) { return watched.bucket->wants_snapshot(); }) ||
@@ -456,8 +466,9 @@ Result<bool> Live::turn() {
     if (auto noted = note_settings(); !noted) return std::unexpected(noted.error());
     if (auto ran = run_epoch(); !ran) return std::unexpected(ran.error());
     publish(false);
+    if (auto saved = note_snapshot(); !saved) return std::unexpected(saved.error());
     if (runner_->snapshot_due() || wants_snapshot()) {
-      if (auto saved = save_snapshot(); !saved) return std::unexpected(saved.error());
+      if (auto begun = begin_snapshot(); !begun) return std::unexpected(begun.error());
     }
   }
   if (stopping_) return worked;
@@ -484,7 +495,10 @@ Result<bool> Live::turn() {
     if (auto ran = run_epoch(); !ran) return std::unexpected(ran.error());
   }
   ++turns_;
-  if (setup_.engine->epoch() == snapshot_epoch_ && runner_->idle()) tell_covered();
+  if (setup_.engine->epoch() == snapshot_epoch_ && runner_->idle() && !runner_->saving()) {
+    tell_covering();
+    tell_covered();
+  }
   publish(watcher_.unquiet() == 0 && !release_deferred_ && all_known);
   return worked || old != marks();
 }
@@ -509,13 +523,15 @@ Result<void> Live::run() {
     if (worked && settings_.inbox != nullptr && settings_.inbox->wants_snapshot() &&
         setup_.engine->epoch() == snapshot_epoch_ && runner_->idle())
       if (auto ran = runner_->run_epoch(); !ran) worked = std::unexpected(ran.error());
-    if (setup_.engine->epoch() != snapshot_epoch_ &&
+    auto saved = note_snapshot();
+    if (saved && !runner_->saving() && setup_.engine->epoch() != snapshot_epoch_ &&
         (is_due(now, last_snapshot_, settings_.snapshot_interval) || wants_snapshot())) {
       last_snapshot_ = now;
-      if (auto saved = save_snapshot(); !saved) {
-        const std::lock_guard lock(status_mutex_);
-        status_.last_error = saved.error().message();
-      }
+      saved = begin_snapshot();
+    }
+    if (!saved) {
+      const std::lock_guard lock(status_mutex_);
+      status_.last_error = saved.error().message();
     }
     if (is_due(now, last_expiry_, expiry_interval)) {
       last_expiry_ = now;
@@ -532,21 +548,41 @@ Result<void> Live::run() {
   }
   for (PushSource* source : settings_.pushed) source->stop();
   if (digest_watch_) digest_watch_->stop();
-  auto saved = save_snapshot();
+  if (auto left = runner_->wait_for_snapshot(); !left) {
+    const std::lock_guard lock(status_mutex_);
+    status_.last_error = left.error().message();
+  }
+  snapshot_begun_ = std::chrono::steady_clock::now();
+  snapshot_begun_epoch_ = setup_.engine->epoch();
+  forget_pushed();
+  tell_covering();
+  auto saved = runner_->save_snapshot();
+  if (saved) saved = snapshot_saved();
   if (saved)
     for (const WatchedBucket& watched : settings_.buckets) watched.bucket->settle_messages();
   for (const WatchedBucket& watched : settings_.buckets) watched.bucket->stop();
   return saved;
 }
 
-Result<void> Live::save_snapshot() {
+Result<void> Live::begin_snapshot() {
+  snapshot_begun_ = std::chrono::steady_clock::now();
+  snapshot_begun_epoch_ = setup_.engine->epoch();
   forget_pushed();
-  const auto begun = std::chrono::steady_clock::now();
-  if (auto saved = runner_->save_snapshot(); !saved) return saved;
-  snapshot_ms_ =
-      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun).count();
+  tell_covering();
+  const auto begun = runner_->begin_snapshot();
+  snapshot_pause_ms_ = ms_since(snapshot_begun_);
+  return begun && !runner_->saving() ? snapshot_saved() : begun;
+}
+
+Result<void> Live::note_snapshot() {
+  const auto ended = runner_->snapshot_ended();
+  return ended && *ended ? snapshot_saved() : ended.value_or(Result<void>{});
+}
+
+Result<void> Live::snapshot_saved() {
+  snapshot_ms_ = ms_since(snapshot_begun_);
   ++snapshots_;
-  snapshot_epoch_ = setup_.engine->epoch();
+  snapshot_epoch_ = snapshot_begun_epoch_;
   // What settings name but no record yet may be fetched a moment ago.
   std::set<std::string> wanted;
   for (const KeptList& list : kept_lists_) wanted.insert(list.sha256);
@@ -670,6 +706,7 @@ void Live::publish(bool caught_up) {
   status_.snapshots = snapshots_;
   status_.last_snapshot = last_snapshot_;
   status_.snapshot_ms = snapshot_ms_;
+  status_.snapshot_pause_ms = snapshot_pause_ms_;
   status_.epochs_ms = epochs_ms_;
   if (digest_watch_) status_.digests = digest_watch_->status();
   status_.last_error = writer_.first_rejection();
@@ -797,6 +834,8 @@ std::string Live::metrics() const {
   out.counter("picket_snapshots_total", "Snapshots saved since the start.", now.snapshots);
   out.gauge("picket_snapshot_seconds", "How long the last one took.",
             static_cast<double>(now.snapshot_ms) / 1000);
+  out.gauge("picket_snapshot_pause_seconds", "How long epochs waited for it.",
+            static_cast<double>(now.snapshot_pause_ms) / 1000);
   out.gauge("picket_snapshot_timestamp_seconds", "When the last one was begun.",
             now.last_snapshot / second_ms);
   if (now.digests) {

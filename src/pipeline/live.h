@@ -79,7 +79,7 @@ struct LiveStatus {
   TimeMs alive = 0;     // when the watching thread last went on, by the wall clock
   std::array<TimeMs, log_kinds.size()> watermark{};
   std::uint64_t snapshots = 0;
-  TimeMs last_snapshot = 0, snapshot_ms = 0, epochs_ms = 0;
+  TimeMs last_snapshot = 0, snapshot_ms = 0, snapshot_pause_ms = 0, epochs_ms = 0;
   std::optional<DigestStatus> digests;
   bool caught_up = false;  // nothing is waiting, nor being written
 };
@@ -112,7 +112,9 @@ class Live {
  private:
   Result<bool> turn();  // whether there was work
   void publish(bool caught_up);
-  Result<void> save_snapshot();
+  Result<void> begin_snapshot();
+  Result<void> note_snapshot();  // when the one that was begun is there
+  Result<void> snapshot_saved();
   Result<std::vector<std::string>> start_sources();  // warnings
   void take_arrived();                               // what buckets and the inbox have
   Result<std::unique_ptr<ByteSource>> open_remote(const Manifest& manifest) const;
@@ -123,7 +125,9 @@ class Live {
   Result<EpochResult> run_epoch();
   std::optional<SourceSettings> source_of(const Manifest& manifest) const;
   Result<std::unique_ptr<ByteSource>> open_in_bucket(const Manifest& manifest) const;
-  void tell_covered();  // that a snapshot covers what they gave
+  // What sources gave is covered by a snapshot: when one is begun, and when it is there.
+  void tell_covering();
+  void tell_covered();
   void forget_pushed();
   bool wants_snapshot() const;
   std::vector<SourceReport> report_sources(TimeMs now);
@@ -157,7 +161,9 @@ class Live {
   bool spool_swept_ = false;       // of what earlier runs left
   std::unique_ptr<DigestWatch> digest_watch_;
   TimeMs next_clock_ = 0;
-  TimeMs epochs_ms_ = 0, snapshot_ms_ = 0;
+  TimeMs epochs_ms_ = 0, snapshot_ms_ = 0, snapshot_pause_ms_ = 0;
+  std::chrono::steady_clock::time_point snapshot_begun_;
+  std::uint64_t snapshot_begun_epoch_ = 0;
   std::uint64_t snapshots_ = 0;
   std::uint64_t written_quarantine_ = 0;  // version that its file tells
   bool quarantine_written_ = false;

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <utility>
 
 #include "base/hash.h"
 #include "base/whole_file.h"
@@ -29,6 +30,17 @@ std::vector<fs::path> snapshot_files(const fs::path& folder) {
   }
   std::sort(found.rbegin(), found.rend());  // newest first: the epoch is in the name, zero-padded
   return found;
+}
+
+// Snapshots that were being written when the process died.
+void remove_unfinished(const fs::path& folder) {
+  std::error_code error;
+  std::vector<fs::path> left;
+  for (const auto& item : fs::directory_iterator(folder, error)) {
+    const std::string name = item.path().filename().string();
+    if (name.starts_with("snapshot-") && name.ends_with(".tmp")) left.push_back(item.path());
+  }
+  for (const fs::path& path : left) fs::remove(path, error);
 }
 
 // A file that a watcher listed may have been replaced before an epoch reads it, or reads it again after a
@@ -238,12 +250,12 @@ Result<EpochResult> Runner::run(std::vector<Manifest> manifests) {
   return result;
 }
 
-std::string Runner::save() const {
+std::string Runner::save(bool alone) const {
   std::string body;
   Writer out(body);
   const std::vector<Manifest> pending(pending_.begin(), pending_.end());
   out(next_sequence_, segment_, previous_segment_, engine_.epoch(), pending, files_, controls_,
-      engine_.save(), sources_, quarantine_, redrives_);
+      engine_.save(alone), sources_, quarantine_, redrives_);
   std::string bytes;
   Writer head(bytes);
   head(hash64(body));
@@ -297,23 +309,34 @@ Result<std::optional<std::string>> Runner::load(std::string_view bytes) {
   return warning;
 }
 
-Result<void> Runner::save_snapshot() {
-  if (settings_.snapshot_folder.empty()) return {};
+Result<void> Runner::cut_snapshot() {
   if (auto done = sink_unsaved(); !done) return done;
   const auto segment = log_.cut_segment();
   if (!segment) return std::unexpected(segment.error());
-  const std::uint64_t oldest = previous_segment_;
-  previous_segment_ = segment_;
-  segment_ = *segment;
   const fs::path folder = settings_.snapshot_folder;
-  const fs::path path = folder / fmt::format("snapshot-{:016}.bin", engine_.epoch());
-  if (auto written = write_whole_file(path, save()); !written) {
-    segment_ = previous_segment_;  // The older snapshot still needs its segments.
-    previous_segment_ = oldest;
+  saving_ = Saving{.path = folder / fmt::format("snapshot-{:016}.bin", engine_.epoch()),
+                   .segment = segment_,
+                   .previous_segment = previous_segment_,
+                   .bytes = bytes_since_snapshot_,
+                   .by = {}};
+  previous_segment_ = std::exchange(segment_, *segment);
+  return {};
+}
+
+Result<void> Runner::write_snapshot(bool alone) const { return write_whole_file(saving_->path, save(alone)); }
+
+Result<void> Runner::end_snapshot(Result<void> written) {
+  const Saving saved = std::move(*saving_);
+  saving_.reset();
+  if (!written) {
+    // The older snapshots still need their segments.
+    segment_ = saved.segment;
+    previous_segment_ = saved.previous_segment;
+    in_place_ |= written.error().kind == ErrorKind::internal;
     return written;
   }
-  bytes_since_snapshot_ = 0;
-  const std::vector<fs::path> files = snapshot_files(folder);
+  bytes_since_snapshot_ -= saved.bytes;
+  const std::vector<fs::path> files = snapshot_files(settings_.snapshot_folder);
   for (std::size_t i = snapshots_kept; i < files.size(); ++i) {
     std::error_code ignored;
     fs::remove(files[i], ignored);
@@ -322,9 +345,43 @@ Result<void> Runner::save_snapshot() {
   return {};
 }
 
+Result<void> Runner::save_snapshot() {
+  if (settings_.snapshot_folder.empty()) return {};
+  if (auto ended = wait_for_snapshot(); !ended) return ended;
+  if (auto cut = cut_snapshot(); !cut) return cut;
+  return end_snapshot(write_snapshot(false));
+}
+
+Result<void> Runner::begin_snapshot() {
+  if (settings_.snapshot_folder.empty()) return {};
+  if (auto cut = cut_snapshot(); !cut) return cut;
+  if (!in_place_) {
+    constexpr std::chrono::minutes time_max{10};  // the largest state takes one
+    auto side = SideProcess::start([this] { return write_snapshot(true); }, engine_.open_files(), time_max);
+    if (side) {
+      saving_->by = std::move(*side);
+      return {};
+    }
+  }
+  return end_snapshot(write_snapshot(false));
+}
+
+std::optional<Result<void>> Runner::snapshot_ended() {
+  if (!saving_) return std::nullopt;
+  auto ended = saving_->by->ended();
+  if (!ended) return std::nullopt;
+  return end_snapshot(std::move(*ended));
+}
+
+Result<void> Runner::wait_for_snapshot() {
+  if (!saving_) return {};
+  return end_snapshot(saving_->by->wait());
+}
+
 Result<Runner::Recovery> Runner::recover() {
   Recovery recovery;
   if (!settings_.snapshot_folder.empty()) {
+    remove_unfinished(settings_.snapshot_folder);
     for (const fs::path& path : snapshot_files(settings_.snapshot_folder)) {
       std::ifstream file(path, std::ios::binary);
       auto loaded = load(std::string(std::istreambuf_iterator<char>(file), {}));

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/side_process.h"
 #include "engine/engine.h"
 #include "log/input_log.h"
 #include "pipeline/quarantine.h"
@@ -93,8 +94,15 @@ class Runner {
   bool restored() const { return restored_; }
   // One epoch over the next objects; without any, only what was released takes effect.
   Result<EpochResult> run_epoch();
+  // A snapshot of things as they are now. `save_snapshot` returns when it is written. `begin_snapshot` leaves
+  // that to a side process, so that epochs need not wait: while `saving`, and `snapshot_ended` tells once
+  // what became of it. Where there can be no side process, it does as `save_snapshot`. One at a time.
   Result<void> save_snapshot();
-  bool snapshot_due() const { return bytes_since_snapshot_ >= settings_.snapshot_bytes; }
+  Result<void> begin_snapshot();
+  bool saving() const { return saving_.has_value(); }
+  std::optional<Result<void>> snapshot_ended();
+  Result<void> wait_for_snapshot();
+  bool snapshot_due() const { return !saving_ && bytes_since_snapshot_ >= settings_.snapshot_bytes; }
   std::uint64_t bytes_since_snapshot() const { return bytes_since_snapshot_; }
 
   bool idle() const { return pending_.empty(); }
@@ -117,8 +125,18 @@ class Runner {
   Result<void> take_effect(const Control& control);
   Result<EpochResult> run(std::vector<Manifest> manifests);
   Result<void> sink_unsaved();
+  // What is being saved.
+  struct Saving {
+    std::string path;
+    std::uint64_t segment = 0, previous_segment = 0;  // of the log, if it fails
+    std::uint64_t bytes = 0;                          // of input that it covers, behind the one before
+    std::optional<SideProcess> by;                    // absent: this one
+  };
+  Result<void> cut_snapshot();
+  Result<void> write_snapshot(bool alone) const;
+  Result<void> end_snapshot(Result<void> written);
   PendingBounds bounds() const;
-  std::string save() const;
+  std::string save(bool alone) const;
   Result<std::optional<std::string>> load(std::string_view bytes);
 
   Engine& engine_;
@@ -140,6 +158,8 @@ class Runner {
   std::uint64_t segment_ = 0;                        // of the log, that begins behind the last snapshot
   std::uint64_t previous_segment_ = 0;               // behind the snapshot before it
   std::uint64_t bytes_since_snapshot_ = 0;
+  std::optional<Saving> saving_;
+  bool in_place_ = false;  // a side process came to grief
   // Of epochs that the sink refused: it gets them again before anything else happens.
   std::optional<EpochResult> unsaved_;
 };

@@ -192,12 +192,20 @@ bool Inbox::empty() const {
   return ready_.empty();
 }
 
-void Inbox::covered(std::uint64_t epoch, const std::function<Use(const std::string& path)>& use_of) {
+void Inbox::covering(const std::function<Use(const std::string& path)>& use_of) {
+  const std::lock_guard lock(mutex_);
+  covering_.clear();
+  for (const auto& [file, taken] : taken_)
+    covering_.emplace(file, use_of(path_of(taken.object.source, taken.object.key)));
+}
+
+void Inbox::covered(std::uint64_t epoch) {
   const std::lock_guard lock(mutex_);
   for (auto at = taken_.begin(); at != taken_.end();) {
     auto& [file, taken] = *at;
     const PushedObject& object = taken.object;
-    const Use use = use_of(path_of(object.source, object.key));
+    const auto marked = covering_.find(file);
+    const Use use = marked == covering_.end() ? Use::unread : marked->second;
     std::uint64_t& aside = aside_bytes_[object.source];
     if (use == Use::unread || (use == Use::set_aside && taken.aside)) {
       ++at;
@@ -218,6 +226,7 @@ void Inbox::covered(std::uint64_t epoch, const std::function<Use(const std::stri
       at = taken_.erase(at);
     }
   }
+  covering_.clear();
   const TimeMs horizon = wall_clock_() - repeats_known;
   std::erase_if(known_, [&](const auto& known) { return known.second < horizon; });
   // What is still there is known all the same.

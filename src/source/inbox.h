@@ -74,8 +74,9 @@ class Inbox {
     set_aside,  // by the quarantine, from which it may be read again: kept as far as there is room beside
     unread,     // waits for an epoch
   };
-  // The snapshot of `epoch` covers all that was taken.
-  void covered(std::uint64_t epoch, const std::function<Use(const std::string& path)>& use_of);
+  // A snapshot is begun that covers all that was taken, and that of `epoch` is there.
+  void covering(const std::function<Use(const std::string& path)>& use_of);
+  void covered(std::uint64_t epoch);
   // A source holds so much that only snapshots make room.
   bool wants_snapshot() const;
   std::uint64_t bytes(const std::string& source) const;
@@ -93,6 +94,7 @@ class Inbox {
   mutable std::mutex mutex_;
   std::vector<PushedObject> ready_;
   std::map<std::string, Taken> taken_;                // by file
+  std::map<std::string, Use> covering_;               // by file: by the snapshot that was begun
   std::unordered_map<std::uint64_t, TimeMs> known_;   // objects by path and batch, and when they came
   std::map<std::string, std::uint64_t> aside_bytes_;  // by source: of what the quarantine holds
   std::map<std::string, std::uint64_t> bytes_;        // by source

@@ -46,6 +46,26 @@ class InboxTest : public testing::Test {
   static constexpr auto nothing = [](const std::string&) { return Inbox::Use::none; };
 };
 
+// A snapshot that is there at once.
+void covered(Inbox& inbox, std::uint64_t epoch, const std::function<Inbox::Use(const std::string&)>& use_of) {
+  inbox.covering(use_of);
+  inbox.covered(epoch);
+}
+
+TEST_F(InboxTest, WhatCameAfterASnapshotWasBegunWaitsForTheNext) {
+  const auto inbox = open();
+  ASSERT_TRUE(inbox->put("firehose", "a", parts({"one"})));
+  ASSERT_EQ(inbox->take().size(), 1U);
+  inbox->covering(nothing);
+  ASSERT_TRUE(inbox->put("firehose", "b", parts({"two"})));
+  ASSERT_EQ(inbox->take().size(), 1U);
+  inbox->covered(1);  // of the first only
+  covered(*inbox, 2, nothing);
+  EXPECT_EQ(files(), 1U) << "the first is in two snapshots, the second in one";
+  covered(*inbox, 3, nothing);
+  EXPECT_EQ(files(), 0U);
+}
+
 TEST_F(InboxTest, KeepsABatchUntilTwoSnapshotsHaveIt) {
   auto inbox = open();
   ASSERT_EQ(inbox->put("s", "b", parts({"one\n", "two\n"})), Inbox::Outcome::stored);
@@ -54,12 +74,12 @@ TEST_F(InboxTest, KeepsABatchUntilTwoSnapshotsHaveIt) {
   EXPECT_EQ(read(*inbox, taken[0]), "one\n");
   EXPECT_EQ(read(*inbox, taken[1]), "two\n");
   EXPECT_TRUE(inbox->take().empty());
-  inbox->covered(1, [&](const std::string& path) {
+  covered(*inbox, 1, [&](const std::string& path) {
     return path.ends_with("b.1") ? Inbox::Use::unread : Inbox::Use::none;
   });
-  inbox->covered(1, nothing);
+  covered(*inbox, 1, nothing);
   EXPECT_EQ(files(), 2U) << "a snapshot of the same epoch is the same snapshot";
-  inbox->covered(2, nothing);
+  covered(*inbox, 2, nothing);
   EXPECT_EQ(files(), 0U);
   EXPECT_EQ(inbox->bytes("s"), 0U);
 }
@@ -90,12 +110,12 @@ TEST_F(InboxTest, KnowsRepetitionsForADay) {
   EXPECT_EQ(inbox->put("s", "b", parts({"other\n"})), Inbox::Outcome::stored) << "an id that was used again";
   EXPECT_EQ(inbox->put("t", "b", parts({"one\n"})), Inbox::Outcome::stored);
   EXPECT_EQ(inbox->take().size(), 3U);
-  inbox->covered(1, nothing);
-  inbox->covered(2, nothing);
+  covered(*inbox, 1, nothing);
+  covered(*inbox, 2, nothing);
   EXPECT_EQ(inbox->put("s", "b", parts({"one\n"})), Inbox::Outcome::repeated)
       << "read and removed, but known";
   now_ += Inbox::repeats_known + 1;
-  inbox->covered(3, nothing);
+  covered(*inbox, 3, nothing);
   EXPECT_EQ(inbox->put("s", "b", parts({"one\n"})), Inbox::Outcome::stored);
 }
 
@@ -130,11 +150,11 @@ TEST_F(InboxTest, KeepsWhatTheQuarantineHoldsBesideTheRest) {
   inbox->put("s", "a", parts({std::string(60, 'x')})).value();
   inbox->put("s", "b", parts({std::string(60, 'y')})).value();
   inbox->take();
-  for (const std::uint64_t epoch : {1U, 2U, 3U}) inbox->covered(epoch, aside);
+  for (const std::uint64_t epoch : {1U, 2U, 3U}) covered(*inbox, epoch, aside);
   EXPECT_EQ(files(), 1U) << "there is room for one";
   EXPECT_EQ(inbox->bytes("s"), 0U);
   EXPECT_FALSE(inbox->wants_snapshot());
-  for (const std::uint64_t epoch : {4U, 5U}) inbox->covered(epoch, nothing);
+  for (const std::uint64_t epoch : {4U, 5U}) covered(*inbox, epoch, nothing);
   EXPECT_EQ(files(), 0U) << "it was good when it was read again";
   EXPECT_EQ(inbox->bytes("s"), 0U);
 }
@@ -159,8 +179,8 @@ TEST_F(InboxTest, IsFullAndEmptiesAgain) {
   inbox->put("s", "b", parts({std::string(60, 'y')})).value();
   EXPECT_TRUE(inbox->full("s"));
   EXPECT_FALSE(inbox->full("t"));
-  inbox->covered(1, nothing);
-  inbox->covered(2, nothing);
+  covered(*inbox, 1, nothing);
+  covered(*inbox, 2, nothing);
   EXPECT_FALSE(inbox->full("s"));
 }
 

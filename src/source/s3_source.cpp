@@ -441,21 +441,28 @@ std::vector<S3Source::Fetched> S3Source::take() {
   return out;
 }
 
-void S3Source::covered(const std::function<bool(const std::string& url)>& unread) {
+void S3Source::covering(const std::function<bool(const std::string& url)>& unread) {
+  const std::lock_guard lock(mutex_);
+  // Of one that failed everything is in the next.
+  std::ranges::move(settled_, std::back_inserter(covering_known_));
+  settled_.clear();
+  covering_read_.clear();
+  for (const auto& [object, what] : taken_)
+    (unread(what.first) ? covering_known_ : covering_read_).push_back(object);
+}
+
+void S3Source::covered() {
   {
     const std::lock_guard lock(mutex_);
-    for (const std::uint64_t object : settled_) known_.insert(object);
-    settled_.clear();
-    for (auto at = taken_.begin(); at != taken_.end();) {
-      known_.insert(at->first);
-      if (unread(at->second.first)) {
-        ++at;
-        continue;
-      }
-      spool_.remove(at->first);
-      underway_.erase(at->first);
+    for (const std::uint64_t object : std::exchange(covering_known_, {})) known_.insert(object);
+    for (const std::uint64_t object : std::exchange(covering_read_, {})) {
+      known_.insert(object);
+      const auto at = taken_.find(object);
+      if (at == taken_.end()) continue;
+      spool_.remove(object);
+      underway_.erase(object);
       spooled_bytes_ -= at->second.second;
-      at = taken_.erase(at);
+      taken_.erase(at);
     }
   }
   changed_.notify_all();

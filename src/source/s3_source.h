@@ -104,8 +104,10 @@ class S3Source {
   };
   // What is ready, never one whose earlier ones are on their way.
   std::vector<Fetched> take();
-  // A snapshot covers all that was taken; objects that no epoch has read yet stay in the spool.
-  void covered(const std::function<bool(const std::string& url)>& unread);
+  // A snapshot is begun that covers all that was taken, and later is there: then messages may go. Objects
+  // that no epoch has read at its beginning stay in the spool.
+  void covering(const std::function<bool(const std::string& url)>& unread);
+  void covered();
   // Removes covered messages from the queue; otherwise a thread does it in time.
   void settle_messages();
   // What may lie in the spool for it.
@@ -168,7 +170,8 @@ class S3Source {
   std::unordered_set<std::uint64_t> known_;     // covered by a snapshot, or of no interest
   std::unordered_set<std::uint64_t> underway_;  // wanted or taken
   std::unordered_map<std::uint64_t, std::pair<std::string, std::uint64_t>> taken_;  // url and bytes
-  std::vector<std::uint64_t> settled_;  // were not there: known with the next snapshot
+  std::vector<std::uint64_t> settled_;                         // were not there: known with the next snapshot
+  std::vector<std::uint64_t> covering_known_, covering_read_;  // by the snapshot that was begun
   std::uint64_t spooled_bytes_ = 0;
   std::deque<Message> messages_;
   std::set<std::string> listed_days_;  // folders of past days that were listed to the end
