@@ -131,7 +131,6 @@ Result<Inbox::Outcome> Inbox::put(const std::string& source, const std::string& 
     batch = hash_mix(batch, hash64(part.content));
     if (!part.refused) part.content = packed(std::move(part.content));  // those lines are read as they are
   }
-  const std::lock_guard putting(putting_);
   std::vector<PushedObject> objects;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     PushedObject& object = objects.emplace_back();
@@ -143,10 +142,33 @@ Result<Inbox::Outcome> Inbox::put(const std::string& source, const std::string& 
     object.received = wall_clock_();
     object.size = parts[i].content.size();
   }
+  const std::uint64_t first = object_of(path_of(source, objects.front().key), batch);
+  {
+    std::unique_lock lock(mutex_);
+    put_.wait(lock, [&] { return !putting_.contains(first); });
+    if (known_.contains(first)) return Outcome::repeated;
+    putting_.insert(first);
+  }
+  auto written = write(source, batch, objects, parts);
   {
     const std::lock_guard lock(mutex_);
-    if (known_.contains(object_of(path_of(source, objects.front().key), batch))) return Outcome::repeated;
+    putting_.erase(first);
+    if (written) {
+      for (PushedObject& object : objects) {
+        known_[object_of(path_of(source, object.key), batch)] = object.received;
+        bytes_[source] += object.size;
+        ready_.push_back(std::move(object));
+      }
+    }
   }
+  put_.notify_all();
+  if (!written) return std::unexpected(written.error());
+  return Outcome::stored;
+}
+
+// The first object last: a batch without it was not acknowledged.
+Result<void> Inbox::write(const std::string& source, std::uint64_t batch, std::vector<PushedObject>& objects,
+                          const std::vector<PushedPart>& parts) const {
   for (std::size_t i = parts.size(); i-- > 0;) {
     std::string bytes = head_of(objects[i]);
     objects[i].offset = bytes.size();
@@ -158,13 +180,7 @@ Result<Inbox::Outcome> Inbox::put(const std::string& source, const std::string& 
       return std::unexpected(written.error());
     }
   }
-  const std::lock_guard lock(mutex_);
-  for (PushedObject& object : objects) {
-    known_[object_of(path_of(source, object.key), batch)] = object.received;
-    bytes_[source] += object.size;
-    ready_.push_back(std::move(object));
-  }
-  return Outcome::stored;
+  return {};
 }
 
 bool Inbox::full(const std::string& source) const { return bytes(source) >= bytes_max_; }

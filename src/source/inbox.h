@@ -3,11 +3,13 @@
 // batch is there as a whole or not at all, whenever the process dies. Any number of threads may put.
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -82,6 +84,8 @@ class Inbox {
   std::uint64_t bytes(const std::string& source) const;
 
  private:
+  Result<void> write(const std::string& source, std::uint64_t batch, std::vector<PushedObject>& objects,
+                     const std::vector<PushedPart>& parts) const;
   struct Taken {
     PushedObject object;
     std::uint64_t covered_at = 0;  // epoch of the first snapshot that covers it
@@ -99,7 +103,9 @@ class Inbox {
   std::map<std::string, std::uint64_t> aside_bytes_;  // by source: of what the quarantine holds
   std::map<std::string, std::uint64_t> bytes_;        // by source
   std::vector<std::string> damaged_;
-  std::mutex putting_;  // so that a repetition waits for the first
+  // Batches that are being put: a repetition waits for the first, others are written beside it.
+  std::set<std::uint64_t> putting_;
+  std::condition_variable put_;
 };
 
 }  // namespace picket

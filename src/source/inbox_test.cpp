@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 namespace picket {
 namespace {
@@ -82,6 +84,27 @@ TEST_F(InboxTest, KeepsABatchUntilTwoSnapshotsHaveIt) {
   covered(*inbox, 2, nothing);
   EXPECT_EQ(files(), 0U);
   EXPECT_EQ(inbox->bytes("s"), 0U);
+}
+
+TEST_F(InboxTest, BatchesArePutSideBySideAndEachOnce) {
+  auto inbox = std::make_unique<Inbox>(folder_.string(), 1'000'000, [this] { return now_; });
+  inbox->recover().value();
+  std::atomic<int> stored = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < 8; ++thread)
+      threads.emplace_back([&] {
+        for (int batch = 0; batch < 20; ++batch) {
+          const std::string name = "b" + std::to_string(batch);
+          if (inbox->put("s", name, parts({name + " one\n", name + " two\n"})).value() ==
+              Inbox::Outcome::stored)
+            ++stored;
+        }
+      });
+  }
+  EXPECT_EQ(stored, 20);
+  EXPECT_EQ(inbox->take().size(), 40U);
+  EXPECT_EQ(files(), 40U);
 }
 
 TEST_F(InboxTest, PacksWhatIsWorthIt) {

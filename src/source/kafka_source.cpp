@@ -16,6 +16,7 @@ namespace {
 constexpr std::uint64_t batch_bytes_max = 4U << 20;
 constexpr TimeMs batch_ms_max = second_ms;  // from a batch's first message to its being stored
 constexpr TimeMs look_every = 30 * second_ms, look_again = 2 * second_ms;  // at the topic's partitions
+constexpr std::size_t flushes_max = 7;  // beside that of the source's own thread
 constexpr int poll_ms = 200, call_ms_max = 5000;
 
 constexpr std::array<std::string_view, 1> reserved{"metadata.broker.list"};
@@ -50,6 +51,7 @@ class RdKafkaSource final : public KafkaSource {
   void take(const rd_kafka_message_t& message);
   void take_gap(std::int32_t partition);
   bool flush(std::int32_t number, Partition& partition);
+  void flush_due(const std::stop_token& stop);
   void note_progress();
   Error error_of(rd_kafka_resp_err_t code, std::string_view doing) const {
     return {ErrorKind::io, fmt::format("{}: {}", doing, rd_kafka_err2str(code)), settings_.place, -1};
@@ -204,6 +206,32 @@ bool RdKafkaSource::flush(std::int32_t number, Partition& partition) {
   return true;
 }
 
+// Side by side, for most of the time the disk is waited for; with one that has to go, those that soon will.
+void RdKafkaSource::flush_due(const std::stop_token& stop) {
+  const TimeMs now = wall_clock_();
+  const auto is_due = [&](const Partition& partition, unsigned share) {
+    const TimeMs open_for = now - partition.opened;
+    return partition.opened != 0 && (partition.at_end || open_for >= batch_ms_max / share || open_for < 0 ||
+                                     partition.intake->bytes() >= batch_bytes_max / share);
+  };
+  if (std::ranges::none_of(partitions_, [&](const auto& item) { return is_due(item.second, 1); })) return;
+  const auto store_it = [this, &stop](std::int32_t number, Partition& partition) {
+    while (!flush(number, partition) && !stop.stop_requested())
+      std::this_thread::sleep_for(std::chrono::milliseconds(poll_ms));
+  };
+  std::vector<std::jthread> beside;
+  std::pair<const std::int32_t, Partition>* last = nullptr;
+  for (auto& item : partitions_) {
+    if (!is_due(item.second, 2)) continue;
+    if (last != nullptr && beside.size() < flushes_max)
+      beside.emplace_back([&store_it, last] { store_it(last->first, last->second); });
+    else if (last != nullptr)
+      store_it(last->first, last->second);
+    last = &item;
+  }
+  if (last != nullptr) store_it(last->first, last->second);
+}
+
 void RdKafkaSource::note_progress() {
   std::uint64_t behind = 0;
   bool at_end = !partitions_.empty();
@@ -240,14 +268,7 @@ void RdKafkaSource::run(const std::stop_token& stop) {
       const KafkaHeld<rd_kafka_message_t> message(rd_kafka_consumer_poll(kafka_.get(), poll_ms));
       if (message) take(*message);
     }
-    for (auto& [number, partition] : partitions_) {
-      if (partition.opened == 0) continue;
-      const TimeMs open_for = wall_clock_() - partition.opened;
-      const bool due = partition.at_end || open_for >= batch_ms_max || open_for < 0 ||
-                       partition.intake->bytes() >= batch_bytes_max;
-      while (due && !flush(number, partition) && !stop.stop_requested())
-        std::this_thread::sleep_for(std::chrono::milliseconds(poll_ms));
-    }
+    flush_due(stop);
     note_progress();
   }
   // What is not stored yet is fetched again.
