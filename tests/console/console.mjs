@@ -23,9 +23,15 @@ before(async () => {
 after(() => browser.close());
 
 async function findings(Criterion = {}) {
-  const { FindingIds } = await api.send(new ListFindingsCommand({
-    DetectorId, MaxResults: 50, FindingCriteria: { Criterion }, SortCriteria: { AttributeName: "severity", OrderBy: "DESC" } }));
-  return (await api.send(new GetFindingsCommand({ DetectorId, FindingIds }))).Findings;
+  const all = [];
+  for (let NextToken; NextToken !== ""; ) {
+    const page = await api.send(new ListFindingsCommand({
+      DetectorId, MaxResults: 50, NextToken, FindingCriteria: { Criterion }, SortCriteria: { AttributeName: "severity", OrderBy: "DESC" } }));
+    const { FindingIds } = page;
+    if (FindingIds.length > 0) all.push(...(await api.send(new GetFindingsCommand({ DetectorId, FindingIds }))).Findings);
+    NextToken = page.NextToken ?? "";
+  }
+  return all;
 }
 const ofType = async (type) => (await findings({ type: { Equals: [type] } }))[0];
 const opened = (finding) => console_.goto(`#/findings/${region}/${finding.Id}`);
