@@ -259,7 +259,7 @@ TEST(CloudTrail, ReadsTheSameThroughAnyWindow) {
   const std::string text = records(200);
   const CloudTrailSink whole = decode(text);
   ASSERT_THAT(whole.seen, SizeIs(200));
-  for (const std::size_t window : {1, 13, 512, 1000, 4096, 50000}) {
+  for (const std::size_t window : {1U, 13U, 512U, 1000U, 4096U, 50000U}) {
     const CloudTrailSink sink = decode(text, window);
     EXPECT_EQ(sink.ids(), whole.ids()) << window;
     EXPECT_EQ(sink.quarantined, 0U) << window;

@@ -98,7 +98,7 @@ TEST(Aggregator, AnOpenWindowReplacesWhatItSaidBefore) {
 TEST(Proof, CopiesOfARecordAreOneUnderTheSmallestObject) {
   std::vector<ProofRecord> records;
   for (std::uint64_t i = 0; i < Proof::half_max + 20; ++i)
-    for (const std::uint64_t object : {9, 3, 5})
+    for (const std::uint64_t object : {9U, 3U, 5U})
       records.push_back({static_cast<TimeMs>(i / 2 * hour_ms), object, i, "event-" + std::to_string(i)});
   for (std::size_t seed = 0; seed < 50; ++seed) {
     std::ranges::shuffle(records, std::mt19937(seed));
