@@ -116,19 +116,18 @@ class Few {
   std::vector<T> values_;
 };
 
+// What was done: a finding about a call is that call, however grave. One call is no sequence.
+std::uint64_t act_of(const ActorSignal& signal) {
+  return signal.finding && !signal.finding->call.api.empty() ? hash64(call_name(signal.finding->call))
+                                                             : hash64(signal.name);
+}
+
 }  // namespace
 
 std::uint64_t group_of(const ActorSignal& signal) {
-  if (signal.finding && signal.finding->indicators.empty() && signal.finding->severity < 7 &&
-      !signal.finding->call.api.empty())
-    return hash64(call_name(signal.finding->call));
-  return hash64(signal.name);
-}
-
-// What was done: a finding about a call is that call, however grave. One call is no sequence.
-static std::uint64_t act_of(const ActorSignal& signal) {
-  return signal.finding && !signal.finding->call.api.empty() ? hash64(call_name(signal.finding->call))
-                                                             : hash64(signal.name);
+  const bool of_its_own =
+      signal.finding && !(signal.finding->indicators.empty() && signal.finding->severity < 7);
+  return of_its_own ? hash64(signal.name) : act_of(signal);
 }
 
 std::string_view ActorSignal::api() const {

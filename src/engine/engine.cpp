@@ -175,7 +175,7 @@ void Engine::take_detections(const Epoch& epoch) {
       told[number] = tell_hits(
           outputs_[number].rule_hits, *rules_, detectors_,
           [&](std::uint32_t index) -> const ObjectInfo& { return epoch.objects[index].info; },
-          epoch.duplicates.positions);
+          epoch.duplicates);
       outputs_[number].rule_hits = {};
     });
   }
@@ -565,8 +565,7 @@ void Engine::learn_facts() {
   }
 }
 
-Engine::Duplicates Engine::find_duplicates(std::vector<ObjectOutput>& objects,
-                                           const std::function<void()>& beside) {
+Duplicates Engine::find_duplicates(std::vector<ObjectOutput>& objects, const std::function<void()>& beside) {
   std::vector<std::vector<std::vector<std::uint64_t>>> by_shard(identity_shards);
   std::vector<std::uint64_t> evicted(identity_shards);
   const TimeMs forget_before = std::min(watermark(LogKind::cloudtrail), watermark(LogKind::k8saudit));

@@ -7,7 +7,6 @@
 // close, and what changed among the findings is handed to the caller.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <functional>
 #include <map>
@@ -24,6 +23,7 @@
 #include "decode/decoder.h"
 #include "engine/aggregate.h"
 #include "engine/detector.h"
+#include "engine/duplicates.h"
 #include "engine/flow_claims.h"
 #include "engine/identities.h"
 #include "engine/learner.h"
@@ -196,14 +196,6 @@ class Engine {
   void start_at(std::uint64_t epoch) { epoch_ = epoch; }
 
  private:
-  // Records that were delivered before: per object of the epoch their positions, in ascending order.
-  struct Duplicates {
-    std::vector<std::vector<std::uint64_t>> positions;
-    bool contain(std::size_t object, std::uint64_t position) const {
-      const std::vector<std::uint64_t>& of = positions[object];
-      return !of.empty() && std::binary_search(of.begin(), of.end(), position);
-    }
-  };
   struct Epoch {
     std::span<const EpochObject> objects;
     std::vector<ObjectOutput> outputs;  // by object

@@ -35,14 +35,12 @@ struct Proofs {
   std::vector<ProofRecord> copies;
 };
 
-Proofs proofs_of(const RuleHits& hits, const RuleHits::Group& group,
-                 std::span<const std::vector<std::uint64_t>> duplicates) {
+Proofs proofs_of(const RuleHits& hits, const RuleHits::Group& group, const Duplicates& duplicates) {
   Proofs proofs;
   proofs.records.reserve(group.records.size());
   for (const std::uint32_t index : group.records) {
     const RuleHits::Record& record = hits.records[index];
-    const std::vector<std::uint64_t>& twice = duplicates[record.object_index];
-    if (!std::binary_search(twice.begin(), twice.end(), record.position)) {
+    if (!duplicates.contain(record.object_index, record.position)) {
       proofs.records.push_back(&record.proof);
     } else if (!record.proof.event_id.empty()) {
       proofs.copies.push_back(record.proof);
@@ -59,7 +57,7 @@ Proofs proofs_of(const RuleHits& hits, const RuleHits::Group& group,
 std::vector<ToldHits> tell_hits(RuleHits& hits, const RecordMatcher& rules,
                                 std::span<const Detector* const> detectors,
                                 const std::function<const ObjectInfo&(std::uint32_t object_index)>& info_of,
-                                std::span<const std::vector<std::uint64_t>> duplicates) {
+                                const Duplicates& duplicates) {
   struct Rule {
     RuleHit hit;
     RuleHits::Group* newest = nullptr;

@@ -16,6 +16,7 @@
 #include "base/hash.h"
 #include "decode/decoder.h"
 #include "engine/aggregate.h"
+#include "engine/duplicates.h"
 #include "engine/evidence.h"
 #include "engine/record_matcher.h"
 #include "event/kept_call.h"
@@ -64,10 +65,10 @@ struct ToldHits {
   Activity activity;                // count 0: nothing but copies
   std::vector<ProofRecord> copies;  // of records that were delivered before
 };
-// `info_of` is that of an object of the epoch, `duplicates` the positions of copies by object.
+// `info_of` is that of an object of the epoch, `duplicates` its copies.
 std::vector<ToldHits> tell_hits(RuleHits& hits, const RecordMatcher& rules,
                                 std::span<const Detector* const> detectors,
                                 const std::function<const ObjectInfo&(std::uint32_t object_index)>& info_of,
-                                std::span<const std::vector<std::uint64_t>> duplicates);
+                                const Duplicates& duplicates);
 
 }  // namespace picket
