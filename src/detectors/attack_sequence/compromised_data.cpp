@@ -45,8 +45,9 @@ bool is_one_of(std::string_view name, std::initializer_list<std::string_view> na
   return std::ranges::find(names, name) != names.end();
 }
 
-bool harms(const ActorSignal& signal) {
-  return signal.kind == SignalKind::call && signal.name.starts_with("s3:") &&
+// What is usual for the actor harms no data, whatever else it does on that day.
+bool harms_data(const ActorSignal& signal) {
+  return signal.kind == SignalKind::call && signal.name.starts_with("s3:") && signal.bits >= step_bits_min &&
          (signal.tactic == Tactic::collection || signal.tactic == Tactic::exfiltration ||
           signal.tactic == Tactic::impact || signal.tactic == Tactic::defense_evasion);
 }
@@ -114,9 +115,9 @@ static bool may_be(const Outlook& outlook) {
 }
 
 static std::optional<Evidence> judge(const ActorSignals& actor) {
-  if (std::ranges::none_of(actor.signals, [](const ActorSignal* signal) { return harms(*signal); }))
-    return std::nullopt;
-  if (const auto weight = sequence_in(actor)) return severe(*weight);
+  if (std::ranges::any_of(actor.signals, [](const ActorSignal* signal) { return harms_data(*signal); })) {
+    if (const auto weight = sequence_in(actor)) return severe(*weight);
+  }
   if (!smash_and_grab(actor) && !slow_smash_and_grab(actor)) return std::nullopt;
   return severe(actor.weigh());
 }

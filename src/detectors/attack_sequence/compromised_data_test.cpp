@@ -55,6 +55,19 @@ TEST(CompromisedData, IsQuietWhenAStepIsMissingOrLate) {
   EXPECT_FALSE(raised(refused));
 }
 
+// Somebody who may be an intruder, and an object read as every day: no data is compromised by that.
+TEST(CompromisedData, NeedsAnUnusualActOnData) {
+  std::vector<ActorSignal> steps{step("iam:CreateAccessKey", Tactic::persistence, 0),
+                                 step("iam:AttachUserPolicy", Tactic::privilege_escalation, 5),
+                                 step("s3:GetObject", Tactic::collection, 9),
+                                 step(new_network, Tactic::initial_access, 0, SignalKind::context)};
+  for (ActorSignal& one : steps) one.aim = Aim::outsiders;
+  steps[0].bits = steps[1].bits = steps[3].bits = 20 * 256;
+  EXPECT_FALSE(raised(steps));
+  steps[2].bits = 256;
+  EXPECT_TRUE(raised(steps));
+}
+
 // A bucket opened at an unusual hour, and what is told of that call: grave, but one act.
 TEST(Sequences, AreNotMadeOfOneCallAndTheFindingsAboutIt) {
   constexpr std::int32_t bits = 12 * 256;
