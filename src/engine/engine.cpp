@@ -16,7 +16,7 @@ namespace picket {
 namespace {
 
 constexpr std::size_t recent_keys_max = 100'000;
-constexpr std::uint32_t snapshot_version = 11;  // of the form of the state
+constexpr std::uint32_t snapshot_version = 12;  // of the form of the state
 constexpr PackedKind snapshot{"picketS2", "snapshot"};
 
 // Which build of detectors wrote a snapshot: state of other detectors or in another order cannot be read.

@@ -32,6 +32,7 @@ void WorkerOutput::clear() {
   rule_hits = {};
   dry_runs = {};
   rows.clear();
+  row_texts.clear();
   activities.clear();
   for (WindowTable& table : windows) table.clear();
   host_days.clear();
@@ -297,9 +298,9 @@ void ObjectRun::raise(const CloudTrailEvent& event, std::uint64_t position, std:
   const ProofRecord record{event.event_time, object_, records_before_ + position,
                            std::string(event.event_id)};
   if (is_ordered(detector)) {
-    out_.rows.push_back(
-        {OrderedRow(detector, *tables_.detectors[detector], std::move(evidence), event, record, hits, info_),
-         object_index_, position});
+    out_.rows.push_back({OrderedRow(detector, *tables_.detectors[detector], evidence, event, record, hits,
+                                    info_, out_.row_texts),
+                         object_index_, position});
     return;
   }
   out_.pending.push_back({std::make_unique<Detection>(
@@ -319,8 +320,8 @@ void ObjectRun::raise(const AuditEvent& event, std::uint64_t position, std::uint
   const ProofRecord record{event.request_received_timestamp, object_, records_before_ + position,
                            std::string(event.audit_id)};
   if (is_ordered(detector)) {
-    out_.rows.push_back({OrderedRow(detector, *tables_.detectors[detector], std::move(evidence),
-                                    subject_of(event), record, hits, info_),
+    out_.rows.push_back({OrderedRow(detector, *tables_.detectors[detector], evidence, subject_of(event),
+                                    record, hits, info_, out_.row_texts),
                          object_index_, position});
     return;
   }
@@ -336,9 +337,9 @@ void ObjectRun::raise(const FlowRecord& flow, std::uint16_t detector, Evidence e
   const ProofRecord record{flow.start_ms(), object_, records_before_ + flow.position, {}};
   Subject subject = subject_of(flow, remote_is_source);
   if (is_ordered(detector)) {
-    out_.rows.push_back(
-        {OrderedRow(detector, *tables_.detectors[detector], std::move(evidence), subject, record, {}, info_),
-         object_index_, flow.position});
+    out_.rows.push_back({OrderedRow(detector, *tables_.detectors[detector], evidence, subject, record, {},
+                                    info_, out_.row_texts),
+                         object_index_, flow.position});
   } else {
     fold(make_detection(detector, std::move(evidence), std::move(subject), record, {}));
   }
@@ -348,9 +349,9 @@ void ObjectRun::raise(const DnsQuery& query, std::uint64_t position, std::uint16
                       Evidence evidence, std::span<const IntelHit> hits) {
   const ProofRecord record{query.query_timestamp, object_, records_before_ + position, {}};
   if (is_ordered(detector)) {
-    out_.rows.push_back(
-        {OrderedRow(detector, *tables_.detectors[detector], std::move(evidence), query, record, hits, info_),
-         object_index_, position});
+    out_.rows.push_back({OrderedRow(detector, *tables_.detectors[detector], evidence, query, record, hits,
+                                    info_, out_.row_texts),
+                         object_index_, position});
   } else {
     fold(make_detection(detector, std::move(evidence), subject_of(query), record, hits));
   }

@@ -117,6 +117,7 @@ struct WorkerOutput {
   RuleHits rule_hits;
   DryRunHits dry_runs;
   std::vector<PendingRow> rows;
+  RowTexts row_texts;
   DailyActivities activities;  // of flow and DNS records
   std::array<WindowTable, partition_count> windows;
   HostDayTable host_days;

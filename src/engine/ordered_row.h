@@ -1,14 +1,16 @@
 // Rows of ordered detectors: selected records that wait, in order of time, for their judgement at the
 // watermark. Very many may wait and few are raised, so a row holds its evidence and its record's members
-// packed in one piece of memory; the state sees the part it may look at, and only a raised row becomes a
-// whole Detection.
+// packed, those that all records of a session have in common once for all of them; the state sees the part it
+// may look at, and only a raised row becomes a whole Detection.
 #pragma once
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "base/shared.h"
 #include "decode/decoder.h"
 #include "engine/detector.h"
 #include "event/cloudtrail_event.h"
@@ -17,25 +19,39 @@
 
 namespace picket {
 
+// Texts that many rows hold, each once. Of one worker.
+class RowTexts {
+ public:
+  Shared<std::string> keep(std::string_view text);
+  void clear() { known_.clear(); }
+
+ private:
+  boost::unordered_flat_map<std::uint64_t, Shared<std::string>> known_;  // by hash
+};
+
 class OrderedRow {
  public:
   OrderedRow() = default;
   // `index` is the detector's in the catalog; account and Region of the object stand where the record has
-  // none.
-  OrderedRow(std::uint16_t index, const Detector& detector, Evidence evidence, const CloudTrailEvent& event,
-             const ProofRecord& record, std::span<const IntelHit> hits, const ObjectInfo& object);
-  OrderedRow(std::uint16_t index, const Detector& detector, Evidence evidence, const DnsQuery& query,
-             const ProofRecord& record, std::span<const IntelHit> hits, const ObjectInfo& object);
+  // none. What rows have in common is kept in `texts`.
+  OrderedRow(std::uint16_t index, const Detector& detector, const Evidence& evidence,
+             const CloudTrailEvent& event, const ProofRecord& record, std::span<const IntelHit> hits,
+             const ObjectInfo& object, RowTexts& texts);
+  OrderedRow(std::uint16_t index, const Detector& detector, const Evidence& evidence, const DnsQuery& query,
+             const ProofRecord& record, std::span<const IntelHit> hits, const ObjectInfo& object,
+             RowTexts& texts);
   // Of a record of another kind, by its subject.
-  OrderedRow(std::uint16_t index, const Detector& detector, Evidence evidence, const Subject& subject,
-             const ProofRecord& record, std::span<const IntelHit> hits, const ObjectInfo& object);
+  OrderedRow(std::uint16_t index, const Detector& detector, const Evidence& evidence, const Subject& subject,
+             const ProofRecord& record, std::span<const IntelHit> hits, const ObjectInfo& object,
+             RowTexts& texts);
 
   TimeMs time() const { return record_.time; }
   std::uint16_t detector() const { return detector_; }
   const RecordId& event_id() const { return record_.event_id; }  // empty when the record has none
   // Value of the detector's entity key: whose state judges the row.
   std::string_view entity() const;
-  std::size_t bytes() const { return sizeof *this + packed_.size(); }
+  // At most: what rows have in common is counted with each.
+  std::size_t bytes() const { return sizeof *this + packed_.size() + (common_ ? common_->size() : 0); }
 
   // How many deliveries of the record the row stands for; 0 for a copy of one that came in another object.
   std::uint32_t records() const { return records_; }
@@ -54,13 +70,14 @@ class OrderedRow {
 
   template <class Ar>
   void io(Ar& ar) {
-    ar(record_, records_, detector_, packed_);
+    ar(record_, records_, detector_, common_, packed_);
   }
 
  private:
   ProofRecord record_;
   std::uint32_t records_ = 1;
   std::uint16_t detector_ = 0;
+  Shared<std::string> common_;  // packed, as the rest; none only while the row is empty
   std::string packed_;
 };
 

@@ -28,7 +28,7 @@ struct Checker final : EventSink {
   void on_cloudtrail(const CloudTrailEvent& event, std::uint64_t position) override {
     ++seen;
     const ProofRecord record{event.event_time, 7, position, std::string(event.event_id)};
-    const OrderedRow row(3, detector, Evidence{{"session", "s-1"}}, event, record, {}, object);
+    const OrderedRow row(3, detector, Evidence{{"session", "s-1"}}, event, record, {}, object, texts);
     EXPECT_EQ(row.entity(), "s-1");
     EXPECT_EQ(row.event_id(), event.event_id);
     EXPECT_TRUE(row.whole(detector));
@@ -71,8 +71,19 @@ struct Checker final : EventSink {
 
   ObjectInfo object{.key = "a.json", .account = "111122223333", .region = "eu-west-1"};
   int seen = 0;
+  RowTexts texts;
   Candidate room;
 };
+
+TEST(RowTexts, KeepsEachTextOnce) {
+  RowTexts texts;
+  const Shared<std::string> one = texts.keep("a session"), other = texts.keep("another");
+  EXPECT_EQ(&*texts.keep(std::string("a session")), &*one);
+  EXPECT_EQ(*one, "a session");
+  EXPECT_EQ(*other, "another");
+  texts.clear();
+  EXPECT_EQ(*one, "a session");
+}
 
 TEST(OrderedRow, BecomesTheDetectionOfItsRecord) {
   const std::string_view records = R"(
