@@ -314,24 +314,24 @@ void Behaviours::begin_tally(Call& call, CallTally tally) {
 }
 
 template <class Fill>
-void Behaviours::send(std::unique_ptr<Behaviour> made, Fill fill) {
-  const TimeMs time = made->first.time;
-  made->tuple = hash_mix(made->tuple, static_cast<std::uint64_t>(Behaviour::day_of(time)));
-  const auto [sent, fresh] = sent_.try_emplace(made->tuple, Sent{time, batch_, 0});
-  const bool of_batch = !fresh && sent->second.batch == batch_;
-  if (!fresh) {
+void Behaviours::send(std::vector<PackedBehaviour>& fresh, Behaviour& made, Fill fill) {
+  const TimeMs time = made.first.time;
+  made.tuple = hash_mix(made.tuple, static_cast<std::uint64_t>(Behaviour::day_of(time)));
+  const auto [sent, unseen] = sent_.try_emplace(made.tuple, Sent{time, batch_, 0});
+  const bool of_batch = !unseen && sent->second.batch == batch_;
+  if (!unseen) {
     if (time > sent->second.earliest) return;
-    if (of_batch && !(made->first < fresh_[sent->second.index]->first)) return;
+    if (of_batch && !(made.first < fresh[sent->second.index].first())) return;
     sent->second.earliest = time;
   }
-  fill(*made);
+  fill(made);
   if (of_batch) {
-    fresh_[sent->second.index] = std::move(made);
+    fresh[sent->second.index] = PackedBehaviour(made);
     return;
   }
   sent->second.batch = batch_;
-  sent->second.index = static_cast<std::uint32_t>(fresh_.size());
-  fresh_.push_back(std::move(made));
+  sent->second.index = static_cast<std::uint32_t>(fresh.size());
+  fresh.emplace_back(made);
 }
 
 void Behaviours::add(const CloudTrailEvent& event, Caller& caller, const CallAim& aim, std::uint64_t object,
@@ -358,8 +358,7 @@ void Behaviours::add(const CloudTrailEvent& event, Caller& caller, const CallAim
     call.earliest = std::numeric_limits<TimeMs>::min();
     return;
   }
-  auto box = std::make_unique<Behaviour>();
-  Behaviour& made = *box;
+  Behaviour made;
   made.client = std::move(client);
   made.credential = credential_of(event);
   made.error = error_class(event);
@@ -377,7 +376,7 @@ void Behaviours::add(const CloudTrailEvent& event, Caller& caller, const CallAim
   }
   made.tuple = hash_of(made, principal.key, event.event_source, api);
   made.first = {event.event_time, object, position, std::string(event.event_id)};
-  send(std::move(box), [&](Behaviour& fresh) {
+  send(fresh_.calls, made, [&](Behaviour& fresh) {
     fresh.who = {std::string(identity.access_key_id), std::string(identity.principal_id), principal.name,
                  std::string(identity.type), principal.key};
     fresh.peers = peers_of(event);
@@ -423,8 +422,7 @@ void Behaviours::add(const AuditEvent& event, std::uint64_t object, std::uint64_
   const std::optional<Evidence> evidence = classify(event, context);
   if (!evidence) return;
 
-  auto box = std::make_unique<Behaviour>();
-  Behaviour& made = *box;
+  Behaviour made;
   made.domain = Domain::cluster;
   // The cluster is to its users what the account is to callers of AWS.
   made.account = context.account;
@@ -462,7 +460,7 @@ void Behaviours::add(const AuditEvent& event, std::uint64_t object, std::uint64_
   made.call.service_name = target.namespace_name;
   made.tuple = hash_of(made, name, event.cluster_name, api);
   made.first = {time, object, position, std::string(event.audit_id)};
-  send(std::move(box), [&](Behaviour& fresh) {
+  send(fresh_.requests, made, [&](Behaviour& fresh) {
     Subject subject = subject_of(event);
     if (subject.kubernetes) fresh.kubernetes = Boxed(std::move(*subject.kubernetes));
     if (subject.kubernetes_call) fresh.request = Boxed(std::move(*subject.kubernetes_call));
@@ -486,11 +484,7 @@ Behaviours::Taken Behaviours::take() {
   ++batch_;
   if (calls_.size() > known_max) calls_.clear();
   if (sent_.size() > known_max) sent_.clear();
-  Taken taken;
-  for (auto& fresh : fresh_)
-    (fresh->domain == Domain::cluster ? taken.requests : taken.calls).push_back(std::move(fresh));
-  fresh_.clear();
-  return taken;
+  return std::exchange(fresh_, {});
 }
 
 }  // namespace picket

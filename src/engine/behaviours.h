@@ -6,7 +6,6 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <limits>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,7 +56,7 @@ class Behaviours {
            Classify classify);
   // Those that came since the last call: of AWS's API, and of clusters.
   struct Taken {
-    std::vector<std::unique_ptr<Behaviour>> calls, requests;
+    std::vector<PackedBehaviour> calls, requests;
   };
   Taken take();
   // What was counted since the last clear().
@@ -76,18 +75,18 @@ class Behaviours {
   void count(const Call& call, TimeMs time, std::uint64_t position);
   // Passes on what the tuple tells apart, unless an earlier record of it went before; `fill` adds the rest.
   template <class Fill>
-  void send(std::unique_ptr<Behaviour> made, Fill fill);
+  void send(std::vector<PackedBehaviour>& fresh, Behaviour& made, Fill fill);
   struct Hashed {
     using is_avalanching = void;
     std::size_t operator()(std::uint64_t hash) const { return hash; }
   };
   struct Sent {
     TimeMs earliest = 0;
-    std::uint32_t batch = 0, index = 0;  // of `fresh_`, while it is of this batch
+    std::uint32_t batch = 0, index = 0;  // of those that are fresh, while it is of this batch
   };
   boost::unordered_flat_map<std::uint64_t, Call, Hashed> calls_;
   boost::unordered_flat_map<std::uint64_t, Sent, Hashed> sent_;
-  std::vector<std::unique_ptr<Behaviour>> fresh_;
+  Taken fresh_;
   std::vector<CallTally> tallies_;
   std::vector<TallyMark>* marks_ = nullptr;
   std::uint64_t records_before_ = 0;

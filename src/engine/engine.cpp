@@ -235,7 +235,7 @@ void Engine::take_turns(Epoch& epoch) {
   time.ahead = ahead_;
   if (spill_failed_) time.rows_early = early_rows(time);
   const std::vector<DealtRows> dealt_rows = deal_rows(epoch);
-  std::array<std::vector<std::unique_ptr<Behaviour>>, 2> behaviours;  // as learners_
+  std::array<std::vector<PackedBehaviour>, 2> behaviours;  // as learners_
   for (WorkerOutput& output : outputs_) {
     Behaviours::Taken taken = output.behaviours.take();
     std::ranges::move(taken.calls, std::back_inserter(behaviours[0]));
@@ -400,8 +400,7 @@ UsualBehaviour Engine::usual(std::string_view account, std::string_view principa
   return out;
 }
 
-Learner::Output Engine::judge_behaviours(Learner& learner,
-                                         std::vector<std::unique_ptr<Behaviour>>& behaviours) {
+Learner::Output Engine::judge_behaviours(Learner& learner, std::vector<PackedBehaviour>& behaviours) {
   if (!learner.wanted()) return {};
   for (auto& behaviour : behaviours) learner.add(std::move(behaviour));
   return learner.turn(watermark(learner.log()), facts_);

@@ -234,7 +234,7 @@ class Engine {
   std::vector<HostTally> tell_hosts();
   void count_hosts(std::span<const HostTally> hosts);
   // Which are all of the learner's log.
-  Learner::Output judge_behaviours(Learner& learner, std::vector<std::unique_ptr<Behaviour>>& behaviours);
+  Learner::Output judge_behaviours(Learner& learner, std::vector<PackedBehaviour>& behaviours);
   void take_activities(DailyActivities& activities);
   void take_incidents(Learner::Output& output);
   void take_signals(const Duplicates& duplicates);

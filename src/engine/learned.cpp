@@ -54,6 +54,25 @@ const Limits& limits_of(Domain domain) {
 
 }  // namespace
 
+PackedBehaviour::PackedBehaviour(const Behaviour& whole) : time_(whole.first.time), tuple_(whole.tuple) {
+  thread_local std::string room;
+  room.clear();
+  Writer{room}(whole);
+  packed_ = room;  // a copy without the room that growing left
+}
+
+ProofRecord PackedBehaviour::first() const {
+  ProofRecord record;
+  Reader{packed_}(record);
+  return record;
+}
+
+Behaviour PackedBehaviour::whole() const {
+  Behaviour whole;
+  Reader{packed_}(whole);
+  return whole;
+}
+
 IncidentScore weigh(const Incident& incident) {
   const Limits& limits = limits_of(incident.domain);
   IncidentScore score;

@@ -55,9 +55,31 @@ struct Behaviour {
   static Day day_of(TimeMs time) { return static_cast<Day>(time / day_ms); }
   template <class Ar>
   void io(Ar& ar) {
-    ar(domain, account, region, who, peers, person, call, remote_ip, source, client, credential, error,
-       resource, aim, kubernetes, request, type, details, first, tuple);
+    ar(first, tuple, domain, account, region, who, peers, person, call, remote_ip, source, client, credential,
+       error, resource, aim, kubernetes, request, type, details);
   }
+};
+
+// A behaviour while it waits for its judgement: packed it takes a third of the memory.
+class PackedBehaviour {
+ public:
+  PackedBehaviour() = default;
+  explicit PackedBehaviour(const Behaviour& whole);
+  bool empty() const { return packed_.empty(); }
+  TimeMs time() const { return time_; }
+  std::uint64_t tuple() const { return tuple_; }
+  ProofRecord first() const;
+  Behaviour whole() const;
+  void save(Writer& out) const { out.bytes(packed_.data(), packed_.size()); }  // as the whole is
+  // By their first records.
+  friend bool operator<(const PackedBehaviour& a, const PackedBehaviour& b) {
+    return a.time_ != b.time_ ? a.time_ < b.time_ : a.first() < b.first();
+  }
+
+ private:
+  TimeMs time_ = 0;  // of the first record
+  std::uint64_t tuple_ = 0;
+  std::string packed_;  // begins with the first record
 };
 
 // A behaviour with its judgement, as of its time.

@@ -74,25 +74,28 @@ Learner::Learner(std::span<const Detector* const> detectors, LogKind log) : dete
   }
 }
 
-void Learner::add(std::unique_ptr<Behaviour> behaviour) {
-  const auto day = judged_.find(Behaviour::day_of(behaviour->first.time));
-  if (day != judged_.end() && day->second.contains(behaviour->tuple)) return;
-  std::unique_ptr<Behaviour>& waiting = waiting_[behaviour->tuple];
-  if (waiting == nullptr || behaviour->first < waiting->first) waiting = std::move(behaviour);
+void Learner::add(PackedBehaviour behaviour) {
+  const auto day = judged_.find(Behaviour::day_of(behaviour.time()));
+  if (day != judged_.end() && day->second.contains(behaviour.tuple())) return;
+  PackedBehaviour& waiting = waiting_[behaviour.tuple()];
+  if (waiting.empty() || behaviour < waiting) waiting = std::move(behaviour);
 }
 
 Learner::Output Learner::turn(TimeMs watermark, const Facts& facts) {
   Output out;
-  std::vector<std::unique_ptr<Behaviour>> due;
+  std::vector<PackedBehaviour> due;
   boost::unordered::erase_if(waiting_, [&](auto& item) {
-    if (item.second->first.time > watermark) return false;
+    if (item.second.time() > watermark) return false;
     due.push_back(std::move(item.second));
     return true;
   });
-  std::ranges::sort(due, [](const auto& a, const auto& b) {
-    return a->first < b->first || (!(b->first < a->first) && a->tuple < b->tuple);
+  std::ranges::sort(due, [](const PackedBehaviour& a, const PackedBehaviour& b) {
+    return a < b || (!(b < a) && a.tuple() < b.tuple());
   });
-  for (const auto& behaviour : due) judge(*behaviour, facts, out);
+  for (const PackedBehaviour& behaviour : due) {
+    Behaviour whole = behaviour.whole();
+    judge(whole, facts, out);
+  }
   for (auto& [who, open] : open_) {
     if (!open.changed) continue;
     out.changed.push_back({open.window, activity_of(open)});
@@ -385,10 +388,10 @@ Activity Learner::activity_of(const Open& open) {
 
 void Learner::save(Writer& out) const {
   norms_.save(out);
-  std::map<std::uint64_t, const Behaviour*> waiting;
-  for (const auto& [tuple, behaviour] : waiting_) waiting.emplace(tuple, behaviour.get());
+  std::map<std::uint64_t, const PackedBehaviour*> waiting;
+  for (const auto& [tuple, behaviour] : waiting_) waiting.emplace(tuple, &behaviour);
   out(static_cast<std::uint32_t>(waiting.size()));
-  for (const auto& [tuple, behaviour] : waiting) out(*behaviour);
+  for (const auto& [tuple, behaviour] : waiting) behaviour->save(out);
   out(static_cast<std::uint32_t>(judged_.size()));
   for (const auto& [day, tuples] : judged_) {
     std::vector<std::uint64_t> sorted(tuples.begin(), tuples.end());
@@ -406,7 +409,7 @@ void Learner::load(Reader& in) {
   for (std::uint32_t i = 0; i < size && !in.failed(); ++i) {
     Behaviour behaviour;
     in(behaviour);
-    waiting_[behaviour.tuple] = std::make_unique<Behaviour>(std::move(behaviour));
+    waiting_[behaviour.tuple] = PackedBehaviour(behaviour);
   }
   in(size);
   for (std::uint32_t i = 0; i < size && !in.failed(); ++i) {

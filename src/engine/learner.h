@@ -28,7 +28,7 @@ class Learner {
   bool wanted() const { return !judges_.empty(); }
   LogKind log() const { return log_; }
 
-  void add(std::unique_ptr<Behaviour> behaviour);
+  void add(PackedBehaviour behaviour);
 
   struct Changed {
     std::uint64_t window = 0;  // for Aggregator::replace
@@ -87,9 +87,8 @@ class Learner {
   std::vector<std::uint16_t> judges_;  // detectors
   Rarity norms_;
   std::optional<TimeMs> learn_until_;
-  // By tuple; behaviours are large, and tables that grow move what they hold.
-  boost::unordered_flat_map<std::uint64_t, std::unique_ptr<Behaviour>> waiting_;
-  std::map<Day, boost::unordered_flat_set<std::uint64_t>> judged_;  // tuples, of the days that may go on
+  boost::unordered_flat_map<std::uint64_t, PackedBehaviour> waiting_;  // by tuple
+  std::map<Day, boost::unordered_flat_set<std::uint64_t>> judged_;     // tuples, of the days that may go on
   std::map<Who, Open> open_;
 };
 
