@@ -120,7 +120,7 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
   // Facts learned now hold from the watermark on, or they were late.
   const TimeMs facts_since = watermark(LogKind::cloudtrail);
   const bool facts_learned = std::any_of(
-      outputs_.begin(), outputs_.end(), [](const WorkerOutput& output) { return !output.fact_rows.empty(); });
+      outputs_.begin(), outputs_.end(), [](const WorkerOutput& output) { return !output.fact_rows.all().empty(); });
   move_watermarks(objects, epoch.outputs, pending);
 
   take_detections(epoch);
@@ -559,7 +559,7 @@ void Engine::claim_minutes(std::span<const EpochObject> objects) {
 void Engine::learn_facts() {
   const std::scoped_lock changing(facts_mutex_);
   for (WorkerOutput& output : outputs_) {
-    for (const FactRow& row : output.fact_rows) facts_.learn(row);
+    for (const FactRow& row : output.fact_rows.all()) facts_.learn(row);
     for (const auto& [name, sighting] : output.interfaces) facts_.learn(sighting);
   }
 }

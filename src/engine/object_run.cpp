@@ -369,8 +369,7 @@ void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t positi
   if (tables_.own_calls != nullptr && tables_.own_calls->contains(event)) {
     leave_out("own_call");
     const auto* entry = tables_.triggers->call(event.event_source, api_name(event.event_name));
-    if (entry != nullptr && entry->fact)
-      if (auto row = Facts::row_of(event)) out_.fact_rows.push_back(std::move(*row));
+    if (entry != nullptr && entry->fact) out_.fact_rows.add(event);
     return;
   }
   saw(LogKind::cloudtrail, event.event_time);
@@ -411,9 +410,7 @@ void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t positi
   if (const auto* entry = tables_.triggers->call(event.event_source, api_name(event.event_name))) {
     if (entry->tells_aim) aim = aim_of(event);
     for (const std::uint16_t index : entry->detectors) run(index, context, {});
-    if (entry->fact) {
-      if (auto row = Facts::row_of(event)) out_.fact_rows.push_back(std::move(*row));
-    }
+    if (entry->fact) out_.fact_rows.add(event);
     if (entry->risky != TriggerIndex::no_api) {
       out_.risky_calls.add(
           event, caller, entry->risky, aim,

@@ -125,7 +125,7 @@ struct WorkerOutput {
   std::vector<IssuedKey> issued_keys;
   Behaviours behaviours;  // remembers over epochs what it told
   QueryTallies queries;
-  std::vector<FactRow> fact_rows;
+  FactRows fact_rows;
   std::unordered_map<std::uint64_t, InterfaceSighting> interfaces;  // by hash of the interface id
   Sightings sightings;
   void clear();

@@ -4,6 +4,7 @@
 // of an event time, so that replays agree. Facts are learned at the end of an epoch and only read between.
 #pragma once
 
+#include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -142,8 +143,7 @@ class Facts {
   Facts(const Facts&) = delete;
   Facts& operator=(const Facts&) = delete;
 
-  // The calls worth a row: service and API name (version suffix stripped). The engine asks row_of for these
-  // only.
+  // The calls worth a row: service and API name (version suffix stripped).
   static std::span<const std::pair<std::string_view, std::string_view>> interesting_calls();
   // nullopt when the event failed or tells nothing worth keeping.
   static std::optional<FactRow> row_of(const CloudTrailEvent& event);
@@ -215,6 +215,19 @@ class Facts {
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
+};
+
+// The rows of one worker's records. What many records tell alike makes one row.
+class FactRows {
+ public:
+  // Of the calls worth a row (Facts::interesting_calls).
+  void add(const CloudTrailEvent& event);
+  std::span<const FactRow> all() const { return rows_; }
+  void clear();
+
+ private:
+  std::vector<FactRow> rows_;
+  boost::unordered_flat_set<std::uint64_t> looks_;  // of CloudTrail at a bucket: bucket and day, by hash
 };
 
 }  // namespace picket

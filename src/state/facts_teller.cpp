@@ -1104,6 +1104,23 @@ std::optional<FactRow> Facts::row_of(const CloudTrailEvent& event) {
                  .response = std::string(answer.text())};
 }
 
+void FactRows::add(const CloudTrailEvent& event) {
+  // See deliver_trail: CloudTrail looks hundreds of times a day.
+  if (event.event_name == "GetBucketAcl") {
+    auto look = static_cast<std::uint64_t>(event.event_time / day_ms);
+    for (const std::string_view part : {event.request_parameters.text(), event.user_identity.invoked_by,
+                                        event.event_type, event.error_code, event.error_message})
+      look = hash64(part, look);
+    if (!looks_.insert(look).second) return;
+  }
+  if (auto row = Facts::row_of(event)) rows_.push_back(std::move(*row));
+}
+
+void FactRows::clear() {
+  rows_.clear();
+  looks_.clear();
+}
+
 void Facts::learn(const FactRow& row) {
   const auto lessons = Impl::lessons();
   const auto lesson = std::ranges::find(lessons, std::string_view(row.name), &Impl::Lesson::name);

@@ -712,6 +712,20 @@ TEST(FactsTest, a_bucket_that_cloudtrail_looks_at_receives_a_trail) {
   EXPECT_FALSE(Facts::row_of(look));
   look.user_identity.invoked_by = "cloudtrail.amazonaws.com";
   EXPECT_TRUE(Facts::row_of(look));
+
+  FactRows rows;  // the first that succeeded is enough
+  look.event_time = launch;
+  look.error_code = "AccessDenied";
+  rows.add(look);
+  look.error_code = {};
+  for (int i = 0; i < 3; ++i) rows.add(look);
+  EXPECT_EQ(rows.all().size(), 1U);
+  look.event_time = launch + day_ms;
+  rows.add(look);
+  EXPECT_EQ(rows.all().size(), 2U);
+  look.request_parameters = RawJson(R"({"bucketName":"more-logs"})");
+  rows.add(look);
+  EXPECT_EQ(rows.all().size(), 3U);
 }
 
 }  // namespace
