@@ -119,8 +119,9 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
   epoch.duplicates = find_duplicates(epoch.outputs, [this] { learn_facts(); });
   // Facts learned now hold from the watermark on, or they were late.
   const TimeMs facts_since = watermark(LogKind::cloudtrail);
-  const bool facts_learned = std::any_of(
-      outputs_.begin(), outputs_.end(), [](const WorkerOutput& output) { return !output.fact_rows.all().empty(); });
+  const bool facts_learned = std::any_of(outputs_.begin(), outputs_.end(), [](const WorkerOutput& output) {
+    return !output.fact_rows.all().empty();
+  });
   move_watermarks(objects, epoch.outputs, pending);
 
   take_detections(epoch);
@@ -470,7 +471,7 @@ void Engine::judge_visibility(Epoch& epoch, const EvictionCounts& before) {
 void Engine::take_signals(const Duplicates& duplicates) {
   if (!sequences_.wanted()) return;
   for (WorkerOutput& output : outputs_) {
-    for (IssuedKey& issued : output.issued_keys) sequences_.learn(std::move(issued));
+    for (IssuedKey& issued : output.issued_keys.take()) sequences_.learn(std::move(issued));
     RiskyCalls::Folded calls = output.risky_calls.take();
     for (const auto& [object, position, row] : calls.counted) {
       if (duplicates.contain(object, position)) --calls.rows[row]->count;

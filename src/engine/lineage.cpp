@@ -4,6 +4,7 @@
 #include <tuple>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/oldest.h"
 
 namespace picket {
@@ -68,40 +69,53 @@ std::span<const std::pair<std::string_view, std::string_view>> Lineage::issuing_
   return calls;
 }
 
-std::optional<IssuedKey> Lineage::issued_by(const CloudTrailEvent& event, Caller& caller) {
-  if (event.user_identity.type == "AWSService" || event.response_elements.absent()) return std::nullopt;
+void IssuedKeys::add(const CloudTrailEvent& event, Caller& caller) {
+  if (event.user_identity.type == "AWSService" || event.response_elements.absent()) return;
   const std::string_view key = plain_member(event.response_elements.text(), "accessKeyId");
-  if (key.empty() || key == event.user_identity.access_key_id) return std::nullopt;
+  if (key.empty() || key == event.user_identity.access_key_id) return;
   const Principal& principal = caller.principal();
-  if (principal.aws_service || principal.anonymous) return std::nullopt;
+  if (principal.aws_service || principal.anonymous) return;
+  std::uint64_t hash = 0;  // of all that an identity is made of
+  for (const std::string_view part : {event.user_identity.access_key_id, event.user_identity.principal_id,
+                                      event.user_identity.type, std::string_view(principal.name),
+                                      std::string_view(principal.key), std::string_view(principal.workload)})
+    hash = hash64(part, hash_mix(hash, part.size()));
+  Shared<Identity>& by = known_[hash];
+  if (!by) by = Shared(identity_of(event, principal));
   const bool made = event.event_source == "iam.amazonaws.com";
-  return IssuedKey{std::string(key), event.event_time, event.event_time + (made ? made_key_max : session_max),
-                   std::string(event.event_id), identity_of(event, principal)};
+  keys_.push_back(
+      {std::string(key),
+       {event.event_time, event.event_time + (made ? made_key_max : session_max), event.event_id, by}});
+}
+
+std::vector<IssuedKey> IssuedKeys::take() {
+  known_.clear();
+  return std::exchange(keys_, {});
 }
 
 void Lineage::learn(IssuedKey issued) {
-  const Identity& by = issued.by;
+  Issue& issue = issued.issue;
+  const Identity& by = *issue.by;
   if (complete(by) && !by.who.principal_id.empty() && by.who.user_type != "AWSAccount") {
     const auto at = names_.find(by.who.principal_id);
     if (at == names_.end()) {
-      names_.emplace(by.who.principal_id, Named{issued.time, by});
+      names_.emplace(by.who.principal_id, Named{issue.time, issue.by});
       // Of one time the one that is smaller, so that the order of learning does not show.
-    } else if (std::tie(issued.time, by.who.access_key_id) <
-               std::tie(at->second.since, at->second.of.who.access_key_id)) {
-      at->second = {issued.time, by};
+    } else if (std::tie(issue.time, by.who.access_key_id) <
+               std::tie(at->second.since, at->second.of->who.access_key_id)) {
+      at->second = {issue.time, issue.by};
     }
   }
-  const auto at = keys_.find(issued.key);
-  if (at == keys_.end()) {
-    std::string key = issued.key;
-    keys_.emplace(std::move(key), std::move(issued));
+  const auto [at, fresh] = keys_.try_emplace(std::move(issued.key));
+  Issue& known = at->second;
+  if (fresh) {
+    known = std::move(issue);
     return;
   }
   // Both accounts record a role assumed across them; only the caller's tells the caller's key.
-  IssuedKey& known = at->second;
-  const bool less = complete(known.by), more = complete(issued.by);
-  if (more != less ? more : std::tie(issued.time, issued.event_id) < std::tie(known.time, known.event_id))
-    known = std::move(issued);
+  const bool less = complete(*known.by), more = complete(by);
+  if (more != less ? more : std::tie(issue.time, issue.event_id) < std::tie(known.time, known.event_id))
+    known = std::move(issue);
 }
 
 const Identity& Lineage::root_of(const Identity& identity, TimeMs time) const {
@@ -109,12 +123,12 @@ const Identity& Lineage::root_of(const Identity& identity, TimeMs time) const {
   for (int depth = 0; depth < chain_max; ++depth) {
     if (root->who.user_type == "AWSAccount" && root->who.access_key_id.empty()) {
       const auto named = names_.find(root->who.principal_id);
-      if (named != names_.end() && named->second.since <= time + clock_slack) root = &named->second.of;
+      if (named != names_.end() && named->second.since <= time + clock_slack) root = &*named->second.of;
     }
     if (root->who.access_key_id.empty()) break;
     const auto at = keys_.find(root->who.access_key_id);
     if (at == keys_.end() || time + clock_slack < at->second.time || time > at->second.until) break;
-    root = &at->second.by;
+    root = &*at->second.by;
   }
   return *root;
 }
@@ -123,7 +137,7 @@ std::uint64_t Lineage::forget(TimeMs watermark) {
   // What is judged next may be older than the watermark by a slot, never by an hour.
   boost::unordered::erase_if(keys_,
                              [&](const auto& item) { return item.second.until < watermark - hour_ms; });
-  return erase_oldest(keys_, keys_max, [](const IssuedKey& key) { return key.time; }) +
+  return erase_oldest(keys_, keys_max, [](const Issue& issue) { return issue.time; }) +
          erase_oldest(names_, keys_max, [](const Named& named) { return named.since; });
 }
 

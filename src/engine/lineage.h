@@ -4,17 +4,19 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/archive.h"
 #include "base/flat_map.h"
+#include "base/shared.h"
 #include "base/time.h"
 #include "event/cloudtrail_event.h"
 #include "event/principal.h"
+#include "event/record_id.h"
 #include "finding/subject.h"
 
 namespace picket {
@@ -36,24 +38,41 @@ struct Identity {
 };
 Identity identity_of(const CloudTrailEvent& event, const Principal& principal);
 
-// A key that was issued, and to whom.
-struct IssuedKey {
-  std::string key;
+// That a key was issued, and to whom.
+struct Issue {
   TimeMs time = 0, until = 0;  // `until`: what is done with it later has nothing to do with who asked
-  std::string event_id;
-  Identity by;
+  RecordId event_id;
+  Shared<Identity> by;
   template <class Ar>
   void io(Ar& ar) {
-    ar(key, time, until, event_id, by);
+    ar(time, until, event_id, by);
+    if constexpr (Ar::reading) {
+      if (!by) ar.fail();
+    }
   }
+};
+
+struct IssuedKey {
+  std::string key;
+  Issue issue;
+};
+
+// Those of one worker's records.
+class IssuedKeys {
+ public:
+  // Of one of Lineage::issuing_calls. Nothing when no key was issued, or to a service of AWS, whose roles
+  // speak for themselves.
+  void add(const CloudTrailEvent& event, Caller& caller);
+  std::vector<IssuedKey> take();
+
+ private:
+  std::vector<IssuedKey> keys_;
+  FlatMap<std::uint64_t, Shared<Identity>> known_;  // by hash: whoever asks for keys asks for many
 };
 
 class Lineage {
  public:
   static std::span<const std::pair<std::string_view, std::string_view>> issuing_calls();
-  // Absent when no key was issued, or to a service of AWS, whose roles speak for themselves.
-  static std::optional<IssuedKey> issued_by(const CloudTrailEvent& event, Caller& caller);
-
   void learn(IssuedKey issued);
   // The identity that `identity` acted for at `time`; itself when its key was not seen to be issued. The
   // answer lives as long as `identity` and until the next key is learned or forgotten.
@@ -68,17 +87,20 @@ class Lineage {
   }
 
  private:
-  static constexpr std::size_t keys_max = 200'000;  // about 100 MB
+  static constexpr std::size_t keys_max = 200'000;  // about 40 MB, and 100 after a restart
 
-  NodeMap<std::string, IssuedKey> keys_;
+  NodeMap<std::string, Issue> keys_;
   // Unique id ("AIDA…", "AROA…:session") -> since when it is known whose it is: a foreign account's record
   // names the caller by it alone.
   struct Named {
     TimeMs since = 0;
-    Identity of;
+    Shared<Identity> of;
     template <class Ar>
     void io(Ar& ar) {
       ar(since, of);
+      if constexpr (Ar::reading) {
+        if (!of) ar.fail();
+      }
     }
   };
   NodeMap<std::string, Named> names_;

@@ -25,7 +25,7 @@ const Identity remote =
     identity("AssumedRole", "arn:aws:iam::444455556666:role/admin", "AROAADMIN:x", "ASIAADMIN");
 
 IssuedKey issued(const std::string& key, TimeMs time, const Identity& by) {
-  return {key, time, time + 36 * hour_ms, "id-" + std::to_string(time), by};
+  return {key, {time, time + 36 * hour_ms, "id-" + std::to_string(time), Shared(by)}};
 }
 
 TEST(Lineage, LeadsBackOverRolesAndAccountsInAnyOrder) {
@@ -73,12 +73,19 @@ TEST(Lineage, ReadsKeysOutOfResponses) {
   event.user_identity.arn = "arn:aws:iam::111122223333:user/marta";
   event.response_elements = RawJson(R"({"credentials": {"accessKeyId" : "ASIANEW"}})");
   Caller caller(event);
-  const auto key = Lineage::issued_by(event, caller);
-  ASSERT_TRUE(key);
-  EXPECT_EQ(key->key, "ASIANEW");
-  EXPECT_EQ(key->by.who.principal_key, "arn:aws:iam::111122223333:user/marta");
+  IssuedKeys issued;
+  issued.add(event, caller);
+  event.response_elements = RawJson(R"({"credentials": {"accessKeyId" : "ASIANEXT"}})");
+  issued.add(event, caller);
   event.user_identity.type = "AWSService";  // the role speaks for itself
-  EXPECT_FALSE(Lineage::issued_by(event, caller));
+  issued.add(event, caller);
+  const std::vector<IssuedKey> keys = issued.take();
+  ASSERT_EQ(keys.size(), 2U);
+  EXPECT_EQ(keys[0].key, "ASIANEW");
+  EXPECT_EQ(keys[1].key, "ASIANEXT");
+  EXPECT_EQ(keys[0].issue.by->who.principal_key, "arn:aws:iam::111122223333:user/marta");
+  EXPECT_EQ(&*keys[0].issue.by, &*keys[1].issue.by) << "kept once";
+  EXPECT_TRUE(issued.take().empty());
 }
 
 TEST(Lineage, PlainMemberIsNotDeceivedByValues) {

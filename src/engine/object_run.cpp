@@ -38,7 +38,6 @@ void WorkerOutput::clear() {
   host_days.clear();
   queries.clear();
   behaviours.clear();
-  issued_keys.clear();
   fact_rows.clear();
   interfaces.clear();
   sightings.clear();
@@ -416,9 +415,7 @@ void ObjectRun::on_cloudtrail(const CloudTrailEvent& event, std::uint64_t positi
           event, caller, entry->risky, aim,
           {object_index_, static_cast<std::uint32_t>(position), object_, records_before_ + position});
     }
-    if (entry->issues_key) {
-      if (auto issued = Lineage::issued_by(event, caller)) out_.issued_keys.push_back(std::move(*issued));
-    }
+    if (entry->issues_key) out_.issued_keys.add(event, caller);
   }
   if (tables_.triggers->learns(LogKind::cloudtrail))
     out_.behaviours.add(event, caller, aim, object_, records_before_ + position);

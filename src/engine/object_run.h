@@ -122,7 +122,7 @@ struct WorkerOutput {
   std::array<WindowTable, partition_count> windows;
   HostDayTable host_days;
   RiskyCalls risky_calls;
-  std::vector<IssuedKey> issued_keys;
+  IssuedKeys issued_keys;
   Behaviours behaviours;  // remembers over epochs what it told
   QueryTallies queries;
   FactRows fact_rows;
