@@ -54,17 +54,11 @@ const Limits& limits_of(Domain domain) {
 
 }  // namespace
 
-PackedBehaviour::PackedBehaviour(const Behaviour& whole) : time_(whole.first.time), tuple_(whole.tuple) {
+PackedBehaviour::PackedBehaviour(const Behaviour& whole) : first_(whole.first), tuple_(whole.tuple) {
   thread_local std::string room;
   room.clear();
   Writer{room}(whole);
   packed_ = room;  // a copy without the room that growing left
-}
-
-ProofRecord PackedBehaviour::first() const {
-  ProofRecord record;
-  Reader{packed_}(record);
-  return record;
 }
 
 Behaviour PackedBehaviour::whole() const {

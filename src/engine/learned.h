@@ -66,20 +66,15 @@ class PackedBehaviour {
   PackedBehaviour() = default;
   explicit PackedBehaviour(const Behaviour& whole);
   bool empty() const { return packed_.empty(); }
-  TimeMs time() const { return time_; }
+  const ProofRecord& first() const { return first_; }
   std::uint64_t tuple() const { return tuple_; }
-  ProofRecord first() const;
   Behaviour whole() const;
   void save(Writer& out) const { out.bytes(packed_.data(), packed_.size()); }  // as the whole is
-  // By their first records.
-  friend bool operator<(const PackedBehaviour& a, const PackedBehaviour& b) {
-    return a.time_ != b.time_ ? a.time_ < b.time_ : a.first() < b.first();
-  }
 
  private:
-  TimeMs time_ = 0;  // of the first record
+  ProofRecord first_;
   std::uint64_t tuple_ = 0;
-  std::string packed_;  // begins with the first record
+  std::string packed_;
 };
 
 // A behaviour with its judgement, as of its time.

@@ -75,22 +75,22 @@ Learner::Learner(std::span<const Detector* const> detectors, LogKind log) : dete
 }
 
 void Learner::add(PackedBehaviour behaviour) {
-  const auto day = judged_.find(Behaviour::day_of(behaviour.time()));
+  const auto day = judged_.find(Behaviour::day_of(behaviour.first().time));
   if (day != judged_.end() && day->second.contains(behaviour.tuple())) return;
   PackedBehaviour& waiting = waiting_[behaviour.tuple()];
-  if (waiting.empty() || behaviour < waiting) waiting = std::move(behaviour);
+  if (waiting.empty() || behaviour.first() < waiting.first()) waiting = std::move(behaviour);
 }
 
 Learner::Output Learner::turn(TimeMs watermark, const Facts& facts) {
   Output out;
   std::vector<PackedBehaviour> due;
   boost::unordered::erase_if(waiting_, [&](auto& item) {
-    if (item.second.time() > watermark) return false;
+    if (item.second.first().time > watermark) return false;
     due.push_back(std::move(item.second));
     return true;
   });
   std::ranges::sort(due, [](const PackedBehaviour& a, const PackedBehaviour& b) {
-    return a < b || (!(b < a) && a.tuple() < b.tuple());
+    return a.first() < b.first() || (!(b.first() < a.first()) && a.tuple() < b.tuple());
   });
   for (const PackedBehaviour& behaviour : due) {
     Behaviour whole = behaviour.whole();
