@@ -18,42 +18,6 @@ bool same(const ProofRecord& a, const ProofRecord& b) {
 const ProofRecord& record_of(const ProofRecord& record) { return record; }
 const ProofRecord& record_of(const ProofRecord* record) { return *record; }
 
-// Both ascending; the first (or last) half_max of them together, without doubles, in `into`. Of copies the
-// one of the smallest object stands, whichever came first.
-void merge_half(std::vector<ProofRecord>& into, const auto& more, bool last) {
-  if (more.empty()) return;
-  if (!last && into.size() == Proof::half_max && !(record_of(more.front()) < into.back())) return;
-  if (last && into.size() == Proof::half_max && !(into.front() < record_of(more.back())) &&
-      !same(into.front(), record_of(more.back())))
-    return;
-  // As it comes in order of time.
-  if (into.empty() ||
-      (into.back() < record_of(more.front()) && !same(into.back(), record_of(more.front())))) {
-    const std::size_t room = last ? Proof::half_max : Proof::half_max - into.size();
-    const std::size_t taken = std::min(room, more.size());
-    const std::size_t from = last ? more.size() - taken : 0;
-    const std::size_t kept = std::min(into.size(), Proof::half_max - taken);
-    into.erase(into.begin(), into.end() - static_cast<std::ptrdiff_t>(kept));
-    into.reserve(kept + taken);
-    for (std::size_t i = 0; i < taken; ++i) into.push_back(record_of(more[from + i]));
-    return;
-  }
-  std::vector<ProofRecord> merged;
-  merged.reserve(into.size() + more.size());
-  std::size_t a = 0, b = 0;
-  while (a < into.size() || b < more.size()) {
-    const bool from_into = b == more.size() || (a < into.size() && !(record_of(more[b]) < into[a]));
-    const ProofRecord& next = from_into ? into[a++] : record_of(more[b++]);
-    if (merged.empty() || !same(merged.back(), next)) merged.push_back(next);
-  }
-  if (merged.size() > Proof::half_max) {
-    const auto beyond = static_cast<std::ptrdiff_t>(merged.size() - Proof::half_max);
-    merged.erase(last ? merged.begin() : merged.end() - beyond,
-                 last ? merged.begin() + beyond : merged.end());
-  }
-  into = std::move(merged);
-}
-
 // Puts the copy's object and position in, when it is the same record and its object comes first.
 bool rename_record(ProofRecord& record, const ProofRecord& copy) {
   if (record.time != copy.time || record.event_id != copy.event_id || !(copy < record)) return false;
@@ -76,34 +40,48 @@ std::string issue_base(const Detector& detector, const Detection& detection) {
 
 void Proof::add(const ProofRecord& record) {
   const ProofRecord* one = &record;
-  add(std::span(&one, 1));
+  merge_in(std::span(&one, 1));
 }
 
 void Proof::add(std::span<const ProofRecord* const> records) {
-  const std::size_t half = std::min(records.size(), half_max);
-  merge_half(first_, records.first(half), false);
-  merge_half(last_, records.last(half), true);
+  if (records.size() <= 2 * half_max) return merge_in(records);
+  merge_in(records.first(half_max));
+  merge_in(records.last(half_max));
 }
 
-void Proof::merge(const Proof& other) {
-  merge_half(first_, other.first_, false);
-  merge_half(last_, other.last_, true);
+void Proof::merge(const Proof& other) { merge_in(other.records_); }
+
+// `more` ascending. Of copies the one of the smallest object stands, whichever came first.
+void Proof::merge_in(const auto& more) {
+  if (more.empty()) return;
+  const ProofRecord &begin = record_of(more.front()), &end = record_of(more.back());
+  // Between the first and the last nothing is kept.
+  if (records_.size() == 2 * half_max && !(begin < records_[half_max - 1]) && end < records_[half_max] &&
+      !same(end, records_[half_max]))
+    return;
+  // As it comes in order of time.
+  if (records_.empty() || (records_.back() < begin && !same(records_.back(), begin))) {
+    records_.reserve(std::min(records_.size() + more.size(), 2 * half_max));
+    for (const auto& record : more) records_.push_back(record_of(record));
+  } else {
+    std::vector<ProofRecord> merged;
+    merged.reserve(records_.size() + more.size());
+    std::size_t a = 0, b = 0;
+    while (a < records_.size() || b < more.size()) {
+      const bool own = b == more.size() || (a < records_.size() && !(record_of(more[b]) < records_[a]));
+      const ProofRecord& next = own ? records_[a++] : record_of(more[b++]);
+      if (merged.empty() || !same(merged.back(), next)) merged.push_back(next);
+    }
+    records_ = std::move(merged);
+  }
+  if (records_.size() <= 2 * half_max) return;
+  records_.erase(records_.begin() + half_max, records_.end() - half_max);
 }
 
 bool Proof::rename(const ProofRecord& copy) {
   bool renamed = false;
-  for (std::vector<ProofRecord>* half : {&first_, &last_}) {
-    for (ProofRecord& record : *half) renamed |= rename_record(record, copy);
-  }
+  for (ProofRecord& record : records_) renamed |= rename_record(record, copy);
   return renamed;
-}
-
-std::vector<ProofRecord> Proof::records() const {
-  std::vector<ProofRecord> all = first_;
-  for (const ProofRecord& record : last_) {
-    if (all.empty() || (all.back() < record && !same(all.back(), record))) all.push_back(record);
-  }
-  return all;
 }
 
 Activity::Activity(Detection detection)

@@ -31,22 +31,17 @@ class Proof {
   void add(std::span<const ProofRecord* const> records);
   void merge(const Proof& other);
   // In order of time, without doubles.
-  std::vector<ProofRecord> records() const;
-  // Each at least once, in no order.
-  template <class F>
-  void each(F take) const {
-    for (const ProofRecord& record : first_) take(record);
-    for (const ProofRecord& record : last_) take(record);
-  }
+  std::span<const ProofRecord> records() const { return records_; }
   // The same record was delivered in another object too: the one of the smaller key stands in the proof.
   bool rename(const ProofRecord& copy);
   template <class Ar>
   void io(Ar& ar) {
-    ar(first_, last_);
+    ar(records_);
   }
 
  private:
-  std::vector<ProofRecord> first_, last_;  // both ascending
+  void merge_in(const auto& more);
+  std::vector<ProofRecord> records_;  // ascending; from 2 * half_max on, of more, the first and last half_max
 };
 
 // One or more detections of one issue, merged.

@@ -16,7 +16,7 @@ namespace picket {
 namespace {
 
 constexpr std::size_t recent_keys_max = 100'000;
-constexpr std::uint32_t snapshot_version = 12;  // of the form of the state
+constexpr std::uint32_t snapshot_version = 13;  // of the form of the state
 constexpr PackedKind snapshot{"picketS2", "snapshot"};
 
 // Which build of detectors wrote a snapshot: state of other detectors or in another order cannot be read.
@@ -83,14 +83,12 @@ Engine::~Engine() = default;
 void Engine::use_rule_modes(std::shared_ptr<const RuleModes> modes) { modes_ = std::move(modes); }
 void Engine::use_intel(std::shared_ptr<const IntelIndex> intel) { intel_ = std::move(intel); }
 
-void Engine::add_hits(std::vector<ToldHits> told, std::vector<Copies>& copies) {
-  for (ToldHits& hits : told) {
-    if (!hits.copies.empty()) copies.push_back({std::move(hits.newest), std::move(hits.copies)});
-    Activity& activity = hits.activity;
-    if (activity.count == 0 || !admit(activity.latest)) continue;
-    activity.proof.each([&](const ProofRecord& record) { keep_key(record.object); });
-    aggregator_.add(std::move(activity));
-  }
+void Engine::add_hits(ToldHits hits, std::vector<Copies>& copies) {
+  if (!hits.copies.empty()) copies.push_back({std::move(hits.newest), std::move(hits.copies)});
+  Activity& activity = hits.activity;
+  if (activity.count == 0 || !admit(activity.latest)) return;
+  for (const ProofRecord& record : activity.proof.records()) keep_key(record.object);
+  aggregator_.add(std::move(activity));
 }
 
 void Engine::count_dry_runs(const DryRunHits& found, const Duplicates& duplicates) {
@@ -170,18 +168,21 @@ std::vector<ObjectOutput> Engine::read(std::span<const EpochObject> objects) {
 }
 
 void Engine::take_detections(const Epoch& epoch) {
-  std::vector<std::vector<ToldHits>> told(outputs_.size());
+  std::vector<Copies> copies;
   if (rules_) {
+    std::mutex adding;
     workers_.parallel_for(outputs_.size(), [&](unsigned, std::size_t number) {
-      told[number] = tell_hits(
+      tell_hits(
           outputs_[number].rule_hits, *rules_, detectors_,
           [&](std::uint32_t index) -> const ObjectInfo& { return epoch.objects[index].info; },
-          epoch.duplicates);
+          epoch.duplicates,
+          [&](ToldHits hits) {
+            const std::scoped_lock one(adding);
+            add_hits(std::move(hits), copies);
+          });
       outputs_[number].rule_hits = {};
     });
   }
-  std::vector<Copies> copies;
-  for (std::vector<ToldHits>& hits : told) add_hits(std::move(hits), copies);
   for (WorkerOutput& output : outputs_) {
     count_dry_runs(output.dry_runs, epoch.duplicates);
     output.dry_runs = {};
@@ -411,7 +412,7 @@ void Engine::take_activities(DailyActivities& activities) {
   for (Activity& activity : activities.all()) {
     if (!admit(activity.latest)) continue;
     activity.severity = std::max(activity.severity, activity.latest.severity);
-    activity.proof.each([&](const ProofRecord& record) { keep_key(record.object); });
+    for (const ProofRecord& record : activity.proof.records()) keep_key(record.object);
     aggregator_.add(std::move(activity));
   }
 }
@@ -422,7 +423,7 @@ void Engine::take_incidents(Learner::Output& output) {
       aggregator_.withdraw(window);
       continue;
     }
-    activity.proof.each([&](const ProofRecord& record) { keep_key(record.object); });
+    for (const ProofRecord& record : activity.proof.records()) keep_key(record.object);
     aggregator_.replace(window, std::move(activity));
   }
   for (const std::uint64_t window : output.settled) aggregator_.settle(window);

@@ -227,7 +227,7 @@ class Engine {
     Detection of;
     std::vector<ProofRecord> records;
   };
-  void add_hits(std::vector<ToldHits> told, std::vector<Copies>& copies);
+  void add_hits(ToldHits hits, std::vector<Copies>& copies);
   // Fills in what facts know of the subject; false when the detection is left out.
   bool admit(Detection& detection);
   void count_calls(const Epoch& epoch);

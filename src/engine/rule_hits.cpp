@@ -54,10 +54,9 @@ Proofs proofs_of(const RuleHits& hits, const RuleHits::Group& group, const Dupli
 
 }  // namespace
 
-std::vector<ToldHits> tell_hits(RuleHits& hits, const RecordMatcher& rules,
-                                std::span<const Detector* const> detectors,
-                                const std::function<const ObjectInfo&(std::uint32_t object_index)>& info_of,
-                                const Duplicates& duplicates) {
+void tell_hits(RuleHits& hits, const RecordMatcher& rules, std::span<const Detector* const> detectors,
+               const std::function<const ObjectInfo&(std::uint32_t object_index)>& info_of,
+               const Duplicates& duplicates, const std::function<void(ToldHits)>& take) {
   struct Rule {
     RuleHit hit;
     RuleHits::Group* newest = nullptr;
@@ -88,8 +87,6 @@ std::vector<ToldHits> tell_hits(RuleHits& hits, const RecordMatcher& rules,
   std::sort(ordered.begin(), ordered.end(), [](const Rule* a, const Rule* b) {
     return std::pair(a->newest->newest, a->hit.number) < std::pair(b->newest->newest, b->hit.number);
   });
-  std::vector<ToldHits> told;
-  told.reserve(ordered.size());
   const RuleHits::Group* last = nullptr;
   for (const Rule* rule : ordered) {
     RuleHits::Group& group = *rule->newest;
@@ -108,7 +105,7 @@ std::vector<ToldHits> tell_hits(RuleHits& hits, const RecordMatcher& rules,
       rules.tell(LogKind::cloudtrail, rule->hit, evidence);
       last = &group;
     }
-    ToldHits& one = told.emplace_back();
+    ToldHits one;
     Activity& activity = one.activity;
     for (const std::uint32_t part : rule->parts) {
       const Proofs& more = proofs[part];
@@ -128,12 +125,13 @@ std::vector<ToldHits> tell_hits(RuleHits& hits, const RecordMatcher& rules,
       one.newest = activity.count == 0 ? std::move(details) : details;
       one.newest.count = 0;
     }
-    if (activity.count == 0) continue;
-    activity.latest = std::move(details);
-    activity.latest.first = activity.latest.last = activity.last;
-    activity.severity = activity.latest.severity;
+    if (activity.count != 0) {
+      activity.latest = std::move(details);
+      activity.latest.first = activity.latest.last = activity.last;
+      activity.severity = activity.latest.severity;
+    }
+    take(std::move(one));
   }
-  return told;
 }
 
 }  // namespace picket

@@ -65,10 +65,9 @@ struct ToldHits {
   Activity activity;                // count 0: nothing but copies
   std::vector<ProofRecord> copies;  // of records that were delivered before
 };
-// `info_of` is that of an object of the epoch, `duplicates` its copies.
-std::vector<ToldHits> tell_hits(RuleHits& hits, const RecordMatcher& rules,
-                                std::span<const Detector* const> detectors,
-                                const std::function<const ObjectInfo&(std::uint32_t object_index)>& info_of,
-                                const Duplicates& duplicates);
+// Tells `take` of each rule and issue. `info_of` is that of an object of the epoch, `duplicates` its copies.
+void tell_hits(RuleHits& hits, const RecordMatcher& rules, std::span<const Detector* const> detectors,
+               const std::function<const ObjectInfo&(std::uint32_t object_index)>& info_of,
+               const Duplicates& duplicates, const std::function<void(ToldHits)>& take);
 
 }  // namespace picket
