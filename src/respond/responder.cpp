@@ -36,7 +36,7 @@ bool Lane::add(Item item) {
     if (joined(item)) return false;
     waiting_.emplace(item.finding_id, Spot{level, item.sequence});
   }
-  due_[level].emplace(item.sequence, std::move(item));
+  due_[level].add(std::move(item));
   wake_.notify_one();
   return true;
 }
@@ -52,9 +52,9 @@ bool Lane::joined(const Item& item) {
   Spot& spot = at->second;
   const std::size_t level = level_of(item.severity);
   if (level > spot.level) {
-    if (auto waiting = due_[spot.level].extract(spot.sequence)) {
-      waiting.mapped().severity = item.severity;
-      due_[level].insert(std::move(waiting));
+    if (auto waiting = due_[spot.level].remove(spot.sequence)) {
+      waiting->severity = item.severity;
+      due_[level].add(std::move(*waiting));
       spot.level = level;
     }
   }
@@ -83,14 +83,13 @@ std::optional<Lane::Item> Lane::take(TimeMs now) {
   while (!later_.empty() && passed(later_.begin()->first)) {
     Item item = std::move(later_.begin()->second);
     later_.erase(later_.begin());
-    due_[level_of(item.severity)].emplace(item.sequence, std::move(item));
+    due_[level_of(item.severity)].add(std::move(item));
   }
   if (!passed(paused_until_)) return std::nullopt;
   for (std::size_t level = severity_levels; level-- > 0;) {
     auto& waiting = due_[level];
     if (waiting.empty() || !take_token(level, now)) continue;
-    Item item = std::move(waiting.begin()->second);
-    waiting.erase(waiting.begin());
+    Item item = waiting.take();
     if (item.change != FindingChange::withdrawn) waiting_.erase(item.finding_id);
     return item;
   }
@@ -257,6 +256,7 @@ Result<void> Responder::take_in() {
                     {.sequence = row.sequence,
                      .finding_id = row.finding_id,
                      .rule = std::move(task->rule),
+                     .entity = task->entity,
                      .change = task->change,
                      .epoch = row.epoch,
                      .severity = task->severity}};

@@ -1,7 +1,8 @@
 // Sends what the outbox asks for: new findings at once, updates at the detector's publishing frequency. Each
-// target has a thread of its own, which takes the most severe first, so that neither a slow target nor a
-// flood of low findings delays a high one. A row leaves the outbox only when the target has taken the event
-// or it lies in the dead-letter file, so everything arrives at least once, after a crash too.
+// target has a thread of its own, which takes the most severe first and, of those of one severity, rules and
+// entities in turn, so that neither a slow target nor a flood of findings delays others. A row leaves the
+// outbox only when the target has taken the event or it lies in the dead-letter file, so everything arrives
+// at least once, after a crash too.
 #pragma once
 
 #include <array>
@@ -18,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "respond/fair_queue.h"
 #include "respond/line_file.h"
 #include "respond/rules.h"
 #include "respond/senders.h"
@@ -42,6 +44,7 @@ class Lane {
   struct Item {
     std::uint64_t sequence = 0;  // of the outbox row
     std::string finding_id, rule;
+    std::uint64_t entity = 0;  // whom the finding is about, by hash
     FindingChange change = FindingChange::updated;
     std::uint64_t epoch = 0;  // of a withdrawal
     Severity severity = Severity::low;
@@ -75,7 +78,7 @@ class Lane {
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::minstd_rand jitter_;
-  std::array<std::map<std::uint64_t, Item>, severity_levels> due_;  // by sequence
+  std::array<FairQueue<Item>, severity_levels> due_;
   std::multimap<TimeMs, Item> later_;  // refused once, by when they are tried again
   struct Spot {
     std::size_t level = 0;

@@ -56,7 +56,8 @@ class ResponderTest : public ::testing::Test {
     responder = std::move(*fresh);
   }
   // What the writer does with a finding.
-  void write(unsigned number, std::uint64_t epoch, double severity = 8, bool suppressed = false) {
+  void write(unsigned number, std::uint64_t epoch, double severity = 8, bool suppressed = false,
+             const std::string& instance = "i-0bf8faedf4d75f40b") {
     FindingRow row{.id = test::id_of(number),
                    .account = account,
                    .region = region,
@@ -69,7 +70,7 @@ class ResponderTest : public ::testing::Test {
                    .last_seen = 1,
                    .count = 1,
                    .epoch = epoch,
-                   .document = test::document(test::id_of(number), severity),
+                   .document = test::document(test::id_of(number), severity, instance),
                    .suppressed = suppressed};
     const std::vector<std::string> ids{row.id};
     const auto stored = store->get({}, ids);
@@ -321,6 +322,47 @@ TEST_F(ResponderTest, AFloodOfLowFindingsDoesNotDelayAHighOne) {
   }
 }
 
+// Findings of one severity: of one host many, of another one.
+TEST_F(ResponderTest, AFloodOfOneEntityDoesNotDelayOthersAsGrave) {
+  constexpr unsigned flood = 200;
+  for (unsigned i = 1; i <= flood; ++i) write(i, 1, 8);
+  ASSERT_TRUE(responder->take_in());
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(responder->turn());
+  write(flood + 1, 1, 8, false, "i-0000000000000000a");
+  ASSERT_TRUE(responder->take_in());
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(responder->turn());
+  EXPECT_THAT(received.back() + received.end()[-2], HasSubstr(test::id_of(flood + 1)));
+  EXPECT_LT(received.size(), flood);
+}
+
+TEST(FairQueue, TakesTurnsAndForgetsNobody) {
+  struct Item {
+    std::uint64_t sequence;
+    std::string rule;
+    std::uint64_t entity;
+  };
+  FairQueue<Item> queue;
+  for (std::uint64_t i = 1; i <= 100; ++i) queue.add({i, "a", 1});
+  queue.add({101, "a", 2});
+  queue.add({102, "b", 1});
+  EXPECT_EQ(queue.size(), 102U);
+  EXPECT_EQ(queue.remove(50)->sequence, 50U);
+  EXPECT_FALSE(queue.remove(50));
+  std::vector<std::uint64_t> taken;
+  for (int i = 0; i < 6; ++i) taken.push_back(queue.take().sequence);
+  EXPECT_THAT(taken, ::testing::IsSupersetOf({101U, 102U}));
+  // New entities come without end; the old ones are told all the same.
+  for (std::uint64_t i = 200; i < 500; ++i) {
+    queue.add({i, "a", i});
+    taken.push_back(queue.take().sequence);
+  }
+  EXPECT_THAT(taken, ::testing::Contains(100U));
+  while (!queue.empty()) taken.push_back(queue.take().sequence);
+  std::ranges::sort(taken);
+  EXPECT_EQ(std::ranges::unique(taken).size(), 0U);
+  EXPECT_EQ(taken.size(), 101U + 300U);
+}
+
 TEST_F(ResponderTest, DeadLettersAreSentAgain) {
   status = 400;
   write(1, 1);
@@ -425,14 +467,19 @@ TEST(Rules, TellsWhatIsWrongAndWhere) {
 }
 
 TEST(Rules, OutboxKindsReadBack) {
-  const Task task{FindingChange::created, Severity::high, "soc", "all"};
-  EXPECT_EQ(outbox_kind(task), "respond/new/high/soc/all");
+  const Task task{FindingChange::created, Severity::high, "soc", "all", 0x1f};
+  EXPECT_EQ(outbox_kind(task), "respond/new/high/soc/all/000000000000001f");
   const auto read = parse_task(outbox_kind(task));
   ASSERT_TRUE(read);
   EXPECT_EQ(read->change, FindingChange::created);
   EXPECT_EQ(read->severity, Severity::high);
   EXPECT_EQ(read->target, "soc");
   EXPECT_EQ(read->rule, "all");
+  EXPECT_EQ(read->entity, 0x1fU);
+  const auto older = parse_task("respond/new/high/soc/all");
+  ASSERT_TRUE(older);
+  EXPECT_EQ(older->entity, 0U);
+  EXPECT_FALSE(parse_task("respond/new/high/soc/all/here"));
   EXPECT_FALSE(parse_task("publish/new/d1"));
   EXPECT_FALSE(parse_task("respond/new/grave/soc/all"));
   EXPECT_FALSE(parse_task("respond/gone/high/soc/all"));

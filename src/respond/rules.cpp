@@ -3,13 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "aws/service_call.h"
+#include "base/hash.h"
 #include "base/json_writer.h"
 #include "finding/export.h"
 #include "net/http_client.h"
 #include "net/kafka_client.h"
 #include "net/send_bytes.h"
+#include "respond/finding_parts.h"
 #include "respond/formats.h"
 #include "store/finding_document.h"
 
@@ -194,9 +197,16 @@ const std::string& Target::place() const {
   }
 }
 
+// Whose doing a call is says its principal: keys of a role come and go.
+static std::uint64_t entity_of(const dom::element& finding) {
+  const std::string_view principal = principal_of(finding);
+  const std::uint64_t account = hash64(text_at(finding, "/accountId"));
+  return hash64(principal.empty() ? std::string_view(resources_of(finding).front().id) : principal, account);
+}
+
 std::string outbox_kind(const Task& task) {
-  return fmt::format("{}{}/{}/{}/{}", prefix, word_of(task.change), name_of(task.severity), task.target,
-                     task.rule);
+  return fmt::format("{}{}/{}/{}/{}/{:016x}", prefix, word_of(task.change), name_of(task.severity),
+                     task.target, task.rule, task.entity);
 }
 
 std::optional<Task> parse_task(std::string_view kind) {
@@ -209,11 +219,19 @@ std::optional<Task> parse_task(std::string_view kind) {
     if (slash == std::string_view::npos) break;
     kind.remove_prefix(slash + 1);
   }
-  if (parts.size() != 4) return std::nullopt;
+  // Rows of older versions name no entity.
+  if (parts.size() != 4 && parts.size() != 5) return std::nullopt;
   const auto change = parse_change(parts[0]);
   const auto severity = parse_severity(parts[1]);
   if (!change || !severity) return std::nullopt;
-  return Task{*change, *severity, std::string(parts[2]), std::string(parts[3])};
+  Task task{*change, *severity, std::string(parts[2]), std::string(parts[3])};
+  if (parts.size() == 5) {
+    const std::string_view hash = parts[4];
+    if (std::from_chars(hash.data(), hash.data() + hash.size(), task.entity, 16).ptr !=
+        hash.data() + hash.size())
+      return std::nullopt;
+  }
+  return task;
 }
 
 Result<Rules> Rules::make(const RespondKeys& keys) {
@@ -266,11 +284,13 @@ std::vector<Task> Rules::tasks(const FindingEvent& event, const Rule* only) cons
   dom::parser parser;
   dom::element root;
   if (parser.parse(json).get(root) != simdjson::SUCCESS) return all;
+  dom::element finding;
+  const std::uint64_t entity = root["detail"].get(finding) == simdjson::SUCCESS ? entity_of(finding) : 0;
   for (const Rule& rule : rules_) {
     if ((only != nullptr && &rule != only) || (rule.pattern && !rule.pattern->matches(root))) continue;
     for (const std::string& target : rule.targets) {
       if (std::ranges::find(all, target, &Task::target) == all.end())
-        all.push_back({event.change, severity_of(event.severity), target, rule.name});
+        all.push_back({event.change, severity_of(event.severity), target, rule.name, entity});
     }
   }
   return all;

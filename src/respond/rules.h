@@ -55,8 +55,9 @@ struct Task {
   FindingChange change = FindingChange::updated;
   Severity severity = Severity::low;  // as it was then: the order of sending
   std::string target, rule;
+  std::uint64_t entity = 0;  // whom the finding is about, by hash; 0: not known
 };
-std::string outbox_kind(const Task& task);              // "respond/CHANGE/high/TARGET/RULE"
+std::string outbox_kind(const Task& task);              // "respond/CHANGE/high/TARGET/RULE/ENTITY"
 std::optional<Task> parse_task(std::string_view kind);  // nothing: another consumer's row
 
 class Rules {

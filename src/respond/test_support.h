@@ -6,11 +6,14 @@
 namespace picket::respond::test {
 
 // In the store's form (API casing, without service.archived): SSH guessing against an instance.
-inline std::string document(const std::string& id, double severity = 8) {
+inline std::string document(const std::string& id, double severity = 8,
+                            const std::string& instance = "i-0bf8faedf4d75f40b") {
   return R"({"schemaVersion":"2.0","accountId":"111122223333","region":"eu-west-1","partition":"aws","id":")" +
          id + R"(","arn":"arn:aws:guardduty:eu-west-1:111122223333:detector/d/finding/)" + id +
          R"(","type":"UnauthorizedAccess:EC2/SSHBruteForce","resource":{"resourceType":"Instance","instanceDetails":)"
-         R"({"instanceId":"i-0bf8faedf4d75f40b"}},"service":{"serviceName":"guardduty","detectorId":"d","action":)"
+         R"({"instanceId":")" +
+         instance +
+         R"("}},"service":{"serviceName":"guardduty","detectorId":"d","action":)"
          R"({"actionType":"NETWORK_CONNECTION","networkConnectionAction":{"connectionDirection":"INBOUND","protocol":"TCP",)"
          R"("localPortDetails":{"port":22,"portName":"SSH"},"remotePortDetails":{"port":40152,"portName":"Unknown"},)"
          R"("remoteIpDetails":{"ipAddressV4":"198.51.100.7","country":{"countryName":"Utopia"}}}},"resourceRole":"TARGET",)"
