@@ -100,6 +100,8 @@ IncidentScore weigh(const Incident& incident) {
     service = std::max(service, calls);
     std::int32_t risk = one.tactic.weight_bits * bit;
     if (one.refused()) risk /= 2;
+    // It adds nothing; but what a stranger does in earnest is told (is_anomalous), and this is no look.
+    if (one.what.aim.aim == Aim::harmless) risk = 4;
     // Of objects it is the bucket that makes a call one's own.
     const std::int32_t unusual =
         std::max(api.total(), incident.domain == Domain::object ? one.of(Factor::resource).total() : 0);

@@ -130,6 +130,37 @@ CallAim guests_of_policy(const CloudTrailEvent& event, const JsonDocument& reque
   return guests.aim();
 }
 
+// Whether a policy shuts people out, and not only their plain or unencrypted requests.
+bool shuts_out(const JsonDocument& policy) {
+  bool shuts = false;
+  each_of(policy.at("Statement"), [&](const dom::element& statement) {
+    if (text_at(statement, "Effect") != "Deny") return;
+    dom::object condition;
+    const bool of_requests = statement["Condition"].get(condition) == simdjson::SUCCESS &&
+                             std::ranges::all_of(condition, [](const dom::key_value_pair& test) {
+                               dom::object keys;
+                               return test.value.get(keys) == simdjson::SUCCESS &&
+                                      std::ranges::all_of(keys, [](const dom::key_value_pair& one) {
+                                        const std::string key = lower(one.key);
+                                        return key == "aws:securetransport" || key == "s3:tlsversion" ||
+                                               key.starts_with("s3:x-amz-server-side-encryption");
+                                      });
+                             });
+    shuts |= !of_requests;
+  });
+  return shuts;
+}
+
+CallAim bucket_policy(const CloudTrailEvent& event, const JsonDocument& request) {
+  const CallAim aim = guests_of_policy(event, request);
+  const auto policy = request.at("bucketPolicy");
+  if (aim.aim != Aim::ordinary || !policy) return aim;
+  std::string_view text;
+  const bool quoted = policy->get(text) == simdjson::SUCCESS;
+  const JsonDocument document(quoted ? std::string(text) : simdjson::minify(*policy));
+  return {document.at("Statement") && !shuts_out(document) ? Aim::harmless : Aim::ordinary, {}};
+}
+
 // Who may use an image, a snapshot, a document.
 CallAim guests_of_share(const CloudTrailEvent& event, const JsonDocument& request) {
   Guests guests(event_account(event));
@@ -181,7 +212,7 @@ CallAim public_access_block(const CloudTrailEvent&, const JsonDocument& request)
       [&](const char* member) {
         return text_of(request, std::string("PublicAccessBlockConfiguration.") + member) == "false";
       });
-  return open ? CallAim{Aim::outsiders, {}} : CallAim{Aim::ordinary, {}};
+  return {open ? Aim::outsiders : Aim::harmless, {}};
 }
 
 CallAim versioning(const CloudTrailEvent&, const JsonDocument& request) {
@@ -262,7 +293,7 @@ CallAim password_policy(const CloudTrailEvent&, const JsonDocument& request) {
       std::initializer_list<const char*>{"requireSymbols", "requireNumbers", "requireUppercaseCharacters",
                                          "requireLowercaseCharacters"},
       [&](const char* member) { return text_of(request, member) == "true"; });
-  return length >= long_enough || (length >= least && all_kinds) ? CallAim{Aim::ordinary, {}} : CallAim{};
+  return {length >= long_enough || (length >= least && all_kinds) ? Aim::harmless : Aim::untold, {}};
 }
 
 // A trail that records no less than before, whatever it was: nothing is switched off, and its bucket stays.
@@ -272,7 +303,7 @@ CallAim trail(const CloudTrailEvent&, const JsonDocument& request) {
     if (text_of(request, member) == "false") return {};
   }
   // Another's bucket or key takes the log away from its readers.
-  return request.at("s3BucketName") || request.at("kmsKeyId") ? CallAim{} : CallAim{Aim::ordinary, {}};
+  return {request.at("s3BucketName") || request.at("kmsKeyId") ? Aim::untold : Aim::harmless, {}};
 }
 
 // All management events.
@@ -285,13 +316,13 @@ CallAim event_selectors(const CloudTrailEvent&, const JsonDocument& request) {
     const bool leaves_out = selector["excludeManagementEventSources"].get(left_out) == simdjson::SUCCESS &&
                             left_out.begin() != left_out.end();
     if (selector["includeManagementEvents"].get(management) == simdjson::SUCCESS && management && !leaves_out)
-      aim = {Aim::ordinary, {}};
+      aim = {Aim::harmless, {}};
   });
   return aim;
 }
 
 CallAim bucket_logging(const CloudTrailEvent&, const JsonDocument& request) {
-  return request.at("BucketLoggingStatus.LoggingEnabled") ? CallAim{Aim::ordinary, {}} : CallAim{};
+  return {request.at("BucketLoggingStatus.LoggingEnabled") ? Aim::harmless : Aim::untold, {}};
 }
 
 // Encrypted under a key that only the caller has: nobody else reads the object any more.
@@ -319,7 +350,7 @@ constexpr std::array told_apis{
     Told{iam, "CreatePolicyVersion", rights_policy},
     Told{iam, "CreateRole", guests_of_policy},
     Told{iam, "UpdateAssumeRolePolicy", guests_of_policy},
-    Told{s3, "PutBucketPolicy", guests_of_policy},
+    Told{s3, "PutBucketPolicy", bucket_policy},
     Told{"kms.amazonaws.com", "PutKeyPolicy", guests_of_policy},
     Told{"secretsmanager.amazonaws.com", "PutResourcePolicy", guests_of_policy},
     Told{"ecr.amazonaws.com", "SetRepositoryPolicy", guests_of_policy},
@@ -372,6 +403,7 @@ Reader reader_of(std::string_view event_source, std::string_view api) {
 std::string_view name_of(Aim aim) {
   constexpr std::array<std::string_view, aim_kinds> names{"",
                                                           "",
+                                                          "",
                                                           "lets in outsiders",
                                                           "grants all rights",
                                                           "opens to the Internet",
@@ -393,9 +425,10 @@ CallAim aim_of(const CloudTrailEvent& event) {
 }
 
 unsigned weight_of(const ApiTactic& api, Aim aim) {
-  constexpr unsigned grave = 2, harmless = 2;
+  constexpr unsigned grave = 2, ordinary = 2;
   if (is_grave(aim)) return api.weight_bits + grave;
-  return aim == Aim::ordinary ? std::max(1U, api.weight_bits - std::min<unsigned>(api.weight_bits, harmless))
+  if (aim == Aim::harmless) return 0;
+  return aim == Aim::ordinary ? std::max(1U, api.weight_bits - std::min<unsigned>(api.weight_bits, ordinary))
                               : api.weight_bits;
 }
 

@@ -14,6 +14,7 @@ namespace picket {
 
 enum class Aim : std::uint8_t {
   untold,    // its parameters do not tell, or were not recorded
+  harmless,  // they show that nobody is let in and nothing is weakened
   ordinary,  // they would tell, and show nothing of what follows
   // These are grave.
   outsiders,   // lets in other accounts, or everybody
@@ -22,7 +23,7 @@ enum class Aim : std::uint8_t {
   unguarded,   // gives up what guards against loss: versions, snapshots, monitoring, one's own key
   takeover,    // sets somebody's password, or what a machine runs when it starts
 };
-constexpr std::size_t aim_kinds = 7;
+constexpr std::size_t aim_kinds = 8;
 constexpr bool is_grave(Aim aim) { return aim > Aim::ordinary; }
 // "lets in outsiders", for people.
 std::string_view name_of(Aim aim);
@@ -55,7 +56,7 @@ bool tells_aim(std::string_view event_source, std::string_view api);
 CallAim aim_of(const CloudTrailEvent& event);
 
 // log2 of how much likelier an intruder makes the call, given its aim: judgement, as the table's weights are.
-// What is shown to be harmless is any administrator's work.
+// What shows nothing of the kind is any administrator's work.
 unsigned weight_of(const ApiTactic& api, Aim aim);
 
 // Whether an IAM policy allows every action on everything.

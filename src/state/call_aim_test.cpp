@@ -60,6 +60,27 @@ TEST(CallAim, AllRights) {
       Aim::ordinary);
 }
 
+TEST(CallAim, BucketPoliciesThatHarmNobody) {
+  const auto policy = [](const std::string& statements) {
+    return aim("s3", "PutBucketPolicy",
+               R"({"bucketName":"b","bucketPolicy":{"Statement":[)" + statements + "]}}");
+  };
+  const std::string organisation =
+      R"({"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}}})";
+  const std::string plain_requests =
+      R"({"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::b/*","Condition":{"Bool":{"aws:SecureTransport":"false"}}})";
+  const std::string all_but_one =
+      R"({"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::b/*","Condition":{"StringNotEquals":{"aws:PrincipalArn":"arn:aws:iam::111122223333:user/x"}}})";
+  EXPECT_EQ(policy(organisation), Aim::harmless);
+  EXPECT_EQ(policy(organisation + ',' + plain_requests), Aim::harmless);
+  EXPECT_EQ(policy(all_but_one), Aim::ordinary);
+  EXPECT_EQ(policy(R"({"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::b/*"})"),
+            Aim::ordinary);
+  EXPECT_EQ(
+      policy(R"({"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"})"),
+      Aim::outsiders);
+}
+
 TEST(CallAim, Outsiders) {
   const CallAim trust = read(
       "iam", "UpdateAssumeRolePolicy",
@@ -107,7 +128,7 @@ TEST(CallAim, Outsiders) {
             Aim::outsiders);
   EXPECT_EQ(aim("s3", "PutBucketPublicAccessBlock",
                 R"({"PublicAccessBlockConfiguration":{"BlockPublicAcls":true}})"),
-            Aim::ordinary);
+            Aim::harmless);
   EXPECT_EQ(aim("lambda", "AddPermission20150331v2", R"({"principal":"*"})"), Aim::outsiders);
   EXPECT_EQ(aim("lambda", "AddPermission20150331v2", R"({"principal":"s3.amazonaws.com"})"), Aim::ordinary);
   EXPECT_EQ(aim("lambda", "UpdateFunctionConfiguration20150331v2",
@@ -164,17 +185,17 @@ TEST(CallAim, WhatWatchesIsStrengthened) {
            std::string(kinds) +
            R"(,"requireNumbers":true,"requireUppercaseCharacters":true,"requireLowercaseCharacters":true})";
   };
-  EXPECT_EQ(aim("iam", "UpdateAccountPasswordPolicy", policy(14, "false")), Aim::ordinary);
-  EXPECT_EQ(aim("iam", "UpdateAccountPasswordPolicy", policy(8, "true")), Aim::ordinary);
+  EXPECT_EQ(aim("iam", "UpdateAccountPasswordPolicy", policy(14, "false")), Aim::harmless);
+  EXPECT_EQ(aim("iam", "UpdateAccountPasswordPolicy", policy(8, "true")), Aim::harmless);
   EXPECT_EQ(aim("iam", "UpdateAccountPasswordPolicy", policy(8, "false")), Aim::untold);
   EXPECT_EQ(aim("iam", "UpdateAccountPasswordPolicy", policy(7, "true")), Aim::untold);
-  EXPECT_EQ(aim("cloudtrail", "UpdateTrail", R"({"name":"t","isMultiRegionTrail":true})"), Aim::ordinary);
+  EXPECT_EQ(aim("cloudtrail", "UpdateTrail", R"({"name":"t","isMultiRegionTrail":true})"), Aim::harmless);
   EXPECT_EQ(aim("cloudtrail", "UpdateTrail", R"({"name":"t","isMultiRegionTrail":false})"), Aim::untold);
   EXPECT_EQ(aim("cloudtrail", "UpdateTrail", R"({"name":"t","s3BucketName":"elsewhere"})"), Aim::untold);
   EXPECT_EQ(aim("cloudtrail", "UpdateTrail", R"({"name":"t","kmsKeyId":"alias/other"})"), Aim::untold);
   EXPECT_EQ(aim("cloudtrail", "PutEventSelectors",
                 R"({"eventSelectors":[{"readWriteType":"All","includeManagementEvents":true}]})"),
-            Aim::ordinary);
+            Aim::harmless);
   EXPECT_EQ(aim("cloudtrail", "PutEventSelectors",
                 R"({"eventSelectors":[{"readWriteType":"WriteOnly","includeManagementEvents":true}]})"),
             Aim::untold);
@@ -184,7 +205,7 @@ TEST(CallAim, WhatWatchesIsStrengthened) {
             Aim::untold);
   EXPECT_EQ(
       aim("s3", "PutBucketLogging", R"({"BucketLoggingStatus":{"LoggingEnabled":{"TargetBucket":"b"}}})"),
-      Aim::ordinary);
+      Aim::harmless);
   EXPECT_EQ(aim("s3", "PutBucketLogging", R"({"BucketLoggingStatus":{}})"), Aim::untold);
 }
 
@@ -210,6 +231,7 @@ TEST(CallAim, WeighsByWhatItShows) {
   EXPECT_EQ(weight_of(attach, Aim::all_rights), 8U);
   EXPECT_EQ(weight_of(attach, Aim::ordinary), 4U);
   EXPECT_EQ(weight_of({Tactic::impact, 2, true}, Aim::ordinary), 1U);
+  EXPECT_EQ(weight_of(attach, Aim::harmless), 0U);
 }
 
 }  // namespace
