@@ -114,7 +114,7 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
 
   Epoch epoch{objects, read(objects), {}};
   // Facts first: what is judged below may look at them.
-  epoch.duplicates = find_duplicates(epoch.outputs, [this] { learn_facts(); });
+  epoch.duplicates = find_duplicates(epoch.outputs, [&] { learn_facts(epoch.outputs); });
   // Facts learned now hold from the watermark on, or they were late.
   const TimeMs facts_since = watermark(LogKind::cloudtrail);
   const bool facts_learned = std::any_of(outputs_.begin(), outputs_.end(), [](const WorkerOutput& output) {
@@ -558,8 +558,14 @@ void Engine::claim_minutes(std::span<const EpochObject> objects) {
   claims_.settle();
 }
 
-void Engine::learn_facts() {
+void Engine::learn_facts(std::span<const ObjectOutput> objects) {
   const std::scoped_lock changing(facts_mutex_);
+  for (const ObjectOutput& object : objects) {
+    const ObjectLedger& ledger = object.ledger;
+    if (ledger.kind != LogKind::cloudtrail || ledger.processed == 0) continue;
+    for (const auto& [place, share] : ledger.shares)
+      if (!place.first.empty()) facts_.hear_from(place.first, ledger.first);
+  }
   for (WorkerOutput& output : outputs_) {
     for (const FactRow& row : output.fact_rows.all()) facts_.learn(row);
     for (const auto& [name, sighting] : output.interfaces) facts_.learn(sighting);

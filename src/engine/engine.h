@@ -204,7 +204,7 @@ class Engine {
   void claim_minutes(std::span<const EpochObject> objects);
   // Every object, by all workers; what else they collect is in outputs_.
   std::vector<ObjectOutput> read(std::span<const EpochObject> objects);
-  void learn_facts();
+  void learn_facts(std::span<const ObjectOutput> objects);
   // `beside` runs on one of the threads meanwhile.
   Duplicates find_duplicates(std::vector<ObjectOutput>& objects, const std::function<void()>& beside);
   // What needs no order of time.

@@ -4,9 +4,12 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 
+#include "base/text.h"
 #include "rules/condition.h"
+#include "state/facts.h"
 
 namespace picket {
 
@@ -49,6 +52,7 @@ Result<CustomDetectionRule> read(const toml::table& table) {
   rule.description = text_of(table, "description");
   rule.blind_spots = text_of(table, "blind_spots");
   rule.expression = text_of(table, "expression");
+  rule.strangers_only = table["strangers_only"].value_or(false);
   if (const toml::array* show = table["show"].as_array()) {
     for (const toml::node& field : *show) rule.show.push_back(field.value_or(std::string()));
   }
@@ -64,6 +68,27 @@ Result<CustomDetectionRule> read(const toml::table& table) {
   if (!when) return fail(ErrorKind::invalid, when.error().message(), rule.name);
   rule.when = std::move(*when);
   return rule;
+}
+
+// Whether somebody is let in of whom no log is read. What is no account's number is everybody.
+bool lets_in_strangers(Detection& detection, const Facts& facts) {
+  constexpr std::array<std::string_view, 3> members{
+      "requestParameters.launchPermission.add.items.userId",
+      "requestParameters.createVolumePermission.add.items.userId", "requestParameters.valuesToAdd"};
+  bool named = false;
+  for (const auto& [name, value] : detection.evidence) {
+    if (name.ends_with(".group")) return true;
+    if (std::ranges::find(members, name) == members.end()) continue;
+    named = true;
+    for (std::string_view rest = value; !rest.empty();) {
+      const std::string_view account = rest.substr(0, rest.find(", "));
+      rest.remove_prefix(std::min(rest.size(), account.size() + 2));
+      if (!is_account_id(account) ||
+          (account != detection.subject.account && !facts.hears_from(account, detection.last.time)))
+        return true;
+    }
+  }
+  return !named;
 }
 
 }  // namespace
@@ -128,6 +153,7 @@ std::vector<Rule> custom_rules() {
     rule.issue = {key::principal};
     rule.fields = custom.show;
     rule.when = custom.when;
+    if (custom.strangers_only) rule.with_facts = lets_in_strangers;
     rules.push_back(std::move(rule));
   }
   return rules;

@@ -29,6 +29,7 @@ struct CustomDetectionRule {
   std::string service;
   std::string title, description, blind_spots;
   std::vector<std::string> show;  // fields told as evidence besides what matched
+  bool strangers_only = false;    // accounts of the organisation may be let in
   std::string expression;
   Predicate when;  // what the expression says
 };

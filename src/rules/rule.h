@@ -44,9 +44,10 @@ struct Rule {
   std::vector<std::string> fields;  // shown in the evidence besides those that matched
   Predicate when;                   // of a rule without correlation
   std::optional<Correlation> correlation;
-  bool raises = true;       // false: only correlations use it
-  bool dry_run = false;     // its matches are only counted
-  std::string blind_spots;  // what it cannot see, a sentence for the reference
+  bool raises = true;                                      // false: only correlations use it
+  bool dry_run = false;                                    // its matches are only counted
+  std::string blind_spots;                                 // what it cannot see, a sentence for the reference
+  bool (*with_facts)(Detection&, const Facts&) = nullptr;  // as Detector's
 };
 
 }  // namespace picket::rules

@@ -106,6 +106,7 @@ void RuleSet::add_detector(const Rule& rule) {
   detector.issue = rule.issue;
   detector.version = version_of(rule);
   detector.blind_spots = rule.blind_spots;
+  detector.with_facts = rule.with_facts;
   if (rule.correlation) {
     detector.entity = key::evidence(row_evidence::group);
     detector.logic.ordered = [&rule, &titles = titles_[number]] {
@@ -245,11 +246,20 @@ void RuleSet::evidence_of(const Log& log, std::uint32_t predicate, CompiledPredi
     ++used;
   };
   add("rule", rule.origin == Origin::guardduty ? rule.name : rule.title);
+  const auto show = [&] {
+    for (const std::uint32_t field : matched.shown) {
+      const std::vector<FieldValue>& values = scratch.fields.values(field);
+      if (values.empty()) continue;
+      std::string text(values.front().text);
+      // Facts are asked about all of them.
+      for (std::size_t i = 1; i < values.size() && rule.with_facts != nullptr; ++i)
+        (text += ", ") += values[i].text;
+      add(log.predicates->fields().name(field), text);
+    }
+  };
+  if (rule.with_facts != nullptr) show();
   log.predicates->passed(predicate, scratch, add);
-  for (const std::uint32_t field : matched.shown) {
-    const std::vector<FieldValue>& values = scratch.fields.values(field);
-    if (!values.empty()) add(log.predicates->fields().name(field), values.front().text);
-  }
+  if (rule.with_facts == nullptr) show();
   items.resize(used);
 }
 

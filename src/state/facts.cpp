@@ -457,6 +457,21 @@ bool Facts::knows_account(std::string_view account, TimeMs at) const {
   return since != impl_->account_since.end() && since->second <= at;
 }
 
+void Facts::hear_from(std::string_view account, TimeMs since) {
+  constexpr std::size_t accounts_max = 100'000;  // ten times what AWS lets an organisation have
+  const auto known = impl_->heard_since.find(account);
+  if (known != impl_->heard_since.end()) {
+    known->second = std::min(known->second, since);
+  } else if (impl_->heard_since.size() < accounts_max) {
+    impl_->heard_since.emplace(account, since);
+  }
+}
+
+bool Facts::hears_from(std::string_view account, TimeMs at) const {
+  const auto since = impl_->heard_since.find(account);
+  return since != impl_->heard_since.end() && since->second <= at - day_ms;
+}
+
 std::optional<std::string> Facts::vpc_endpoint_owner(std::string_view endpoint_id, TimeMs at) const {
   const Entity* entity = impl_->find(endpoint_id);
   if (!entity || impl_->deleted(entity, at)) return std::nullopt;
@@ -580,7 +595,7 @@ std::size_t Facts::evict() {
 }
 
 namespace {
-constexpr std::uint32_t save_version = 1;
+constexpr std::uint32_t save_version = 2;
 }
 
 void Facts::save(Writer& out) const {
@@ -595,6 +610,7 @@ void Facts::save(Writer& out) const {
   }
   out(static_cast<std::uint32_t>(impl_->sightings.size()));
   for (const auto& [id, sighting] : impl_->sightings) out(id, sighting);
+  out(impl_->heard_since);
 }
 
 void Facts::load(Reader& in) {
@@ -634,6 +650,7 @@ void Facts::load(Reader& in) {
     fresh->index(id, sighting);
     fresh->sightings.insert_or_assign(std::move(id), std::move(sighting));
   }
+  in(fresh->heard_since);
   if (in.failed()) return;  // keeps what was known
   fresh->evicted = evicted;
   fresh->dropped = dropped;

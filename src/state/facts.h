@@ -195,6 +195,11 @@ class Facts {
   std::optional<ClusterFact> cluster_named(std::string_view name, TimeMs at) const;
   // Whether anything of the account was known by then: one of ours, not a stranger's.
   bool knows_account(std::string_view account, TimeMs at) const;
+  // An account has CloudTrail logs of its own among those that are read, from `since` on.
+  void hear_from(std::string_view account, TimeMs since);
+  // Whether that was so a day before `at`: one of the organisation's accounts. A day, because its first logs
+  // may be read after others' of the same hour.
+  bool hears_from(std::string_view account, TimeMs at) const;
   // The account in which a VPC endpoint ("vpce-…") was made.
   std::optional<std::string> vpc_endpoint_owner(std::string_view endpoint_id, TimeMs at) const;
 

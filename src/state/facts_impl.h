@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/flat_map.h"
 #include "state/facts.h"
 
 namespace picket {
@@ -236,6 +237,7 @@ struct Facts::Impl {
   std::map<std::string, std::set<std::string>, std::less<>> nats_by_allocation;
   std::map<IpPrefix, std::set<std::string>> customer_gateways_by_network;
   std::map<std::string, TimeMs, std::less<>> account_since;
+  FlatMap<std::string, TimeMs> heard_since;  // accounts, as hear_from() was told
 
   // ---- claims ----
   std::strong_ordering compare(const Claim& a, const Claim& b) const {
