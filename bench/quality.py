@@ -239,7 +239,7 @@ def main():
     parser.add_argument('data', type=pathlib.Path, nargs='?')
     parser.add_argument('--build', type=pathlib.Path, default=ROOT / 'build/release')
     parser.add_argument('--out', type=pathlib.Path, default=HERE / 'QUALITY.md')
-    parser.add_argument('--simulate', default='--seed eval-7 --accounts 6 --days 50', help="the simulation's arguments; empty for none")
+    parser.add_argument('--simulate', default='--seed eval-8 --accounts 6 --days 50', help="the simulation's arguments; empty for none")
     parser.add_argument('--simulation', type=pathlib.Path, default=ROOT / 'build/simulation')
     parser.add_argument('--check', action='store_true')
     settings = parser.parse_args()
