@@ -117,15 +117,20 @@ CallAim rights_policy(const CloudTrailEvent&, const JsonDocument& request) {
   return when(allows_everything(text_of(request, "policyDocument")), Aim::all_rights);
 }
 
-// A policy of a role or thing, as text or as JSON, under the name that its service gives it.
+// A policy that stands in the request as text or as JSON.
+std::string policy_text(const dom::element& policy) {
+  std::string_view text;
+  return policy.get(text) == simdjson::SUCCESS ? std::string(text) : simdjson::minify(policy);
+}
+
+// A policy of a role or thing, under the name that its service gives it.
 CallAim guests_of_policy(const CloudTrailEvent& event, const JsonDocument& request) {
   Guests guests(event_account(event));
   for (const char* member : {"assumeRolePolicyDocument", "policyDocument", "bucketPolicy", "resourcePolicy",
                              "policy", "policyText"}) {
     const auto value = request.at(member);
     if (!value) continue;
-    std::string_view text;
-    guests.add_policy(value->get(text) == simdjson::SUCCESS ? std::string(text) : simdjson::minify(*value));
+    guests.add_policy(policy_text(*value));
   }
   return guests.aim();
 }
@@ -155,9 +160,8 @@ CallAim bucket_policy(const CloudTrailEvent& event, const JsonDocument& request)
   const CallAim aim = guests_of_policy(event, request);
   const auto policy = request.at("bucketPolicy");
   if (aim.aim != Aim::ordinary || !policy) return aim;
-  std::string_view text;
-  const bool quoted = policy->get(text) == simdjson::SUCCESS;
-  const JsonDocument document(quoted ? std::string(text) : simdjson::minify(*policy));
+  const std::string text = policy_text(*policy);
+  const JsonDocument document(text);
   return {document.at("Statement") && !shuts_out(document) ? Aim::harmless : Aim::ordinary, {}};
 }
 
