@@ -250,11 +250,14 @@ void RuleSet::evidence_of(const Log& log, std::uint32_t predicate, CompiledPredi
     for (const std::uint32_t field : matched.shown) {
       const std::vector<FieldValue>& values = scratch.fields.values(field);
       if (values.empty()) continue;
-      std::string text(values.front().text);
-      // Facts are asked about all of them.
-      for (std::size_t i = 1; i < values.size() && rule.with_facts != nullptr; ++i)
-        (text += ", ") += values[i].text;
-      add(log.predicates->fields().name(field), text);
+      const std::string_view name = log.predicates->fields().name(field);
+      if (rule.with_facts == nullptr) {
+        add(name, values.front().text);
+        continue;
+      }
+      std::string all;  // Facts are asked about every one.
+      for (const FieldValue& value : values) (all += all.empty() ? "" : ", ") += value.text;
+      add(name, all);
     }
   };
   if (rule.with_facts != nullptr) show();
