@@ -180,26 +180,10 @@ void print_records(const simdjson::dom::element& records, const std::string& log
   }
 }
 
-// The one finding whose id begins so.
-Result<Finding> find_by_id(FindingStore& store, const std::string& id) {
-  if (id.size() < short_id_size)
-    return fail(ErrorKind::invalid, fmt::format("an id has at least {} digits", short_id_size), id);
-  std::vector<Finding> found;
-  const auto done = store.for_each({}, {}, [&](const Finding& finding) {
-    if (finding.id.starts_with(id)) found.push_back(finding);
-    return found.size() < 2;
-  });
-  if (!done) return std::unexpected(done.error());
-  if (found.empty())
-    return fail(ErrorKind::not_found, "no finding has this id; `picket findings` shows them", id);
-  if (found.size() > 1) return fail(ErrorKind::invalid, "several findings have an id that begins so", id);
-  return std::move(found.front());
-}
-
 int run_explain(const std::string& data_dir, const std::string& id, const std::string& logs) {
   auto store = open_store(data_dir);
   if (!store) return failed(store.error());
-  const auto found = find_by_id(**store, id);
+  const auto found = finding_named(**store, id);
   if (!found) {
     const bool ours = found.error().kind != ErrorKind::invalid && found.error().kind != ErrorKind::not_found;
     return failed(found.error(), ours ? exit_internal : exit_usage);

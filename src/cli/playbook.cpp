@@ -59,13 +59,6 @@ std::string actor() {
   return fmt::format("cli/{}", user == nullptr ? std::to_string(::getuid()) : std::string(user->pw_name));
 }
 
-Result<std::string> finding_named(FindingStore& store, const std::string& id) {
-  auto found = store.get({}, {&id, 1});
-  if (!found) return std::unexpected(found.error());
-  if (found->empty()) return fail(ErrorKind::not_found, "no such finding", id);
-  return std::move(found->front().document);
-}
-
 void print_run(const playbook::Run& run, const std::string& format) {
   if (format == "json") {
     fmt::print("{}\n", playbook::run_json(run, true));
@@ -98,8 +91,8 @@ int act(const PlaybookFlags& flags, bool preview) {
   const auto finding = finding_named(*works->store, flags.finding);
   if (!finding) return failed(finding.error());
   const playbook::Order order{.actor = actor(), .accept_forgeable = flags.accept_forgeable};
-  const auto run = preview ? works->playbooks->preview(flags.name, *finding, order)
-                           : works->playbooks->run(flags.name, *finding, order);
+  const auto run = preview ? works->playbooks->preview(flags.name, finding->document, order)
+                           : works->playbooks->run(flags.name, finding->document, order);
   if (!run) return failed(run.error());
   print_run(*run, flags.format);
   return run->state == "refused" || run->state == "failed" ? exit_found : exit_ok;

@@ -23,8 +23,10 @@ struct RespondFlags {
   std::string config, data_dir = default_data_dir(), rule, finding, target;
 };
 
+// An id or its first digits: a file of such a name is given with its folder.
 bool is_finding_id(std::string_view text) {
-  return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  return text.size() >= short_id_size && text.size() <= 32 &&
+         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 // A file, "-" for standard input.
@@ -49,11 +51,9 @@ Result<respond::FindingEvent> event_named(const RespondFlags& flags) {
   if (is_finding_id(flags.finding)) {
     auto store = open_store(flags.data_dir);
     if (!store) return std::unexpected(store.error());
-    const auto found = (*store)->get({}, {&flags.finding, 1});
+    const auto found = finding_named(**store, flags.finding);
     if (!found) return std::unexpected(found.error());
-    if (found->empty()) return fail(ErrorKind::not_found, "no such finding", flags.finding);
-    return respond::event_of(found->front().document, flags.finding, found->front().epoch,
-                             FindingChange::created);
+    return respond::event_of(found->document, found->id, found->epoch, FindingChange::created);
   }
   const auto text = text_of(flags.finding);
   if (!text) return std::unexpected(text.error());
