@@ -228,11 +228,11 @@ void Aggregator::settle(std::uint64_t window) {
   add(std::move(activity));
 }
 
-void Aggregator::settle_lost(const std::function<bool(const Detector&)>& lost) {
+void Aggregator::settle_lost(const std::vector<bool>& lost) {
   std::vector<std::uint64_t> windows;
   for (const auto& [window, base] : open_in_) {
     Activity& said = issues_.at(base).open.at(window);
-    if (!lost(*detectors_[said.latest.detector])) continue;
+    if (!lost[said.latest.detector]) continue;
     for (auto& [name, value] : said.latest.evidence)
       if (name == provisional_evidence) name = unordered_evidence;
     windows.push_back(window);
@@ -310,38 +310,22 @@ void Aggregator::save(Writer& out) const { out(issues_, open_in_); }
 
 void Aggregator::load(Reader& in) { in(issues_, open_in_); }
 
-void Aggregator::renumber(std::span<const std::string> written_by) {
-  std::map<std::string_view, std::uint16_t> numbers;
-  for (std::size_t i = 0; i < detectors_.size(); ++i)
-    numbers.emplace(detectors_[i]->name, static_cast<std::uint16_t>(i));
-  const auto number_of = [&](std::uint16_t before) -> std::optional<std::uint16_t> {
-    if (before >= written_by.size()) return std::nullopt;
-    const auto now = numbers.find(written_by[before]);
-    return now == numbers.end() ? std::nullopt : std::optional(now->second);
-  };
-  // A detector may have gained types since: the issue's name tells which it was.
-  const auto renumbered = [&](Activity& activity, std::string_view type) {
-    const auto number = number_of(activity.latest.detector);
-    if (!number) return false;
-    const auto& types = detectors_[*number]->types;
-    const auto at = std::ranges::find(types, type, &FindingType::name);
-    if (at == types.end()) return false;
-    activity.latest.detector = *number;
-    activity.latest.type = static_cast<std::uint8_t>(at - types.begin());
+void Aggregator::renumber(const Numbering& numbering) {
+  const auto renumbered = [&](Activity& activity) {
+    if (!numbering.renumber(activity.latest)) return false;
     std::map<std::uint16_t, Signal> signals;
     for (auto& [detector, signal] : activity.signals)
-      if (const auto now = number_of(detector)) signals.emplace(*now, std::move(signal));
+      if (const auto now = numbering.detector(detector)) signals.emplace(*now, std::move(signal));
     activity.signals = std::move(signals);
     return true;
   };
-  const auto renumber_all = [&](auto& parts, std::string_view type) {
+  const auto renumber_all = [&](auto& parts) {
     for (auto at = parts.begin(); at != parts.end();)
-      at = renumbered(at->second, type) ? std::next(at) : parts.erase(at);
+      at = renumbered(at->second) ? std::next(at) : parts.erase(at);
   };
   for (auto at = issues_.begin(); at != issues_.end();) {
-    const std::string_view type = std::string_view(at->first).substr(0, at->first.find('\x1e'));
-    renumber_all(at->second.settled, type);
-    renumber_all(at->second.open, type);
+    renumber_all(at->second.settled);
+    renumber_all(at->second.open);
     const bool gone = at->second.settled.empty() && at->second.open.empty();
     at = gone ? issues_.erase(at) : std::next(at);
   }

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -17,6 +16,7 @@
 #include "base/archive.h"
 #include "base/hash.h"
 #include "engine/detector.h"
+#include "engine/numbering.h"
 #include "finding/signal.h"
 #include "finding/subject.h"
 
@@ -117,9 +117,9 @@ class Aggregator {
   void withdraw(std::uint64_t window);
   // The window closed: what it said last stays (or never was anything).
   void settle(std::uint64_t window);
-  // What stood behind the open windows of these detectors is lost: what they said last stays, and what was
-  // provisional says that it will not become sure.
-  void settle_lost(const std::function<bool(const Detector&)>& lost);
+  // What stood behind the open windows of these detectors, by number, is lost: what they said last stays, and
+  // what was provisional says that it will not become sure.
+  void settle_lost(const std::vector<bool>& lost);
 
   struct Changes {
     std::vector<AggregatedFinding> updated;  // by id
@@ -135,9 +135,9 @@ class Aggregator {
   std::size_t bytes() const;
   void save(Writer& out) const;
   void load(Reader& in);
-  // The state is of other detectors, of these names in their order. What no detector raises any more goes;
-  // what it told stays with whoever was told.
-  void renumber(std::span<const std::string> written_by);
+  // As it was loaded, with today's numbers. What no detector raises any more goes; what it told stays with
+  // whoever was told.
+  void renumber(const Numbering& numbering);
 
  private:
   static constexpr TimeMs slice = 30 * day_ms;

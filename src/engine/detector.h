@@ -291,7 +291,8 @@ struct Detector {
   bool (*with_facts)(Detection&, const Facts&) = nullptr;
   // What it cannot see, a sentence for the reference.
   std::string_view blind_spots = {};
-  // Of a rule: hash of what it says. State of another version cannot be read.
+  // Raised when the form of its state (or of its evidence that waits) changes; of a rule a hash of what it
+  // says. State of another version starts empty.
   std::uint64_t version = 0;
 };
 

@@ -16,16 +16,14 @@ namespace picket {
 namespace {
 
 constexpr std::size_t recent_keys_max = 100'000;
-constexpr std::uint32_t snapshot_version = 13;  // of the form of the state
+// Of the numbering and of how sections are put together; what is in a section has a version of its own.
+constexpr std::uint32_t snapshot_version = 14;
 constexpr PackedKind snapshot{"picketS2", "snapshot"};
 
-// Which build of detectors wrote a snapshot: state of other detectors or in another order cannot be read.
-std::uint64_t detectors_hash(std::span<const Detector* const> detectors) {
-  std::uint64_t hash = snapshot_version;
-  for (const Detector* detector : detectors) hash = hash_mix(hash, hash64(detector->name, detector->version));
-  // Signals of sequences are kept by their place in this table.
-  for (const ListedApi& api : listed_apis()) hash = hash_mix(hash, hash64(api.event_name));
-  return hash;
+std::vector<std::uint64_t> hashes_of_names(std::span<const Detector* const> detectors) {
+  std::vector<std::uint64_t> hashes;
+  for (const Detector* detector : detectors) hashes.push_back(hash64(detector->name));
+  return hashes;
 }
 
 }  // namespace
@@ -60,6 +58,7 @@ Engine::Engine(std::span<const Detector* const> detectors, std::shared_ptr<const
                Lateness lateness, EngineLimits limits, unsigned threads,
                std::shared_ptr<const RecordMatcher> rules)
     : detectors_(detectors),
+      names_(hashes_of_names(detectors)),
       intel_(std::move(intel)),
       rules_(std::move(rules)),
       lateness_(std::move(lateness)),
@@ -139,8 +138,9 @@ EpochResult Engine::run_epoch(std::span<const EpochObject> objects, const Pendin
 
 std::vector<ObjectOutput> Engine::read(std::span<const EpochObject> objects) {
   const EpochTables tables{
-      detectors_,   &triggers_,   intel_.get(),    watermark_,           limits_.filter,     &claims_,
-      rules_.get(), modes_.get(), hosts_.wanted(), visibility_.wanted(), entities_.wanted(), &own_calls_};
+      detectors_, names_,       &triggers_,   intel_.get(),    watermark_,           limits_.filter,
+      &claims_,   rules_.get(), modes_.get(), hosts_.wanted(), visibility_.wanted(), entities_.wanted(),
+      &own_calls_};
   std::vector<ObjectOutput> read(objects.size());
   workers_.parallel_for(objects.size(), [&](unsigned worker, std::size_t number) {
     const EpochObject& object = objects[number];
@@ -711,85 +711,116 @@ std::string Engine::object_key(std::uint64_t object) const {
 
 // What is saved and read by itself.
 struct Engine::Section {
+  enum class Of : std::uint8_t { windows, signals, incidents, hosts, visibility, progress, other };
   std::string name;
-  bool of_detectors = false;  // can be read by the detectors only that wrote it
+  // Of the form. State of another version starts empty, the other sections' goes on: whoever changes what a
+  // section holds gives it the next number (engine/state_form_test). A detector's own state has the version
+  // of the detector.
+  std::uint64_t version = 1;
+  Of of = Of::other;
+  std::string_view holds;  // for those who read what starts empty
   std::function<void(const Engine& engine, Writer& out)> save;
-  std::function<void(Engine& engine, Reader& in)> load;
+  std::function<void(Engine& engine, Reader& in, const Numbering& numbering)> load;
 };
 
-// About the longest first. Their order is part of the form.
+// About the longest first.
 const std::vector<Engine::Section>& Engine::sections() {
   // `to`: how to reach what saves and loads itself.
-  const auto whole = [](std::string name, auto to) {
-    return Section{std::move(name), false, [to](const Engine& engine, Writer& out) { to(engine).save(out); },
-                   [to](Engine& engine, Reader& in) { to(engine).load(in); }};
+  const auto whole = [](std::string name, Section::Of of, std::string_view holds, auto to) {
+    return Section{.name = std::move(name),
+                   .of = of,
+                   .holds = holds,
+                   .save = [to](const Engine& engine, Writer& out) { to(engine).save(out); },
+                   .load = [to](Engine& engine, Reader& in, const Numbering&) { to(engine).load(in); }};
   };
+  using Of = Section::Of;
   static const std::vector<Section> all = [&] {
     std::vector<Section> made;
     constexpr std::size_t together = 8;  // partitions: neither threads nor files have many pieces to handle
     static_assert(partition_count % together == 0);
     for (std::size_t first = 0; first < partition_count; first += together)
-      made.push_back({fmt::format("partitions from {}", first), true,
-                      [first](const Engine& engine, Writer& out) {
-                        for (std::size_t i = 0; i < together; ++i) engine.partitions_[first + i].save(out);
-                      },
-                      [first](Engine& engine, Reader& in) {
-                        for (std::size_t i = 0; i < together; ++i)
-                          engine.partitions_[first + i].load(in, engine.detectors_);
-                      }});
-    made.push_back({"identities", false,
-                    [](const Engine& engine, Writer& out) {
-                      for (const IdentityShard& shard : engine.identities_) shard.save(out);
-                    },
-                    [](Engine& engine, Reader& in) {
-                      for (IdentityShard& shard : engine.identities_) shard.load(in);
-                    }});
-    made.push_back(whole("principals", [](auto& engine) -> auto& { return engine.learners_[0]; }));
-    made.push_back(whole("hosts", [](auto& engine) -> auto& { return engine.hosts_; }));
-    made.push_back(whole("entities", [](auto& engine) -> auto& { return engine.entities_; }));
-    made.push_back(whole("facts", [](auto& engine) -> auto& { return engine.facts_; }));
-    made.push_back({"signals", true,
-                    [](const Engine& engine, Writer& out) { engine.sequences_.save_signals(out); },
-                    [](Engine& engine, Reader& in) { engine.sequences_.load_signals(in); }});
-    made.push_back(whole("cluster users", [](auto& engine) -> auto& { return engine.learners_[1]; }));
-    made.push_back(whole("habits", [](auto& engine) -> auto& { return engine.sequences_; }));
-    made.push_back(whole("flow claims", [](auto& engine) -> auto& { return engine.claims_; }));
-    made.push_back(whole("visibility", [](auto& engine) -> auto& { return engine.visibility_; }));
-    made.push_back({"incidents", true,
-                    [](const Engine& engine, Writer& out) {
-                      for (const Learner& learner : engine.learners_) learner.save_open(out);
-                    },
-                    [](Engine& engine, Reader& in) {
-                      for (Learner& learner : engine.learners_) learner.load_open(in);
-                    }});
-    made.push_back({"findings", false,
-                    [](const Engine& engine, Writer& out) {
-                      std::vector<std::string> names;
-                      for (const Detector* detector : engine.detectors_) names.emplace_back(detector->name);
-                      out(names);
-                      engine.aggregator_.save(out);
-                    },
-                    [](Engine& engine, Reader& in) {
-                      std::vector<std::string> names;
-                      in(names);
-                      engine.aggregator_.load(in);
-                      if (!in.failed()) engine.aggregator_.renumber(names);
-                    }});
-    made.push_back({"progress", false,
-                    [](const Engine& engine, Writer& out) {
-                      out(engine.epoch_, engine.streams_, engine.watermark_, engine.ledger_, engine.usage_,
-                          engine.evictions_, engine.left_out_, engine.dry_run_counts_, engine.places_,
-                          engine.kept_keys_, engine.recent_keys_, engine.recent_order_,
-                          static_cast<std::uint64_t>(engine.recent_next_), engine.hosts_told_);
-                    },
-                    [](Engine& engine, Reader& in) {
-                      std::uint64_t next = 0;
-                      in(engine.epoch_, engine.streams_, engine.watermark_, engine.ledger_, engine.usage_,
-                         engine.evictions_, engine.left_out_, engine.dry_run_counts_, engine.places_,
-                         engine.kept_keys_, engine.recent_keys_, engine.recent_order_, next,
-                         engine.hosts_told_);
-                      engine.recent_next_ = next;
-                    }});
+      made.push_back({.name = fmt::format("partitions from {}", first),
+                      .of = Of::windows,
+                      .holds = "open windows, what is usual for them and records that waited for their order",
+                      .save =
+                          [first](const Engine& engine, Writer& out) {
+                            for (std::size_t i = 0; i < together; ++i)
+                              engine.partitions_[first + i].save(out);
+                          },
+                      .load =
+                          [first](Engine& engine, Reader& in, const Numbering& numbering) {
+                            for (std::size_t i = 0; i < together; ++i)
+                              engine.partitions_[first + i].load(in, engine.detectors_, numbering);
+                          }});
+    made.push_back({.name = "identities",
+                    .holds = "which records are known",
+                    .save =
+                        [](const Engine& engine, Writer& out) {
+                          for (const IdentityShard& shard : engine.identities_) shard.save(out);
+                        },
+                    .load =
+                        [](Engine& engine, Reader& in, const Numbering&) {
+                          for (IdentityShard& shard : engine.identities_) shard.load(in);
+                        }});
+    made.push_back(whole("principals", Of::other, "what was learned of principals",
+                         [](auto& engine) -> auto& { return engine.learners_[0]; }));
+    made.push_back(whole("hosts", Of::hosts, "what was learned of hosts",
+                         [](auto& engine) -> auto& { return engine.hosts_; }));
+    made.push_back(whole("entities", Of::other, "what investigations count",
+                         [](auto& engine) -> auto& { return engine.entities_; }));
+    made.push_back(whole("facts", Of::other, "facts", [](auto& engine) -> auto& { return engine.facts_; }));
+    made.push_back(
+        {.name = "signals",
+         .of = Of::signals,
+         .holds = "open sequences",
+         .save = [](const Engine& engine, Writer& out) { engine.sequences_.save_signals(out); },
+         .load = [](Engine& engine, Reader& in,
+                    const Numbering& numbering) { engine.sequences_.load_signals(in, numbering); }});
+    made.push_back(whole("cluster users", Of::other, "what was learned of clusters' users",
+                         [](auto& engine) -> auto& { return engine.learners_[1]; }));
+    made.push_back(whole("habits", Of::other, "who acts for whom, and habits",
+                         [](auto& engine) -> auto& { return engine.sequences_; }));
+    made.push_back(whole("flow claims", Of::other, "which interface an address belongs to",
+                         [](auto& engine) -> auto& { return engine.claims_; }));
+    made.push_back(whole("visibility", Of::visibility, "how often logs come",
+                         [](auto& engine) -> auto& { return engine.visibility_; }));
+    made.push_back({.name = "incidents",
+                    .of = Of::incidents,
+                    .holds = "open incidents",
+                    .save =
+                        [](const Engine& engine, Writer& out) {
+                          for (const Learner& learner : engine.learners_) learner.save_open(out);
+                        },
+                    .load =
+                        [](Engine& engine, Reader& in, const Numbering& numbering) {
+                          for (Learner& learner : engine.learners_) learner.load_open(in, numbering);
+                        }});
+    made.push_back({.name = "findings",
+                    .of = Of::progress,
+                    .save = [](const Engine& engine, Writer& out) { engine.aggregator_.save(out); },
+                    .load =
+                        [](Engine& engine, Reader& in, const Numbering& numbering) {
+                          engine.aggregator_.load(in);
+                          if (!in.failed()) engine.aggregator_.renumber(numbering);
+                        }});
+    made.push_back({.name = "progress",
+                    .of = Of::progress,
+                    .save =
+                        [](const Engine& engine, Writer& out) {
+                          out(engine.epoch_, engine.streams_, engine.watermark_, engine.ledger_,
+                              engine.usage_, engine.evictions_, engine.left_out_, engine.dry_run_counts_,
+                              engine.places_, engine.kept_keys_, engine.recent_keys_, engine.recent_order_,
+                              static_cast<std::uint64_t>(engine.recent_next_), engine.hosts_told_);
+                        },
+                    .load =
+                        [](Engine& engine, Reader& in, const Numbering&) {
+                          std::uint64_t next = 0;
+                          in(engine.epoch_, engine.streams_, engine.watermark_, engine.ledger_, engine.usage_,
+                             engine.evictions_, engine.left_out_, engine.dry_run_counts_, engine.places_,
+                             engine.kept_keys_, engine.recent_keys_, engine.recent_order_, next,
+                             engine.hosts_told_);
+                          engine.recent_next_ = next;
+                        }});
     return made;
   }();
   return all;
@@ -797,13 +828,12 @@ const std::vector<Engine::Section>& Engine::sections() {
 
 std::string Engine::save(bool alone) const {
   const std::vector<Section>& all = sections();
-  std::vector<std::string> packed(all.size());
+  std::vector<std::pair<std::string, std::string>> packed(all.size());
   const auto pack = [&](unsigned, std::size_t number) {
     std::string state;
     Writer out(state);
     all[number].save(*this, out);
-    packed[number] =
-        pack_state(snapshot, all[number].of_detectors ? detectors_hash(detectors_) : snapshot_version, state);
+    packed[number] = {all[number].name, pack_state(snapshot, all[number].version, state)};
   };
   if (alone) {
     for (std::size_t number = 0; number < all.size(); ++number) pack(0, number);
@@ -812,7 +842,7 @@ std::string Engine::save(bool alone) const {
   }
   std::string body;
   Writer all_of(body);
-  all_of(packed);
+  all_of(Numbering(detectors_), packed);
   std::string bytes(snapshot.magic);
   Writer head(bytes);
   head(snapshot_version, hash64(body));
@@ -838,31 +868,57 @@ Result<std::string> Engine::load(std::string_view bytes) {
   const std::size_t body = snapshot.magic.size() + sizeof version + sizeof checksum;
   if (head.failed() || hash64(bytes.substr(body)) != checksum)
     return fail(ErrorKind::invalid, "the snapshot is damaged");
-  std::vector<std::string> packed;
-  head(packed);
-  const std::vector<Section>& all = sections();
-  if (head.failed() || !head.at_end() || packed.size() != all.size())
-    return fail(ErrorKind::invalid, "the snapshot is damaged");
-  std::string left;
-  const std::scoped_lock changing(learners_mutex_);
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    const auto state =
-        unpack_state(snapshot, all[i].of_detectors ? detectors_hash(detectors_) : snapshot_version, packed[i],
-                     "the snapshot was written with other detectors or rules");
-    if (!state && all[i].of_detectors && state.error().kind == ErrorKind::unsupported) {
-      left = state.error().what;
+  Numbering numbering;
+  std::vector<std::pair<std::string, std::string>> packed;
+  head(numbering, packed);
+  if (head.failed() || !head.at_end()) return fail(ErrorKind::invalid, "the snapshot is damaged");
+  numbering.lead_to(detectors_);
+
+  std::vector<std::pair<const Section*, std::string>> read;
+  std::set<Section::Of> lost;
+  std::vector<std::string_view> empty;
+  for (const Section& section : sections()) {
+    const auto at = std::ranges::find(packed, section.name, &std::pair<std::string, std::string>::first);
+    auto state = at == packed.end() ? fail(ErrorKind::unsupported, std::string(other_version))
+                                    : unpack_state(snapshot, section.version, at->second, other_version);
+    if (state) {
+      read.emplace_back(&section, std::move(*state));
       continue;
     }
-    if (!state) return std::unexpected(state.error());
-    Reader in(*state);
-    all[i].load(*this, in);
-    if (in.failed() || !in.at_end())
-      return fail(ErrorKind::invalid, "the snapshot is damaged: " + all[i].name);
+    if (state.error().kind != ErrorKind::unsupported || section.of == Section::Of::progress)
+      return std::unexpected(state.error());
+    lost.insert(section.of);
+    if (std::ranges::find(empty, section.holds) == empty.end()) empty.push_back(section.holds);
   }
-  // Hosts' days and what is missing are read by any detectors; all other windows were in what was left.
-  if (!left.empty())
-    aggregator_.settle_lost(
-        [](const Detector& one) { return one.logic.host_day == nullptr && one.logic.gap == nullptr; });
+  const std::scoped_lock changing(learners_mutex_);
+  for (const auto& [section, state] : read) {
+    Reader in(state);
+    section->load(*this, in, numbering);
+    if (in.failed() || !in.at_end())
+      return fail(ErrorKind::invalid, "the snapshot is damaged: " + section->name);
+  }
+  const auto is_lost = [&](const Detector& detector) {
+    const Logic& logic = detector.logic;
+    return lost.contains(logic.host_day != nullptr   ? Section::Of::hosts
+                         : logic.gap != nullptr      ? Section::Of::visibility
+                         : logic.sequence != nullptr ? Section::Of::signals
+                         : logic.incident != nullptr ? Section::Of::incidents
+                                                     : Section::Of::windows);
+  };
+  std::vector<std::string_view> changed;
+  std::vector<bool> settled(detectors_.size());
+  for (std::uint16_t i = 0; i < detectors_.size(); ++i) {
+    const bool other = numbering.is_of_another_version(i);
+    settled[i] = other || is_lost(*detectors_[i]);
+    if (other && (detectors_[i]->logic.window || detectors_[i]->logic.ordered != nullptr))
+      changed.push_back(detectors_[i]->name);
+  }
+  aggregator_.settle_lost(settled);
+  std::string left;
+  if (!empty.empty()) left = fmt::format("of another version and started empty: {}", fmt::join(empty, "; "));
+  if (!changed.empty())
+    left += fmt::format("{}changed, so that their windows and what waited for them start empty: {}",
+                        left.empty() ? "" : "; ", fmt::join(changed, ", "));
   return left;
 }
 

@@ -185,8 +185,8 @@ class Engine {
   std::span<const Detector* const> detectors() const { return detectors_; }
   std::uint64_t epoch() const { return epoch_; }
 
-  // State to bytes, in sections with length and checksum; load refuses what save did not write. Of other
-  // detectors it takes what does not depend on them, and answers what was left: normally nothing.
+  // State to bytes, in sections with length and checksum; load refuses what save did not write. Sections of
+  // another form and detectors of another version start empty: it answers which, normally none.
   // `alone`: on this thread only, as a side process must.
   std::string save(bool alone = false) const;
   // Descriptors that save() reads from.
@@ -247,6 +247,7 @@ class Engine {
   static const std::vector<Section>& sections();
 
   std::span<const Detector* const> detectors_;
+  std::vector<std::uint64_t> names_;  // of the detectors, by hash
   std::shared_ptr<const IntelIndex> intel_;
   const std::shared_ptr<const RecordMatcher> rules_;
   std::shared_ptr<const RuleModes> modes_ = std::make_shared<const RuleModes>();

@@ -93,8 +93,9 @@ class DayEmit final : public Emit {
     Detection made = detection_of(detectors_, detector_, std::move(evidence), std::move(subject), first, {});
     made.count = records;
     made.last = last;
-    const std::uint64_t window = hash_mix(hash_mix(day_.host, static_cast<std::uint64_t>(day_.day)),
-                                          hash64(made.issue, hash_mix(detector_, made.type)));
+    const std::uint64_t window =
+        hash_mix(hash_mix(day_.host, static_cast<std::uint64_t>(day_.day)),
+                 hash64(made.issue, hash64(detectors_[detector_]->types[made.type].name)));
     out_.emplace_back(window, std::move(made));
   }
 

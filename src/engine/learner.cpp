@@ -420,11 +420,19 @@ void Learner::load(Reader& in) {
   }
 }
 
-void Learner::load_open(Reader& in) {
+void Learner::load_open(Reader& in, const Numbering& numbering) {
   in(open_);
-  for (const auto& [who, open] : open_) {
-    const bool judge = std::ranges::find(judges_, open.detector) != judges_.end();
-    if (open.incident.behaviours.empty() || (open.raised && !judge)) return in.fail();
+  for (auto at = open_.begin(); at != open_.end();) {
+    Open& open = at->second;
+    if (open.incident.behaviours.empty()) return in.fail();
+    const auto judge = open.raised ? numbering.detector(open.detector) : std::nullopt;
+    if (open.raised && (!judge || !numbering.renumber(open.detection))) {
+      at = open_.erase(at);
+      continue;
+    }
+    open.detector = judge.value_or(0);
+    if (open.raised && std::ranges::find(judges_, open.detector) == judges_.end()) return in.fail();
+    ++at;
   }
 }
 

@@ -56,7 +56,8 @@ class Learner {
   void load(Reader& in);
   // The incidents that are open: of these detectors.
   void save_open(Writer& out) const;
-  void load_open(Reader& in);
+  // Of detectors that are gone none is left.
+  void load_open(Reader& in, const Numbering& numbering);
 
  private:
   struct Open {

@@ -461,8 +461,9 @@ void ObjectRun::sight(const FlowRecord& flow) {
 WindowState& ObjectRun::window_state(void* self, const WindowLogic& logic, std::uint64_t entity,
                                      TimeMs start) {
   ObjectRun& run = *static_cast<ObjectRun*>(self);
-  const WindowKey key{run.current_detector_, entity, start};
-  WindowEntry& entry = run.out_.windows[partition_of(hash_mix(entity, run.current_detector_))][key];
+  const WindowKey key{run.current_detector_, hash_mix(entity, run.tables_.names[run.current_detector_]),
+                      start};
+  WindowEntry& entry = run.out_.windows[partition_of(key.entity)][key];
   if (!entry.state) {
     entry.state = logic.make_state();
     const std::string_view account =

@@ -36,12 +36,11 @@ namespace picket {
 // One entity in one window of one detector.
 struct WindowKey {
   std::uint16_t detector = 0;
-  std::uint64_t entity = 0;
+  std::uint64_t entity = 0;  // by hash, which no other detector's entity has
   TimeMs start = 0;
   auto operator<=>(const WindowKey&) const = default;
-  std::uint64_t hash() const {
-    return hash_mix(hash_mix(entity, static_cast<std::uint64_t>(start)), detector);
-  }
+  // Tells one window from all others, whatever numbers the detectors have.
+  std::uint64_t hash() const { return hash_mix(entity, static_cast<std::uint64_t>(start)); }
   template <class Ar>
   void io(Ar& ar) {
     ar(detector, entity, start);
@@ -147,6 +146,7 @@ struct RecordFilter {
 // Read-only for all workers during an epoch.
 struct EpochTables {
   std::span<const Detector* const> detectors;
+  std::span<const std::uint64_t> names;  // of the detectors, by hash
   const TriggerIndex* triggers = nullptr;
   const IntelIndex* intel = nullptr;
   std::array<TimeMs, log_kinds.size()> watermark{};  // of each kind at the epoch's start

@@ -47,6 +47,7 @@ class OrderedRow {
 
   TimeMs time() const { return record_.time; }
   std::uint16_t detector() const { return detector_; }
+  void renumber(std::uint16_t detector) { detector_ = detector; }
   const RecordId& event_id() const { return record_.event_id; }  // empty when the record has none
   // Value of the detector's entity key: whose state judges the row.
   std::string_view entity() const;

@@ -256,7 +256,7 @@ void Partition::judge_ahead(std::span<const Detector* const> detectors, const Fa
     if (!raised || time.due(row, detector) || row.time() <= time.rows_early) continue;
     Detection made = row.raised(std::move(*raised), detector);
     made.evidence.emplace_back(provisional_evidence, "true");
-    std::uint64_t window = hash64(detector.name, row.detector());
+    std::uint64_t window = hash64(detector.name);
     window = hash_mix(window, hash64(row.entity()));
     window = hash_mix(window, row.event_id().empty() ? hash_mix(made.first.object, made.first.position)
                                                      : row.event_id().hash());
@@ -378,25 +378,19 @@ void Partition::open_files(std::set<int>& files) const {
     if (const int file = run.file(); file >= 0) files.insert(file);
 }
 
+// A part for each detector, that a reader without the detector passes over.
 void Partition::save(Writer& out) const {
-  std::vector<WindowKey> keys;
-  for (const auto& [key, open] : windows_) keys.push_back(key);
-  std::sort(keys.begin(), keys.end());
-  out(static_cast<std::uint32_t>(keys.size()));
-  for (const WindowKey& key : keys) {
-    const Open& open = windows_.find(key)->second;
-    out(key, open.told, open.entry.place->account, open.entry.place->region, open.entry.records);
-    open.entry.state->save(out);
-  }
-  out(static_cast<std::uint32_t>(baselines_.size()));
-  for (const auto& [key, known] : baselines_) {
-    out(key.first, key.second, known.last);
-    known.baseline->save(out);
-    out(static_cast<std::uint32_t>(known.waiting.size()));
-    for (const auto& [start, state] : known.waiting) {
-      out(start);
-      state->save(out);
-    }
+  std::map<std::uint16_t, Held> held;
+  for (const auto& [key, open] : windows_) held[key.detector].windows.push_back(key);
+  for (const auto& [key, known] : baselines_) held[key.first].baselines.emplace_back(key.second, &known);
+  for (const auto& [key, state] : ordered_) held[key.first].ordered.emplace_back(&key.second, state.get());
+  for (const auto& [key, ahead] : ahead_) held[key.first].ahead.emplace_back(&key.second, &ahead);
+  out(static_cast<std::uint32_t>(held.size()));
+  for (auto& [detector, of_detector] : held) {
+    std::string part;
+    Writer into(part);
+    save_part(of_detector, into);
+    out(detector, part);
   }
   std::vector<OrderedRow> on_disk;
   for (RowRun run : runs_) {
@@ -411,57 +405,108 @@ void Partition::save(Writer& out) const {
                     [](const OrderedRow* a, const OrderedRow* b) { return OrderedRow::before(*a, *b); });
   out(static_cast<std::uint32_t>(rows.size()));
   for (const OrderedRow* row : rows) out(*row);
-  out(static_cast<std::uint32_t>(ordered_.size()));
-  for (const auto& [key, state] : ordered_) {
-    out(key.first, key.second);
-    state->save(out);
-  }
-  out(static_cast<std::uint32_t>(ahead_.size()));
-  for (const auto& [key, ahead] : ahead_) {
-    out(key.first, key.second, ahead.last);
-    ahead.state->save(out);
-  }
   out(static_cast<std::uint32_t>(told_ahead_.size()));
   for (const auto& [time, window] : told_ahead_) out(time, window);
 }
 
-void Partition::load(Reader& in, std::span<const Detector* const> detectors) {
-  const auto logic_of = [&](std::uint16_t index) -> const WindowLogic* {
-    if (index >= detectors.size() || !detectors[index]->logic.window) in.fail();
-    return in.failed() ? nullptr : detectors[index]->logic.window.get();
-  };
-  std::map<std::pair<std::string, std::string>, std::shared_ptr<const Place>> places;
+void Partition::save_part(Held& held, Writer& out) const {
+  std::ranges::sort(held.windows);
+  out(static_cast<std::uint32_t>(held.windows.size()));
+  for (const WindowKey& key : held.windows) {
+    const Open& open = windows_.find(key)->second;
+    out(key.entity, key.start, open.told, open.entry.place->account, open.entry.place->region,
+        open.entry.records);
+    open.entry.state->save(out);
+  }
+  out(static_cast<std::uint32_t>(held.baselines.size()));
+  for (const auto& [entity, known] : held.baselines) {
+    out(entity, known->last);
+    known->baseline->save(out);
+    out(static_cast<std::uint32_t>(known->waiting.size()));
+    for (const auto& [start, state] : known->waiting) {
+      out(start);
+      state->save(out);
+    }
+  }
+  out(static_cast<std::uint32_t>(held.ordered.size()));
+  for (const auto& [entity, state] : held.ordered) {
+    out(*entity);
+    state->save(out);
+  }
+  out(static_cast<std::uint32_t>(held.ahead.size()));
+  for (const auto& [entity, ahead] : held.ahead) {
+    out(*entity, ahead->last);
+    ahead->state->save(out);
+  }
+}
+
+void Partition::load(Reader& in, std::span<const Detector* const> detectors, const Numbering& numbering) {
+  Places places;
   std::uint32_t count = 0;
   in(count);
   for (std::uint32_t i = 0; i < count && !in.failed(); ++i) {
-    WindowKey key;
+    std::uint16_t written = 0;
+    std::string part;
+    in(written, part);
+    const auto detector = numbering.with_state(written);
+    if (!detector) continue;
+    Reader of_part(part);
+    load_part(of_part, *detector, detectors, places);
+    if (of_part.failed() || !of_part.at_end()) in.fail();
+  }
+  in(count);
+  for (std::uint32_t i = 0; i < count && !in.failed(); ++i) {
+    OrderedRow row;
+    in(row);
+    const auto detector = numbering.with_state(row.detector());
+    if (in.failed() || !detector) continue;
+    row.renumber(*detector);
+    if (detectors[*detector]->logic.ordered == nullptr || !row.whole(*detectors[*detector])) return in.fail();
+    rows_.push_back(std::move(row));
+  }
+  rows_sorted_ = rows_.size();
+  in(count);
+  for (std::uint32_t i = 0; i < count && !in.failed(); ++i) {
+    std::pair<TimeMs, std::uint64_t> told;
+    in(told);
+    told_ahead_.insert(told);
+  }
+}
+
+void Partition::load_part(Reader& in, std::uint16_t detector, std::span<const Detector* const> detectors,
+                          Places& places) {
+  const Detector& of = *detectors[detector];
+  const WindowLogic* window = of.logic.window.get();
+  std::uint32_t count = 0;
+  in(count);
+  for (std::uint32_t i = 0; i < count && !in.failed(); ++i) {
+    WindowKey key{.detector = detector};
     WindowEntry entry;
     Place place;
     bool told = false;
-    in(key, told, place.account, place.region, entry.records);
-    const WindowLogic* logic = logic_of(key.detector);
-    if (logic == nullptr) return;
+    in(key.entity, key.start, told, place.account, place.region, entry.records);
+    if (in.failed() || window == nullptr) return in.fail();
     auto& kept = places[{place.account, place.region}];
     if (!kept) kept = std::make_shared<const Place>(std::move(place));
     entry.place = kept;
-    entry.state = logic->make_state();
+    entry.state = window->make_state();
     entry.state->load(in);
     Open& open = windows_[key];
     if (open.entry.state) return in.fail();
     open.entry = std::move(entry);
     open.told = told;
-    count_bytes(*logic, key, open);
-    note_closing(*detectors[key.detector], key);
+    count_bytes(*window, key, open);
+    note_closing(of, key);
   }
   in(count);
   for (std::uint32_t i = 0; i < count && !in.failed(); ++i) {
-    std::pair<std::uint16_t, std::uint64_t> key;
-    in(key);
-    const WindowLogic* logic = logic_of(key.first);
-    if (logic == nullptr) return;
-    Known& known = baselines_[key];
-    in(known.last);
-    known.baseline = logic->make_baseline();
+    std::uint64_t entity = 0;
+    TimeMs last = 0;
+    in(entity, last);
+    if (in.failed() || window == nullptr) return in.fail();
+    Known& known = baselines_[{detector, entity}];
+    known.last = last;
+    known.baseline = window->make_baseline();
     if (!known.baseline) return in.fail();
     known.baseline->load(in);
     std::uint32_t waiting = 0;
@@ -469,43 +514,30 @@ void Partition::load(Reader& in, std::span<const Detector* const> detectors) {
     for (std::uint32_t j = 0; j < waiting && !in.failed(); ++j) {
       TimeMs start = 0;
       in(start);
-      auto state = logic->make_state();
+      auto state = window->make_state();
       state->load(in);
       known.waiting[start] = std::move(state);
     }
   }
-  in(rows_);
-  for (const OrderedRow& row : rows_) {
-    if (row.detector() >= detectors.size() || detectors[row.detector()]->logic.ordered == nullptr ||
-        !row.whole(*detectors[row.detector()]))
-      return in.fail();
-  }
-  rows_sorted_ = rows_.size();
+  const auto load_ordered = [&](Reader& from) {
+    auto state = of.logic.ordered();
+    state->load(from);
+    return state;
+  };
   in(count);
   for (std::uint32_t i = 0; i < count && !in.failed(); ++i) {
-    std::pair<std::uint16_t, std::string> key;
-    in(key);
-    if (in.failed() || key.first >= detectors.size() || detectors[key.first]->logic.ordered == nullptr)
-      return in.fail();
-    auto& state = ordered_[key];
-    state = detectors[key.first]->logic.ordered();
-    state->load(in);
+    std::string entity;
+    in(entity);
+    if (in.failed() || of.logic.ordered == nullptr) return in.fail();
+    ordered_[{detector, std::move(entity)}] = load_ordered(in);
   }
   in(count);
   for (std::uint32_t i = 0; i < count && !in.failed(); ++i) {
-    Entity key;
+    std::string entity;
     TimeMs last = 0;
-    in(key, last);
-    if (in.failed() || key.first >= detectors.size() || detectors[key.first]->logic.ordered == nullptr)
-      return in.fail();
-    Ahead& ahead = ahead_[key] = {detectors[key.first]->logic.ordered(), last};
-    ahead.state->load(in);
-  }
-  in(count);
-  for (std::uint32_t i = 0; i < count && !in.failed(); ++i) {
-    std::pair<TimeMs, std::uint64_t> told;
-    in(told);
-    told_ahead_.insert(told);
+    in(entity, last);
+    if (in.failed() || of.logic.ordered == nullptr) return in.fail();
+    ahead_[{detector, std::move(entity)}] = {load_ordered(in), last};
   }
 }
 

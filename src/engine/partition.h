@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/numbering.h"
 #include "engine/object_run.h"
 #include "engine/ordered_row.h"
 #include "engine/row_spill.h"
@@ -54,7 +55,8 @@ class Partition {
   std::size_t open_windows() const { return windows_.size(); }
   void save(Writer& out) const;
   void open_files(std::set<int>& files) const;  // that save() reads from
-  void load(Reader& in, std::span<const Detector* const> detectors);
+  // What is of detectors that are gone, or of another version, is left out.
+  void load(Reader& in, std::span<const Detector* const> detectors, const Numbering& numbering);
 
  private:
   struct Open {
@@ -113,6 +115,18 @@ class Partition {
   };
   std::map<Entity, Ahead, OrderedLess> ahead_;
   std::set<std::pair<TimeMs, std::uint64_t>> told_ahead_;  // time of the row, window
+
+  // What one detector has here, in the order it is saved in.
+  struct Held {
+    std::vector<WindowKey> windows;
+    std::vector<std::pair<std::uint64_t, const Known*>> baselines;
+    std::vector<std::pair<const std::string*, OrderedState*>> ordered;
+    std::vector<std::pair<const std::string*, const Ahead*>> ahead;
+  };
+  using Places = std::map<std::pair<std::string, std::string>, std::shared_ptr<const Place>>;
+  void save_part(Held& held, Writer& out) const;
+  void load_part(Reader& in, std::uint16_t detector, std::span<const Detector* const> detectors,
+                 Places& places);
 };
 
 }  // namespace picket

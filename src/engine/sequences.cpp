@@ -123,8 +123,8 @@ Habits::Circles circles_of(const Kin& kin, std::string_view account) {
   return {kin.identity, {kin.person, kin.peers, account_of(account)}};
 }
 
-std::uint64_t window_of(const std::string& root, std::uint16_t detector, const std::string& anchor) {
-  return hash64(root, hash64(anchor, detector));
+std::uint64_t window_of(const std::string& root, const Detector& detector, const std::string& anchor) {
+  return hash64(root, hash64(anchor, hash64(detector.name)));
 }
 
 }  // namespace
@@ -515,7 +515,7 @@ Activity Sequences::activity_of(const std::string& root, const Actor& actor, std
 
 void Sequences::close(const std::string& root, Actor& actor, Output& out) {
   for (const auto& [detector, open] : actor.open)
-    out.settled.push_back(window_of(root, detector, open.anchor));
+    out.settled.push_back(window_of(root, *detectors_[detector], open.anchor));
   actor.open.clear();
   actor.signals.clear();
   actor.identities.clear();
@@ -528,7 +528,7 @@ Sequences::Output Sequences::turn(TimeMs watermark, const Facts& facts) {
   const auto emit_changed = [&](const std::string& root, Actor& actor) {
     for (const auto& [detector, open] : actor.open)
       out.changed.push_back(
-          {window_of(root, detector, open.anchor), activity_of(root, actor, detector, open)});
+          {window_of(root, *detectors_[detector], open.anchor), activity_of(root, actor, detector, open)});
     actor.changed = false;
   };
   const auto judge_slot = [&](TimeMs slot) {
@@ -605,35 +605,55 @@ void Sequences::load(Reader& in) { in(lineage_, habits_, places_, judged_, evict
 
 void Sequences::save_signals(Writer& out) const { out(waiting_, actors_); }
 
-void Sequences::load_signals(Reader& in) {
+void Sequences::load_signals(Reader& in, const Numbering& numbering) {
   in(waiting_, actors_);
-  waiting_rows_ = 0;
-  const auto is_known = [&](SignalKind kind, std::size_t index, std::size_t type, bool finding) {
-    if (finding != is_finding(kind)) return false;
-    if (!finding) return index < listed_apis().size();
-    return index < detectors_.size() && type < detectors_[index]->types.size();
-  };
-  for (const auto& [slot, kinds] : waiting_) {
-    for (const auto& [hash, row] : kinds) {
-      if (!row || !row->from || !is_known(row->kind, row->index, row->type, static_cast<bool>(row->finding)))
-        return in.fail();
+  // False when nobody has the API or the finding type any more.
+  const auto renumber = [&](auto& signal) {
+    if (!signal || !signal->from || static_cast<bool>(signal->finding) != is_finding(signal->kind)) {
+      in.fail();
+      return false;
     }
+    const bool finding = is_finding(signal->kind);
+    const auto index = finding ? numbering.detector(signal->index) : numbering.api(signal->index);
+    const auto type = finding ? numbering.type(signal->index, signal->type) : std::optional(signal->type);
+    if (!index || !type) return false;
+    signal->index = *index;
+    signal->type = *type;
+    return true;
+  };
+  waiting_rows_ = 0;
+  for (auto& [slot, kinds] : waiting_) {
+    Kinds renumbered;
+    for (auto& [hash, row] : kinds) {
+      if (!renumber(row)) continue;
+      const std::uint64_t kind = row->kind_hash();
+      renumbered.insert_or_assign(kind, std::move(row));
+    }
+    kinds = std::move(renumbered);
     waiting_rows_ += kinds.size();
   }
   for (auto& [root, actor] : actors_) {
-    for (auto& [key, signal] : actor.signals) {
-      if (!signal || !signal->from ||
-          !is_known(signal->kind, signal->index, signal->type, static_cast<bool>(signal->finding)) ||
-          (signal->kind == SignalKind::context && signal->type >= context_names.size()))
-        return in.fail();
+    boost::unordered::erase_if(actor.signals, [&](auto& item) {
+      Boxed<ActorSignal>& signal = item.second;
+      if (!renumber(signal)) return true;
+      if (signal->kind == SignalKind::context && signal->type >= context_names.size()) {
+        in.fail();
+        return true;
+      }
       signal->name = name_of_signal(*signal);
-    }
+      return false;
+    });
     if (std::ranges::any_of(actor.identities, [](const auto& item) { return !item.second; }))
       return in.fail();
     actor.look_again();
-    for (const auto& [detector, open] : actor.open) {
-      if (detector >= detectors_.size() || detectors_[detector]->logic.sequence == nullptr) return in.fail();
+    std::map<std::uint16_t, Open> open;
+    for (auto& [detector, sequence] : actor.open) {
+      const auto now = numbering.detector(detector);
+      if (!now) continue;
+      if (detectors_[*now]->logic.sequence == nullptr) return in.fail();
+      open.emplace(*now, std::move(sequence));
     }
+    actor.open = std::move(open);
   }
 }
 

@@ -68,9 +68,9 @@ class Sequences {
   // Who acts for whom, and what is usual.
   void save(Writer& out) const;
   void load(Reader& in);
-  // Signals, by indexes of these detectors, and sequences.
+  // Signals, by numbers of detectors and APIs, and sequences. What those who are gone said is left out.
   void save_signals(Writer& out) const;
-  void load_signals(Reader& in);
+  void load_signals(Reader& in, const Numbering& numbering);
 
  private:
   struct Open {          // a sequence that was raised

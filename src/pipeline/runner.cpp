@@ -291,9 +291,7 @@ Result<std::optional<std::string>> Runner::load(std::string_view bytes) {
     warning =
         loaded.error().what + "; what was learned and waited starts empty, findings and progress are kept";
   } else if (!loaded->empty()) {
-    warning = *loaded +
-              "; open windows, records that waited for their order and open sequences start empty, what was "
-              "learned, facts, findings and progress are kept";
+    warning = *loaded + "; everything else is kept";
   }
   for (Manifest& manifest : pending) wait_for_turn(std::move(manifest));
   files_ = std::move(files);
