@@ -1,6 +1,7 @@
 #include "cli/bucket.h"
 
 #include "base/clock.h"
+#include "source/s3_source.h"
 
 namespace picket::cli {
 
@@ -9,6 +10,14 @@ Result<std::optional<aws::CallerKey>> key_of(const Config& config, const SourceK
   return aws::load_caller_key(
       source.credentials.empty() ? config.s3.credentials : source.credentials,
       source.profile.empty() ? (own ? "default" : config.s3.profile) : source.profile);
+}
+
+SourceKeys source_of_bucket(const Config& config, const std::string& bucket, const std::string& region) {
+  SourceKeys source;
+  for (const SourceKeys& one : config.sources)
+    if (const auto place = parse_bucket_url(one.url); place && place->first == bucket) source = one;
+  if (!region.empty()) source.region = region;
+  return source;
 }
 
 Result<std::shared_ptr<const integrity::Archive>> archive_of(const Config& config, const SourceKeys& source) {

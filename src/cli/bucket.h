@@ -14,7 +14,11 @@ namespace picket::cli {
 // The source's own, or those of [s3], or of the environment.
 Result<std::optional<aws::CallerKey>> key_of(const Config& config, const SourceKeys& source);
 
-// Its log files and digests, to verify.
+// The configuration's source of a bucket tells credentials, role and endpoint; none: the environment does.
+// `region`, if any, goes before its own.
+SourceKeys source_of_bucket(const Config& config, const std::string& bucket, const std::string& region);
+
+// What lies in its bucket, to verify and to show.
 Result<std::shared_ptr<const integrity::Archive>> archive_of(const Config& config, const SourceKeys& source);
 
 }  // namespace picket::cli

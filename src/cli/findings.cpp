@@ -1,17 +1,19 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
-#include <filesystem>
+#include <functional>
 #include <map>
 #include <set>
 
+#include "cli/bucket.h"
 #include "cli/commands.h"
 #include "cli/open_store.h"
 #include "cli/table.h"
+#include "config/config.h"
 #include "finding/export.h"
 #include "finding/severity.h"
 #include "pipeline/records.h"
-#include "store/sqlite_store.h"
+#include "source/s3_source.h"
 
 namespace picket::cli {
 
@@ -20,6 +22,10 @@ namespace {
 struct FindingsFlags {
   std::string data_dir, format = "table", account, region, criteria, min_severity;
   bool all = false;
+};
+
+struct ExplainFlags {
+  std::string data_dir = default_data_dir(), id, logs, config, region;
 };
 
 Scope scope_of(const FindingsFlags& flags) {
@@ -156,8 +162,36 @@ void print_value(const simdjson::dom::element& value, int indent) {
   }
 }
 
+using RecordsByPosition = std::map<std::uint64_t, std::string>;
+using ReadRecords =
+    std::function<Result<RecordsByPosition>(const std::string& object, const std::set<std::uint64_t>&)>;
+
+// Of a folder or file, or of "s3://BUCKET" and anything behind it: keys are the bucket's.
+Result<ReadRecords> reader_of(const ExplainFlags& flags) {
+  const auto place = parse_bucket_url(flags.logs);
+  if (!place)
+    return [&flags](const std::string& object, const std::set<std::uint64_t>& positions) {
+      return read_records(flags.logs, object, positions);
+    };
+  Config config;
+  if (!flags.config.empty()) {
+    auto loaded = load_config(flags.config);
+    if (!loaded) return std::unexpected(loaded.error());
+    config = std::move(*loaded);
+  }
+  auto archive = archive_of(config, source_of_bucket(config, place->first, flags.region));
+  if (!archive) return std::unexpected(archive.error());
+  return
+      [bucket = place->first, archive = std::move(*archive)](
+          const std::string& object, const std::set<std::uint64_t>& positions) -> Result<RecordsByPosition> {
+        const auto opened = archive->open(fmt::format("s3://{}/{}", bucket, object));
+        if (!opened) return std::unexpected(opened.error());
+        return read_records(*opened->bytes, object, positions);
+      };
+}
+
 // Prints the raw records of a finding's proof out of the logs they lie in.
-void print_records(const simdjson::dom::element& records, const std::string& logs) {
+void print_records(const simdjson::dom::element& records, const ReadRecords& read) {
   std::map<std::string, std::set<std::uint64_t>> wanted;
   simdjson::dom::array list;
   if (records.get(list) != simdjson::SUCCESS) return;
@@ -170,7 +204,7 @@ void print_records(const simdjson::dom::element& records, const std::string& log
     }
   }
   for (const auto& [object, positions] : wanted) {
-    const auto found = read_records(logs, object, positions);
+    const auto found = read(object, positions);
     if (!found) {
       fmt::print("{}\n", printable(found.error().message()));
       continue;
@@ -180,10 +214,10 @@ void print_records(const simdjson::dom::element& records, const std::string& log
   }
 }
 
-int run_explain(const std::string& data_dir, const std::string& id, const std::string& logs) {
-  auto store = open_store(data_dir);
+int run_explain(const ExplainFlags& flags) {
+  auto store = open_store(flags.data_dir);
   if (!store) return failed(store.error());
-  const auto found = finding_named(**store, id);
+  const auto found = finding_named(**store, flags.id);
   if (!found) {
     const bool ours = found.error().kind != ErrorKind::invalid && found.error().kind != ErrorKind::not_found;
     return failed(found.error(), ours ? exit_internal : exit_usage);
@@ -193,7 +227,7 @@ int run_explain(const std::string& data_dir, const std::string& id, const std::s
   simdjson::dom::parser parser;
   simdjson::dom::element root;
   if (parser.parse(document).get(root) != simdjson::SUCCESS) {
-    return failed({ErrorKind::internal, "the stored finding cannot be read", id, -1}, exit_internal);
+    return failed({ErrorKind::internal, "the stored finding cannot be read", flags.id, -1}, exit_internal);
   }
   const auto text = [&](const char* pointer) {
     std::string_view value;
@@ -222,10 +256,12 @@ int run_explain(const std::string& data_dir, const std::string& id, const std::s
     fmt::print("\nAction");
     print_value(part, 2);
   }
-  if (!logs.empty() &&
+  if (!flags.logs.empty() &&
       root.at_pointer("/service/additionalInfo/picket/records").get(part) == simdjson::SUCCESS) {
+    const auto read = reader_of(flags);
+    if (!read) return failed(read.error());
     fmt::print("\nThe records themselves\n");
-    print_records(part, logs);
+    print_records(part, *read);
   }
   return print_refused_attempts(**store, finding);
 }
@@ -265,20 +301,24 @@ void add_signals(CLI::App& program, Run& run) {
 }
 
 void add_explain(CLI::App& program, Run& run) {
-  auto data_dir = std::make_shared<std::string>(default_data_dir());
-  auto id = std::make_shared<std::string>();
-  auto logs = std::make_shared<std::string>();
+  auto flags = std::make_shared<ExplainFlags>();
   CLI::App* command = program.add_subcommand("explain", "Tell why a finding was raised, with its records");
   command
-      ->add_option("FINDING", *id,
+      ->add_option("FINDING", flags->id,
                    "Its id; its first eight digits are enough where no other finding has them")
       ->required();
-  command->add_option("--data-dir", *data_dir, "Folder of `picket serve` or `picket scan --save`");
-  command->add_option("--logs", *logs, "Folder that was scanned or watched: prints the raw records too");
-  command->footer("Example: picket explain 0f3a… --data-dir ./case-17 --logs ./AWSLogs");
-  command->callback([data_dir, id, logs, &run] {
-    run = [data_dir, id, logs] { return run_explain(*data_dir, *id, *logs); };
-  });
+  command->add_option("--data-dir", flags->data_dir, "Folder of `picket serve` or `picket scan --save`");
+  command->add_option("--logs", flags->logs,
+                      "Folder that was scanned or watched, or s3://BUCKET: prints the raw records too");
+  command->add_option("--config", flags->config,
+                      "Configuration, of which a source of the bucket tells credentials, role and endpoint; "
+                      "without it the environment's AWS_ACCESS_KEY_ID and its companions count");
+  command->add_option("--region", flags->region, "The bucket's Region");
+  command->footer(
+      "Examples:\n"
+      "  picket explain 0f3a… --data-dir ./case-17 --logs ./AWSLogs\n"
+      "  picket explain 0f3a… --data-dir ./picket-data --logs s3://example-trail-logs --config picket.toml");
+  command->callback([flags, &run] { run = [flags] { return run_explain(*flags); }; });
 }
 
 }  // namespace picket::cli

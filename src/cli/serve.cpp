@@ -345,23 +345,31 @@ api::Backend backend_of(const Config& config, FindingStore& store, const Live& l
   return backend;
 }
 
-// Among what is watched, as findings name objects: by their keys below the source that holds them.
-Result<std::string> read_record(const std::vector<WatchSource>& sources, const std::string& object,
-                                std::uint64_t position) {
-  for (const WatchSource& source : sources) {
-    auto found = read_records(source.path, object, {position});
-    if (!found) {
-      if (found.error().kind == ErrorKind::not_found) continue;
-      return std::unexpected(found.error());
-    }
-    if (const auto at = found->find(position); at != found->end()) return at->second;
-    return fail(ErrorKind::not_found, "the object has no such record any more", object);
-  }
-  return fail(ErrorKind::not_found, "the object is not among what is watched any more", object);
+// Among what is watched, as findings name objects: by their keys below the folder that holds them, or in the
+// bucket.
+Result<std::string> read_record(const LiveSettings& live, const std::string& object, std::uint64_t position) {
+  const auto in_bucket = [&](const WatchedBucket& watched) -> Result<std::map<std::uint64_t, std::string>> {
+    if (!object.starts_with(watched.bucket->settings().prefix))
+      return fail(ErrorKind::not_found, "not below the source's prefix", object);
+    const auto bytes = watched.bucket->content(object);
+    if (!bytes) return std::unexpected(bytes.error());
+    return read_records(*memory_source(*bytes), object, {position});
+  };
+  const auto nowhere = fail(ErrorKind::not_found, "the object is not among what is watched any more", object);
+  Result<std::map<std::uint64_t, std::string>> found = nowhere;
+  const auto is_settled = [&] { return found || found.error().kind != ErrorKind::not_found; };
+  for (const WatchSource& source : live.sources)
+    if (!is_settled()) found = read_records(source.path, object, {position});
+  for (const WatchedBucket& watched : live.buckets)
+    if (!is_settled()) found = in_bucket(watched);
+  if (!found) return is_settled() ? std::unexpected(found.error()) : nowhere;
+  const auto at = found->find(position);
+  if (at == found->end()) return fail(ErrorKind::not_found, "the object has no such record any more", object);
+  return std::move(at->second);
 }
 
 console::ConsoleSettings console_settings(const Live& live, api::AuditLog* audit, console::OidcClient* oidc,
-                                          api::Service& service, const std::vector<WatchSource>& sources) {
+                                          api::Service& service, const LiveSettings& settings) {
   return {
       .version = PICKET_VERSION,
       .files = console_files(),
@@ -376,8 +384,8 @@ console::ConsoleSettings console_settings(const Live& live, api::AuditLog* audit
           },
       .read = [&service](const aws::Credential& caller, const std::string& region, std::string_view path,
                          std::string_view query) { return service.picket(caller, region, path, query); },
-      .read_record = [&sources](const std::string& object,
-                                std::uint64_t position) { return read_record(sources, object, position); }};
+      .read_record = [&settings](const std::string& object,
+                                 std::uint64_t position) { return read_record(settings, object, position); }};
 }
 
 // How people sign in through a provider; null: the configuration names none.
@@ -551,7 +559,7 @@ int run_serve(ServeFlags flags) {
     constexpr std::chrono::seconds wait{5};
     const std::unique_lock one_reader(reading, wait);
     if (!one_reader) return fail(ErrorKind::io, "another record is being read", object);
-    return read_record(live_settings.sources, object, position);
+    return read_record(live_settings, object, position);
   };
   backend.rules = live_settings.respond_by.get();
   backend.playbooks = &(*outbound)->playbooks();
@@ -574,8 +582,8 @@ int run_serve(ServeFlags flags) {
   const auto oidc = make_oidc(config, **keys);
   if (!oidc) return failed(oidc.error());
   console::UserStore users(flags.data_dir);
-  console::Console console(console_settings(live, audit.get(), oidc->get(), service, live_settings.sources),
-                           **keys, users, first_user_key(*known));
+  console::Console console(console_settings(live, audit.get(), oidc->get(), service, live_settings), **keys,
+                           users, first_user_key(*known));
   api::SiteSettings site_settings;
   std::atomic<const api::Server*> metered = nullptr;
   site_settings.metrics = [&live, &console, &outbound, &metered] {

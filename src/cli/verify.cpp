@@ -189,11 +189,7 @@ Result<std::shared_ptr<const Archive>> archive_of(const VerifyFlags& flags) {
     if (place) bucket = place->first;
   }
   if (bucket.empty()) return nullptr;
-  SourceKeys source;
-  for (const SourceKeys& one : config.sources)
-    if (const auto place = parse_bucket_url(one.url); place && place->first == bucket) source = one;
-  if (!flags.region.empty()) source.region = flags.region;
-  return cli::archive_of(config, source);
+  return cli::archive_of(config, source_of_bucket(config, bucket, flags.region));
 }
 
 int run_verify(const VerifyFlags& flags) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "decode/decoder.h"
 #include "source/file_source.h"
 
 namespace picket {
@@ -65,10 +64,15 @@ Result<std::map<std::uint64_t, std::string>> read_records(const std::string& log
   }
   auto source = open_file(file->path);
   if (!source) return std::unexpected(source.error());
+  return read_records(**source, object, positions);
+}
+
+Result<std::map<std::uint64_t, std::string>> read_records(ByteSource& source, const std::string& object,
+                                                          const std::set<std::uint64_t>& positions) {
   Picker picker(positions);
   ObjectInfo info;
   info.key = object;
-  const DecodeReport report = decode_object(**source, info, DecodeLimits{}, picker);
+  const DecodeReport report = decode_object(source, info, DecodeLimits{}, picker);
   if (report.verdict != ObjectVerdict::decoded && picker.found.empty())
     return fail(ErrorKind::io, report.reason, object);
   return std::move(picker.found);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "decode/decoder.h"
 
 namespace picket {
 
@@ -14,6 +15,9 @@ namespace picket {
 // below it. Positions count
 // as in RecordRef: from 1, a flow log's header line being line 1. What is not found is left out.
 Result<std::map<std::uint64_t, std::string>> read_records(const std::string& logs, const std::string& object,
+                                                          const std::set<std::uint64_t>& positions);
+// Of an object at hand.
+Result<std::map<std::uint64_t, std::string>> read_records(ByteSource& source, const std::string& object,
                                                           const std::set<std::uint64_t>& positions);
 
 }  // namespace picket

@@ -498,6 +498,12 @@ S3SourceStatus S3Source::status() const {
   return out;
 }
 
+Result<std::string> S3Source::content(const std::string& key) {
+  auto content = get(key);
+  if (!content) return std::unexpected(content.error());
+  return std::move(content->bytes);
+}
+
 Result<void> S3Source::fetch_again(const std::string& url, std::uint64_t tag) {
   const auto place = aws::parse_s3_url(url);
   if (!place) return fail(ErrorKind::invalid, "names no object of S3", url);

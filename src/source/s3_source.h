@@ -118,6 +118,9 @@ class S3Source {
   bool caught_up() const;
   S3SourceStatus status() const;
 
+  // An object's content as it is now, for who looks at a record: asked for once, from any thread.
+  Result<std::string> content(const std::string& key);
+
   // Of an object that is not in the spool any more, for a replay; waits until S3 answers, or stop().
   Result<void> fetch_again(const std::string& url, std::uint64_t tag_hash);
 

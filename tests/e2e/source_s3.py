@@ -7,11 +7,13 @@ S3, SQS, SNS and STS are moto's, in the venv of tests/api. A proxy between picke
 checks every signature for S3 against botocore's. The end is compared with one scan of the same objects.
 """
 import argparse
+import configparser
 import json
 import pathlib
 import random
 import sys
 import time
+import urllib.request
 
 SOURCE_ROOT = pathlib.Path(sys.argv[2])
 sys.path.insert(0, str(SOURCE_ROOT / "tests/api"))
@@ -19,6 +21,9 @@ import run as clients  # noqa: E402  (installs what this test needs)
 
 clients.enter_venv()
 
+from botocore.auth import SigV4Auth  # noqa: E402
+from botocore.awsrequest import AWSRequest  # noqa: E402
+from botocore.credentials import Credentials  # noqa: E402
 from cloud import BUCKET, REGION, Cloud, Feeder, Proxy, source_config  # noqa: E402
 from harness import (KINDS, PARTS, PATIENT, Picket, Server, Workspace, check_as_scanned, check_equal, check_source_ledger,
                      fail, files_below, put, source_of, wait_until)  # noqa: E402
@@ -41,6 +46,29 @@ def read_objects(archive):
         objects[awkward] = objects.pop(key)
     objects["AWSLogs/777788889999/elasticloadbalancing/eu-west-1/2026/09/14/balancer.log.gz"] = b"not ours"
     return objects
+
+
+def check_records(picket, cloud, work, local, data):
+    """What a finding of the bucket stands on is shown out of the bucket, on the command line and by the API."""
+    config = write_config(work / "records.toml", cloud, queue=False)
+    finding = next(found for found in map(json.loads, picket.findings(data).splitlines())
+                   if found["type"] == "UnauthorizedAccess:IAMUser/TorIPCaller")
+    mark = b"The records themselves"
+    shown = [picket.run("explain", finding["id"], "--data-dir", data, *logs).stdout.partition(mark)[2]
+             for logs in (("--logs", local), ("--logs", f"s3://{BUCKET}", "--config", config))]
+    if shown[0] != shown[1] or b'"eventSource"' not in shown[0]:
+        fail(f"explain shows other records out of the bucket: {shown}")
+    server = Server(picket, data, "--config", config).wait_ready()
+    profile = configparser.ConfigParser()
+    profile.read(data / "credentials")
+    request = AWSRequest("GET", f"{server.url}/picket/v1/findings/{finding['id']}/records")
+    key = Credentials(profile["default"]["aws_access_key_id"], profile["default"]["aws_secret_access_key"])
+    SigV4Auth(key, "guardduty", finding["region"]).add_auth(request)
+    with urllib.request.urlopen(urllib.request.Request(request.url, headers=dict(request.headers)), timeout=60) as answer:
+        records = json.load(answer)["records"]
+    server.stop()
+    if not records or any('"eventSource"' not in record.get("record", "") for record in records):
+        fail(f"the API does not show the records of the bucket: {records}")
 
 
 def check_deletion(picket, cloud, work):
@@ -120,6 +148,7 @@ def main():
             config = write_config(work / "listed.toml", cloud, queue=False, lateness=lateness)
             picket.serve_to_the_end(work / "listed", "--config", config)
         check_equal("by listing alone", expected, picket.findings(work / "listed"))
+        check_records(picket, cloud, work, local, work / "listed")
     cloud.stop()
 
 
