@@ -375,7 +375,7 @@ class Day:
         for _ in range(int(often + rng.random())):
             hour = rng.gauss(13, 2.5) if not (person.night_owl and rng.random() < 0.3) else rng.gauss(21, 1.5)
             t = self.start + int(min(max(hour + person.offset, 4), 23.2) * HOUR)
-            usable = [a for a in org.accounts if a.kind in person.sets]
+            usable = person.accounts
             if not usable:
                 continue
             account = usable[int(rng.random() ** 2 * len(usable))]

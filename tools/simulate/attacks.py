@@ -48,9 +48,7 @@ def victims(org):
         if account.kind not in ("management", "security"):
             found.append(("pipeline", account, "ci-deploy"))
     for person in org.people:
-        for account in org.accounts:
-            if account.kind in person.sets:
-                found.append(("person", account, person))
+        found += [("person", account, person) for account in person.accounts]
     return found
 
 
@@ -195,9 +193,9 @@ def stolen_session(org, rng, number, where, t):
 
 def phished(org, rng, number, t):
     """A sign-in to the console from far away while, or soon after, the person works at home."""
-    person = rng.choice([p for p in org.people if p.persona in ("billing", "support") and any(a.kind in p.sets for a in org.accounts) and p.at(int(t - org.start) // DAY)]
-                        or [p for p in org.people if any(a.kind in p.sets for a in org.accounts)])
-    account = next(a for a in org.accounts if a.kind in person.sets)
+    person = rng.choice([p for p in org.people if p.persona in ("billing", "support") and p.accounts and p.at(int(t - org.start) // DAY)]
+                        or [p for p in org.people if p.accounts])
+    account = person.accounts[0]
     attack = Attack(number, "phishing", account, person.name, "console sign-in from far away")
     day, network = int(t - org.start) // DAY, places.place(rng, rng.choice(("home", "hosting", "vpn")), but={person.country})
     home = person.home.address(random.Random(f"{org.seed}/{person.number}/{day // 13}/line"))
@@ -285,7 +283,7 @@ def machine_attack(org, rng, number, kind, name, make, t):
 def cluster_abuse(org, rng, number, name, t):
     account = rng.choice([a for a in org.accounts if cluster.has_cluster(a)] or org.accounts)
     x = rng.random()
-    people = [p for p in org.people if account.kind in p.sets and p.persona in ("dev", "admin")]
+    people = [p for p in org.people if account in p.accounts and p.persona in ("dev", "admin")]
     if x < 0.4 and people:
         person = rng.choice(people)
         who, _ = cluster.AuditDay(org, 0, 1).identity(account, person)

@@ -142,7 +142,7 @@ class AuditDay:
         from activity import Day
         address = Day(self.org, self.day)
         for person in self.org.people:
-            if account.kind not in person.sets or person.persona not in ("dev", "admin", "data", "support") or not person.at(self.day):
+            if account not in person.accounts or person.persona not in ("dev", "admin", "data", "support") or not person.at(self.day):
                 continue
             mine = random.Random(f"{self.org.seed}/kubectl/{person.number}/{account.number}")
             often = mine.choice([0, 0, 0.1, 0.5, 1.5]) * (0.08 if self.day % 7 >= 5 else 1) * {"admin": 1.3, "dev": 1}.get(person.persona, 0.4)

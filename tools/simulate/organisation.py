@@ -144,6 +144,16 @@ class Organisation:
         self.outages = {(rng.choice(self.accounts).id, rng.randrange(days)): rng.randrange(24) for _ in range(max(1, days // 8))}
         self.shared = [a for a in self.accounts if a.kind != "management"]
 
+    def _accounts_of(self, person):
+        """Those of the person's team, of whom a large organisation has many; favourites first."""
+        usable = [a for a in self.accounts if a.kind in person.sets]
+        most = {"admin": 6, "audit": 10}.get(person.persona, 2)  # of a kind
+        if all(sum(a.kind == kind for a in usable) <= most for kind in person.sets):
+            return usable
+        rng = random.Random(f"{self.seed}/team/{person.number}")
+        rng.shuffle(usable)
+        return [a for n, a in enumerate(usable) if sum(b.kind == a.kind for b in usable[:n]) < most]
+
     def account(self, kind):
         return next((a for a in self.accounts if a.kind == kind), self.accounts[0])
 
@@ -215,10 +225,14 @@ class Organisation:
         self.people, number = [], 0
         for persona, count in counts.items():
             for _ in range(count):
-                self.people.append(Person(self, number, persona))
+                person = Person(self, number, persona)
+                if any(other.name == person.name for other in self.people):
+                    person.name += str(number)
+                self.people.append(person)
                 number += 1
         days = self.days
         for person in self.people:
+            person.accounts = self._accounts_of(person)
             r = random.Random(f"{self.seed}/life/{person.number}")
             if r.random() < 0.12:
                 person.starts = r.randrange(max(1, days // 6), days)
