@@ -240,6 +240,8 @@ def main():
     parser.add_argument('--build', type=pathlib.Path, default=ROOT / 'build/release')
     parser.add_argument('--out', type=pathlib.Path, default=HERE / 'QUALITY.md')
     parser.add_argument('--simulate', default='--seed eval-8 --accounts 6 --days 50', help="the simulation's arguments; empty for none")
+    parser.add_argument('--large', default='--seed eval-large --accounts 100 --days 42 --events 1500 --kinds cloudtrail',
+                        help='the same of a large organisation, three minutes to make; empty for none')
     parser.add_argument('--simulation', type=pathlib.Path, default=ROOT / 'build/simulation')
     parser.add_argument('--check', action='store_true')
     settings = parser.parse_args()
@@ -265,6 +267,10 @@ def main():
         print('quality: simulation', file=sys.stderr)
         simulated.generate(settings.simulation, settings.simulate.split())
         more, row, wrong = simulated.measure(picket, settings.simulation, notes)
+        if settings.large:
+            folder = settings.simulation.with_name(settings.simulation.name + '-large')
+            simulated.generate(folder, settings.large.split())
+            more += simulated.measure_large(picket, folder)
         lines, summary, problems = more + lines, [row, *summary], problems + wrong
     head = ['# What picket finds', '',
             'Written by `make quality DATA=FOLDER`. Figures are **recorded** (from logs of real systems and of attacks that were run, with nothing '

@@ -244,6 +244,7 @@ class Engine {
   void keep_key(const Detection& detection);
   void keep_key(std::uint64_t object);
   struct Section;
+  static Section partitions_from(std::size_t first);
   static const std::vector<Section>& sections();
 
   std::span<const Detector* const> detectors_;
