@@ -123,6 +123,36 @@ Habits::Circles circles_of(const Kin& kin, std::string_view account) {
   return {kin.identity, {kin.person, kin.peers, account_of(account)}};
 }
 
+struct Notice {
+  std::uint8_t context = 0;  // index of context_names
+  std::int32_t bits = 0;
+};
+
+// What is new about where, when or with which client a person is, as far as it is worth anything; learned
+// either way.
+std::optional<Notice> notice(Habits& places, const Kin& kin, const News& news, std::string_view value) {
+  const Habits::Circles person{kin.person, {kin.circle}};
+  const Habits::Thing seen = Habits::thing(value);
+  const std::uint32_t days = places.days(kin.person);
+  std::optional<Notice> noticed;
+  if (places.days(kin.person, seen) == 0 && !places.today(kin.person, seen)) {
+    const bool known = !news.personal && places.days(kin.circle, seen) >= shared_days_min;
+    // A machine that always was in one place does not go where its colleagues are.
+    const bool shared = known && (places.days(kin.person, news.moved) > 0 || days < settled_days_min);
+    // Of somebody new it matters whether anybody was there before.
+    const bool too_early = days < days_min && (known || !places.settled(kin.circle));
+    const Habits::Thing change = shared ? news.shared : news.fresh;
+    const std::int32_t worth =
+        places.bits(person, change, shared ? 0 : news.weight, any_news) - (shared ? shared_bits : 0);
+    if (worth > 0 && !too_early)
+      noticed = Notice{static_cast<std::uint8_t>(news.context + (shared ? shared_contexts : 0)), worth};
+    if (!too_early) places.note(person, change, any_news);
+    if (days > 0) places.note(person, news.moved, any_news);
+  }
+  places.note(person, seen, any_news);
+  return noticed;
+}
+
 std::uint64_t window_of(const std::string& root, const Detector& detector, const std::string& anchor) {
   return hash64(root, hash64(anchor, hash64(detector.name)));
 }
@@ -238,13 +268,21 @@ void Sequences::expire(Actor& actor, TimeMs now) {
   actor.look_again();
 }
 
-void Sequences::judge(SignalRow& row, const Identity& root, const std::string& root_id, const Facts& facts) {
-  const TimeMs now = row.first.time;
-  for (Habits* habits : {&habits_, &places_}) habits->begin_day(static_cast<std::int32_t>(now / day_ms));
-  const SignalOrigin& from = *row.from;
-  const Kin& kin = from.kin;
-  const Habits::Circles self = circles_of(kin, from.account), person{kin.person, {kin.circle}};
+ActorSignal Sequences::signal_of(const SignalRow& row, SignalKind kind, std::uint8_t type,
+                                 Tactic tactic) const {
+  ActorSignal signal;
+  signal.kind = kind;
+  signal.type = type;
+  signal.tactic = tactic;
+  signal.index = row.index;
+  signal.name = name_of_signal(signal);
+  return signal;
+}
 
+// What was done, when it is evidence or the identity's first time; learned either way.
+std::optional<ActorSignal> Sequences::take_act(SignalRow& row) {
+  const SignalOrigin& from = *row.from;
+  const Habits::Circles self = circles_of(from.kin, from.account);
   const bool call = is_call(row.kind);
   const FindingType* const type = call ? nullptr : &detectors_[row.index]->types[row.type];
   const Named named = call ? named_apis()[row.index] : Named(type->name);
@@ -264,89 +302,73 @@ void Sequences::judge(SignalRow& row, const Identity& root, const std::string& r
   std::int32_t bits = habits_.bits(self, thing, weight, novelty);
   // A page of the console looks up many things that nobody asked for.
   if (call && from.console && tactic == Tactic::discovery) bits /= 2;
+  // What is usual in the account may still be a step of an intruder who never did it before.
+  const bool first_time = habits_.days(from.kin.identity, thing) == 0;
+  habits_.note(self, thing, novelty);
+  if (thing != plain) habits_.note(self, plain, novelty);
+  if (bits <= 0 && !first_time) return std::nullopt;
+  ActorSignal signal = signal_of(row, row.kind, row.type, tactic);
+  signal.first_time = first_time;
+  signal.aim = aim;
+  signal.bits = bits;
+  if (!row.bucket.empty()) signal.buckets.push_back(row.bucket);
+  signal.finding = std::move(row.finding);
+  return signal;
+}
 
-  std::vector<Boxed<ActorSignal>> signals;
-  const auto made = [&](SignalKind kind, std::uint8_t type_of, Tactic serves) -> ActorSignal& {
-    ActorSignal& signal = *signals.emplace_back(ActorSignal{});
-    signal.kind = kind;
-    signal.type = type_of;
-    signal.tactic = serves;
-    signal.index = row.index;
-    signal.name = name_of_signal(signal);
-    return signal;
+void Sequences::judge(SignalRow& row, const Identity& root, const std::string& root_id, const Facts& facts) {
+  const TimeMs now = row.first.time;
+  for (Habits* habits : {&habits_, &places_}) habits->begin_day(static_cast<std::int32_t>(now / day_ms));
+  const SignalOrigin& from = *row.from;
+
+  std::vector<ActorSignal> signals;
+  const bool tells_place = is_call(row.kind) && !from.user_agent.empty();
+  const auto notice_of = [&](const News& news, std::string_view value) {
+    const auto noticed = notice(places_, from.kin, news, value);
+    if (!noticed) return;
+    ActorSignal& context =
+        signals.emplace_back(signal_of(row, SignalKind::context, noticed->context, Tactic::initial_access));
+    context.bits = noticed->bits;
+    context.value = value;
   };
-  const auto note_new = [&](const News& news, std::string_view value) {
-    const Habits::Thing seen = Habits::thing(value);
-    const std::uint32_t days = places_.days(kin.person);
-    if (places_.days(kin.person, seen) == 0 && !places_.today(kin.person, seen)) {
-      const bool known = !news.personal && places_.days(kin.circle, seen) >= shared_days_min;
-      // A machine that always was in one place does not go where its colleagues are.
-      const bool shared = known && (places_.days(kin.person, news.moved) > 0 || days < settled_days_min);
-      // Of somebody new it matters whether anybody was there before.
-      const bool too_early = days < days_min && (known || !places_.settled(kin.circle));
-      const Habits::Thing change = shared ? news.shared : news.fresh;
-      const std::int32_t worth =
-          places_.bits(person, change, shared ? 0 : news.weight, any_news) - (shared ? shared_bits : 0);
-      if (worth > 0 && !too_early) {
-        const auto which = static_cast<std::uint8_t>(news.context + (shared ? shared_contexts : 0));
-        ActorSignal& context = made(SignalKind::context, which, Tactic::initial_access);
-        context.bits = worth;
-        context.value = value;
-      }
-      if (!too_early) places_.note(person, change, any_news);
-      if (days > 0) places_.note(person, news.moved, any_news);
-    }
-    places_.note(person, seen, any_news);
-  };
-  if (call && !from.user_agent.empty()) note_new(hours_news, hours_of(now));
+  if (tells_place) notice_of(hours_news, hours_of(now));
   std::string network;
   if (from.remote_ip) {
     const auto place = facts.place(*from.remote_ip);
     network = place && place->asn != 0 ? fmt::format("AS{}", place->asn) : neighbourhood_of(*from.remote_ip);
-    if (call && !from.user_agent.empty()) {
-      note_new(network_news, network);
-      note_new(client_news, from.client);
+    if (tells_place) {
+      notice_of(network_news, network);
+      notice_of(client_news, from.client);
     }
   }
-  // What is usual in the account may still be a step of an intruder who never did it before.
-  const bool first_time = habits_.days(kin.identity, thing) == 0;
-  habits_.note(self, thing, novelty);
-  if (thing != plain) habits_.note(self, plain, novelty);
-  if (bits > 0 || first_time) {
-    ActorSignal& signal = made(row.kind, row.type, tactic);
-    signal.first_time = first_time;
-    signal.aim = aim;
-    signal.bits = bits;
-    if (!row.bucket.empty()) signal.buckets.push_back(row.bucket);
-    signal.finding = std::move(row.finding);
-  }
+  if (auto act = take_act(row)) signals.push_back(std::move(*act));
   if (signals.empty()) return;
 
   Actor& actor = actors_[root_id];
   if (actor.open.empty()) expire(actor, now);
   if (actor.signals.empty()) actor.who = root.who;
   if (actor.identities.size() < values_max) actor.identities.try_emplace(from.id, row.from);
-  for (Boxed<ActorSignal>& signal : signals) {
-    const bool context = signal->kind == SignalKind::context;
-    std::uint64_t key = static_cast<std::uint64_t>(signal->kind);
+  for (ActorSignal& signal : signals) {
+    const bool context = signal.kind == SignalKind::context;
+    std::uint64_t key = static_cast<std::uint64_t>(signal.kind);
     for (const std::string_view part :
-         {signal->name, std::string_view(from.id), std::string_view(from.account), std::string_view(network),
-          std::string_view(signal->value)})
+         {signal.name, std::string_view(from.id), std::string_view(from.account), std::string_view(network),
+          std::string_view(signal.value)})
       key = hash64(part, key);
-    if (is_grave(signal->aim)) key = hash_mix(key, static_cast<std::uint64_t>(signal->aim));
-    signal->first = row.first;
-    signal->last = context ? row.first : row.last;
-    signal->count = context ? 1 : row.count;
-    signal->from = row.from;
-    signal->error_code = row.error_code;
-    signal->network = network;
-    if (from.remote_ip) signal->addresses.push_back(*from.remote_ip);
-    keep(actor, std::move(signal), key);
+    if (is_grave(signal.aim)) key = hash_mix(key, static_cast<std::uint64_t>(signal.aim));
+    signal.first = row.first;
+    signal.last = context ? row.first : row.last;
+    signal.count = context ? 1 : row.count;
+    signal.from = row.from;
+    signal.error_code = row.error_code;
+    signal.network = network;
+    if (from.remote_ip) signal.addresses.push_back(*from.remote_ip);
+    keep(actor, Boxed<ActorSignal>(std::move(signal)), key);
   }
   consider(actor, now);
   if (actor.open.empty()) return;
-  habits_.forget_today(kin.identity);
-  places_.forget_today(kin.person);
+  habits_.forget_today(from.kin.identity);
+  places_.forget_today(from.kin.person);
 }
 
 std::string_view Sequences::name_of_signal(const ActorSignal& signal) const {

@@ -104,6 +104,8 @@ class Sequences {
 
   void add(Boxed<SignalRow> row, TimeMs slot);
   void judge(SignalRow& row, const Identity& root, const std::string& root_id, const Facts& facts);
+  std::optional<ActorSignal> take_act(SignalRow& row);
+  ActorSignal signal_of(const SignalRow& row, SignalKind kind, std::uint8_t type, Tactic tactic) const;
   static void expire(Actor& actor, TimeMs now);
   void keep(Actor& actor, Boxed<ActorSignal> signal, std::uint64_t key);
   std::string_view name_of_signal(const ActorSignal& signal) const;
