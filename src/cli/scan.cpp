@@ -291,43 +291,32 @@ void print_findings(const ScanFlags& flags, const Engine& engine, const Renderer
   }
 }
 
-int run_scan(const ScanFlags& flags) {
-  take_large_pages();
-  const auto begin = std::chrono::steady_clock::now();
+// The configuration, with what the flags say.
+Result<Config> config_of(const ScanFlags& flags) {
   Config config;
   if (!flags.config.empty()) {
     auto loaded = load_config(flags.config);
-    if (!loaded) return usage_error(loaded.error().message());
+    if (!loaded) return loaded;
     config = std::move(*loaded);
   }
   if (flags.entities.empty()) config.entity_bytes_max = 0;
-  RecordFilter filter;
-  filter.account = flags.account;
-  if (const auto wrong = time_flag(flags.from, filter.from)) return usage_error("--from: " + *wrong);
-  if (const auto wrong = time_flag(flags.to, filter.to)) return usage_error("--to: " + *wrong);
   config.rules.insert(config.rules.end(), flags.rules.begin(), flags.rules.end());
   if (flags.explain && config.rules.empty() && config.rules_dry_run.empty())
-    return usage_error("--explain tells of rules: name them with --rules or in the configuration");
-  auto setup = make_setup(config, feeds_folder(default_data_dir()), flags.threads, filter);
-  if (!setup) return usage_error(setup.error().message());
-  for (const std::string& note : setup->notes) fmt::print(stderr, "{}\n", note);
-  Engine& engine = *setup->engine;
-  const unsigned threads = flags.threads != 0    ? flags.threads
-                           : config.threads != 0 ? config.threads
-                                                 : default_threads();
-  const Renderer renderer(engine, setup->geo);
-  ScanSettings settings;
-  settings.paths = flags.paths;
-  settings.source.account = flags.assume_account;
-  settings.source.region = flags.assume_region;
-  Workers workers(threads);
+    return fail(ErrorKind::invalid,
+                "--explain tells of rules: name them with --rules or in the configuration");
+  return config;
+}
+
+// What is normal, before anything is judged: from a file, or from the logs themselves, read once to learn.
+// The code to exit with when that fails.
+std::optional<int> teach(const ScanFlags& flags, Config config, const RecordFilter& filter,
+                         const ScanSettings& settings, Workers& workers, Engine& engine) {
   if (!flags.baseline.empty()) {
     const auto baseline = read_baseline(flags.baseline);
     if (!baseline) return usage_error("--baseline: " + baseline.error().message());
     start_from(engine, *baseline);
   }
   if (flags.retrospective) {
-    // Once to learn, once to judge.
     config.entity_bytes_max = 0;
     auto learning = make_setup(config, feeds_folder(default_data_dir()), flags.threads, filter);
     if (!learning) return usage_error(learning.error().message());
@@ -342,13 +331,65 @@ int run_scan(const ScanFlags& flags) {
   if (const auto wrong = time_flag(flags.learn_until, learn_until))
     return usage_error("--learn-until: " + *wrong);
   if (learn_until) engine.learn_until(*learn_until);
+  return std::nullopt;
+}
+
+// How far a scan is, on a terminal.
+class ProgressBar {
+ public:
+  explicit ProgressBar(bool wanted) : shown_(wanted && isatty(STDERR_FILENO) != 0) {}
+  void tell(const ScanProgress& state) const {
+    if (!shown_) return;
+    fmt::print(stderr, "\r\x1b[K{}% of {:.1f} MB, {} of {} objects", percent(state.bytes_done, state.bytes),
+               static_cast<double>(state.bytes) / 1e6, state.objects_done, state.objects);
+  }
+  void clear() const {
+    if (shown_) fmt::print(stderr, "\r\x1b[K");
+  }
+
+ private:
+  const bool shown_;
+};
+
+int exit_code_of(const ScanFlags& flags, const Engine& engine, bool read_all, const Findings& findings) {
+  const auto is_grave = [&](const auto& item) {
+    return severity_of(item.second.activity.severity) >= *parse_severity(flags.fail_on);
+  };
+  const bool reached = !flags.fail_on.empty() && std::ranges::any_of(findings, is_grave);
+  if (!read_all || engine.ledger().failed() > 0) return exit_input;
+  if (flags.strict && engine.ledger().quarantined() > 0) return exit_input;
+  return reached ? exit_found : exit_ok;
+}
+
+int run_scan(const ScanFlags& flags) {
+  take_large_pages();
+  const auto begin = std::chrono::steady_clock::now();
+  const auto config = config_of(flags);
+  if (!config) return usage_error(config.error().message());
+  RecordFilter filter;
+  filter.account = flags.account;
+  if (const auto wrong = time_flag(flags.from, filter.from)) return usage_error("--from: " + *wrong);
+  if (const auto wrong = time_flag(flags.to, filter.to)) return usage_error("--to: " + *wrong);
+  auto setup = make_setup(*config, feeds_folder(default_data_dir()), flags.threads, filter);
+  if (!setup) return usage_error(setup.error().message());
+  for (const std::string& note : setup->notes) fmt::print(stderr, "{}\n", note);
+  Engine& engine = *setup->engine;
+  const unsigned threads = flags.threads != 0     ? flags.threads
+                           : config->threads != 0 ? config->threads
+                                                  : default_threads();
+  const Renderer renderer(engine, setup->geo);
+  ScanSettings settings;
+  settings.paths = flags.paths;
+  settings.source.account = flags.assume_account;
+  settings.source.region = flags.assume_region;
+  Workers workers(threads);
+  if (const auto failure = teach(flags, *config, filter, settings, workers, engine)) return *failure;
 
   SaveFolder saved;
   if (!flags.save.empty()) {
     if (const auto opened = saved.open(flags.save, engine, renderer); !opened)
       return usage_error("--save: " + opened.error().message());
   }
-
   Findings findings;
   const EpochSink sink = [&](std::uint64_t epoch, EpochResult& result) -> Result<void> {
     if (saved.writer) {
@@ -359,14 +400,10 @@ int run_scan(const ScanFlags& flags) {
       findings.insert_or_assign(finding.id, std::move(finding));
     return {};
   };
-  const bool bar = !flags.quiet && isatty(STDERR_FILENO) != 0;
-  const auto progress = [&](const ScanProgress& state) {
-    if (!bar) return;
-    fmt::print(stderr, "\r\x1b[K{}% of {:.1f} MB, {} of {} objects", percent(state.bytes_done, state.bytes),
-               static_cast<double>(state.bytes) / 1e6, state.objects_done, state.objects);
-  };
-  const auto failures = scan(settings, engine, workers, sink, progress);
-  if (bar) fmt::print(stderr, "\r\x1b[K");
+  const ProgressBar bar(!flags.quiet);
+  const auto failures =
+      scan(settings, engine, workers, sink, [&](const ScanProgress& state) { bar.tell(state); });
+  bar.clear();
   if (!failures) return failed(failures.error(), exit_input);
 
   print_findings(flags, engine, renderer, shown_of(findings, flags));
@@ -387,13 +424,7 @@ int run_scan(const ScanFlags& flags) {
     if (const auto written = write_entities(engine, flags.entities); !written)
       return usage_error("--entities: " + written.error().message());
   }
-  const auto is_grave = [&](const auto& item) {
-    return severity_of(item.second.activity.severity) >= *parse_severity(flags.fail_on);
-  };
-  const bool reached = !flags.fail_on.empty() && std::ranges::any_of(findings, is_grave);
-  if (!failures->empty() || engine.ledger().failed() > 0) return exit_input;
-  if (flags.strict && engine.ledger().quarantined() > 0) return exit_input;
-  return reached ? exit_found : exit_ok;
+  return exit_code_of(flags, engine, failures->empty(), findings);
 }
 
 }  // namespace

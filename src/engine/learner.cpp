@@ -276,17 +276,10 @@ NamedValues Learner::profile_of(const JudgedBehaviour& of, Day day) const {
   return values;
 }
 
-Detection Learner::detection_of(const Open& open, const Evidence& evidence) const {
-  const Incident& incident = open.incident;
-  const IncidentScore score = weigh(incident);
-  const JudgedBehaviour& primary = incident.behaviours[score.primary];
-  const Detector& detector = *detectors_[open.detector];
-  const FindingType& type = detector.types[evidence.type];
-  Detection made;
-  made.detector = open.detector;
-  made.type = evidence.type;
-  made.severity = evidence.severity_of(number_of(type.severity));
-  Subject& subject = made.subject;
+namespace {
+
+Subject subject_of(const Incident& incident, const JudgedBehaviour& primary) {
+  Subject subject;
   subject.account = primary.what.account;
   subject.region = primary.what.region;
   subject.remote_ip = primary.what.remote_ip;
@@ -313,22 +306,11 @@ Detection Learner::detection_of(const Open& open, const Evidence& evidence) cons
       subject.buckets.push_back(std::move(made_of));
     }
   }
-  apply_type(type, subject);
+  return subject;
+}
 
-  NamedValues& values = made.evidence;
-  values.emplace_back("tactic", name_of(primary.tactic.tactic));
-  values.emplace_back("score", bits_text(score.total()) + " bits");
-  values.emplace_back("threshold", bits_text(threshold_of(incident.domain)) + " bits");
-  values.emplace_back("one_in", fmt::format("1 in {} behaviours of this account is this unusual",
-                                            norms_.one_in(primary.act.account, score.total())));
-  const Day day = Behaviour::day_of(primary.what.first.time);
-  values.emplace_back("active_days",
-                      fmt::format("{} of the 63 before{}", norms_.days_of(primary.act.principal, day),
-                                  incident.young ? "; too few to be judged by: its peers count" : ""));
-  values.emplace_back("bits.calls", bits_text(score.calls));
-  values.emplace_back("bits.risk", bits_text(score.risk));
-  values.emplace_back("bits.context", bits_text(score.context));
-  // The most unusual value of each factor, with what each level adds.
+// The most unusual value of each factor, with what each level adds.
+void tell_factors(const Incident& incident, NamedValues& values) {
   for (std::size_t i = 0; i < factor_count; ++i) {
     const auto factor = static_cast<Factor>(i);
     const auto most = std::ranges::max_element(
@@ -343,7 +325,10 @@ Detection Learner::detection_of(const Open& open, const Evidence& evidence) cons
                     bits_text(bits.account), bits_text(bits.organisation), name_of(most->own[i]),
                     name_of(most->account[i])));
   }
-  // Calls by service, with their success.
+}
+
+// With their success.
+std::string calls_by_service(const Incident& incident) {
   std::map<std::string, std::vector<std::string>> calls;
   for (const JudgedBehaviour& one : incident.behaviours) {
     std::vector<std::string>& of_service = calls[one.text(Factor::service)];
@@ -353,8 +338,11 @@ Detection Learner::detection_of(const Open& open, const Evidence& evidence) cons
   std::string told;
   for (const auto& [service, list] : calls)
     told += fmt::format("{}{}:[{}]", told.empty() ? "" : ", ", service, fmt::join(list, ", "));
-  values.emplace_back("anomalies.anomalousAPIs", std::move(told));
-  // What neither the principal nor the account has shown before.
+  return told;
+}
+
+// What neither the principal nor the account has shown before.
+void tell_unseen(const Incident& incident, NamedValues& values) {
   for (const Feature& feature : features) {
     const auto index = static_cast<std::size_t>(feature.factor);
     std::set<std::string> account, own;
@@ -370,10 +358,43 @@ Detection Learner::detection_of(const Open& open, const Evidence& evidence) cons
       values.emplace_back(fmt::format("unusual.unusual{}UserIdentityProfiling", feature.name),
                           fmt::format("{}", fmt::join(own, ", ")));
   }
+}
+
+}  // namespace
+
+Detection Learner::detection_of(const Open& open, const Evidence& evidence) const {
+  const Incident& incident = open.incident;
+  const IncidentScore score = weigh(incident);
+  const JudgedBehaviour& primary = incident.behaviours[score.primary];
+  const Detector& detector = *detectors_[open.detector];
+  const FindingType& type = detector.types[evidence.type];
+  Detection made;
+  made.detector = open.detector;
+  made.type = evidence.type;
+  made.severity = evidence.severity_of(number_of(type.severity));
+  made.subject = subject_of(incident, primary);
+  apply_type(type, made.subject);
+
+  NamedValues& values = made.evidence;
+  values.emplace_back("tactic", name_of(primary.tactic.tactic));
+  values.emplace_back("score", bits_text(score.total()) + " bits");
+  values.emplace_back("threshold", bits_text(threshold_of(incident.domain)) + " bits");
+  values.emplace_back("one_in", fmt::format("1 in {} behaviours of this account is this unusual",
+                                            norms_.one_in(primary.act.account, score.total())));
+  const Day day = Behaviour::day_of(primary.what.first.time);
+  values.emplace_back("active_days",
+                      fmt::format("{} of the 63 before{}", norms_.days_of(primary.act.principal, day),
+                                  incident.young ? "; too few to be judged by: its peers count" : ""));
+  values.emplace_back("bits.calls", bits_text(score.calls));
+  values.emplace_back("bits.risk", bits_text(score.risk));
+  values.emplace_back("bits.context", bits_text(score.context));
+  tell_factors(incident, values);
+  values.emplace_back("anomalies.anomalousAPIs", calls_by_service(incident));
+  tell_unseen(incident, values);
   values.insert(values.end(), open.profile.begin(), open.profile.end());
   for (const auto& value : evidence.values) values.push_back(value);
 
-  made.issue = issue_of(subject, values, detector.issue);
+  made.issue = issue_of(made.subject, values, detector.issue);
   made.count = incident.behaviours.size();
   made.first = incident.behaviours.front().what.first;
   made.last = incident.behaviours.back().what.first;
