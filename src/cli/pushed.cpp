@@ -55,11 +55,8 @@ Result<std::unique_ptr<LineSource>> make_lines(const SourceKeys& source, Inbox& 
   const auto socket =
       source.url == "stdin:" ? std::optional<std::string>(std::in_place) : parse_unix_url(source.url);
   if (!socket) return fail(ErrorKind::invalid, "source.url must be unix:///PATH", source.url);
-  auto made = std::make_unique<LineSource>(LineSettings{source.name, source.url, *socket, origin_of(source)},
-                                           inbox, wall_clock);
-  if (!socket->empty())
-    if (auto listening = made->listen(); !listening) return std::unexpected(listening.error());
-  return made;
+  return std::make_unique<LineSource>(LineSettings{source.name, source.url, *socket, origin_of(source)},
+                                      inbox, wall_clock);
 }
 
 Result<std::unique_ptr<KafkaSource>> make_kafka(const SourceKeys& source, Inbox& inbox) {
@@ -134,6 +131,7 @@ Result<PushedSources> PushedSources::make(const Config& config, Inbox& inbox) {
     } else if (source.url.starts_with("unix://") || source.url == "stdin:") {
       auto made = make_lines(source, inbox);
       if (!made) return std::unexpected(made.error());
+      if (source.url != "stdin:") out.sockets_.push_back(made->get());
       out.sources_.push_back(std::move(*made));
     } else if (source.url.starts_with("kafka://")) {
       auto made = make_kafka(source, inbox);
@@ -149,6 +147,12 @@ Result<PushedSources> PushedSources::make(const Config& config, Inbox& inbox) {
       return fail(ErrorKind::invalid, "two sources have this source.name", source.name);
   }
   return out;
+}
+
+Result<void> PushedSources::take_sockets() {
+  for (LineSource* source : sockets_)
+    if (auto done = source->listen(); !done) return done;
+  return {};
 }
 
 std::vector<PushSource*> PushedSources::sources() const {

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "config/config.h"
 #include "source/firehose.h"
+#include "source/line_source.h"
 
 namespace picket::cli {
 
@@ -24,6 +25,8 @@ class PushedSources {
   static Result<PushedSources> make(const Config& config, Inbox& inbox);
 
   std::vector<PushSource*> sources() const;
+  // The sockets of lines, which are one server's; before the sources are started.
+  Result<void> take_sockets();
   // Begins to take requests; returns what to tell people, a line each.
   Result<std::vector<std::string>> listen();
   // Once listening: those with TLS, and their files.
@@ -32,6 +35,7 @@ class PushedSources {
 
  private:
   std::vector<std::unique_ptr<PushSource>> sources_;
+  std::vector<LineSource*> sockets_;  // among them
   struct Endpoint {
     std::optional<api::TlsFiles> tls;
     std::vector<FirehoseSource*> sources;

@@ -5,10 +5,13 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <optional>
 #include <thread>
 
 #include "base/clock.h"
+#include "base/file_stamp.h"
 #include "base/folder_lock.h"
 #include "base/program_log.h"
 #include "cli/commands.h"
@@ -215,18 +218,62 @@ sigset_t awaited_signals() {
   return signals;
 }
 
-// Looks after everything until a signal or `ended` stops it, or all was read and that is enough.
-void watch_over(const ServeFlags& flags, const ServedLogs& logs, const Live& live, ServedSite& site,
-                FindingStore& store, const std::atomic<bool>& ended) {
+// What the configuration is made of, and when each file was last written.
+using Stamps = std::map<std::string, FileStamp>;
+
+Stamps stamps_of(const ServeFlags& flags, const Config& config) {
+  Stamps stamps;
+  const auto add = [&](const std::string& path) {
+    if (path.empty()) return;
+    stamps.emplace(path, FileStamp::of(path));
+    std::error_code error;
+    if (!fs::is_directory(path, error)) return;
+    for (const auto& item : fs::recursive_directory_iterator(path, error))
+      stamps.emplace(item.path().string(), FileStamp::of(item.path().string()));
+  };
+  add(flags.config);
+  add(config.aws_ranges);
+  for (const auto* paths : {&config.rules, &config.rules_dry_run, &config.geoip_databases, &config.inventory,
+                            &config.integrity.keys})
+    for (const std::string& path : *paths) add(path);
+  for (const IntelListKeys& list : config.intel_lists) add(list.path);
+  return stamps;
+}
+
+// Whether SIGHUP asks for another configuration than that in use, one that a server can be made of.
+bool wants_renewal(const ServeFlags& flags, const Config& config, const Stamps& in_use) {
+  if (flags.config.empty() || stamps_of(flags, config) == in_use) return false;
+  const auto usable = [&]() -> Result<void> {
+    const auto next = load_config(flags.config);
+    if (!next) return std::unexpected(next.error());
+    if (const auto logs = ServedLogs::make(*next, flags); !logs) return std::unexpected(logs.error());
+    if (const auto setup = make_setup(*next, feeds_folder(flags.data_dir), flags.threads, {}); !setup)
+      return std::unexpected(setup.error());
+    return {};
+  }();
+  if (!usable) spdlog::error("the configuration in use stays: {}", usable.error().message());
+  return usable.has_value();
+}
+
+enum class Ended : std::uint8_t { stopped, renewed };
+
+// Looks after everything until a signal or `over` stops it, or all was read and that is enough. `renewal`:
+// whether the server is to be made anew.
+Ended watch_over(const ServeFlags& flags, const ServedLogs& logs, const Live& live, ServedSite& site,
+                 FindingStore& store, const std::atomic<bool>& over, const std::function<bool()>& renewal) {
   const sigset_t signals = awaited_signals();
   bool told = false;
   TroubleLog trouble;
-  while (!ended) {
+  while (!over) {
     const timespec pause{0, 200'000'000};
     const int signal = sigtimedwait(&signals, nullptr, &pause);
     if (signal == SIGINT || signal == SIGTERM) {
       spdlog::info("stopping: {}", signal == SIGINT ? "SIGINT" : "SIGTERM");
-      return;
+      return Ended::stopped;
+    }
+    if (signal == SIGHUP && renewal()) {
+      spdlog::info("starting anew: the configuration was changed");
+      return Ended::renewed;
     }
     site.look_at_certificates(signal == SIGHUP);
     site.tend();
@@ -236,13 +283,16 @@ void watch_over(const ServeFlags& flags, const ServedLogs& logs, const Live& liv
     told = true;
     tell_caught_up(status);
     if (program_log_form() == LogForm::text) print_findings(store, flags.data_dir, site.url());
-    if (flags.exit_when_done) return;
+    if (flags.exit_when_done) return Ended::stopped;
   }
+  return Ended::stopped;
 }
 
-int run_serve(ServeFlags flags) {
+// The code to exit with; none: the server is to be made anew.
+std::optional<int> serve(ServeFlags& flags) {
   const auto config = begin(flags);
   if (!config) return failed(config.error());
+  const Stamps stamps = stamps_of(flags, *config);
   auto server_settings = address_of(flags.listen, "--listen");
   if (!server_settings) return failed(server_settings.error());
   if (!config->tls_certificate.empty())
@@ -252,6 +302,7 @@ int run_serve(ServeFlags flags) {
 
   const auto logs = ServedLogs::make(*config, flags);
   if (!logs) return failed(logs.error());
+  if (const auto taken = (*logs)->pushed().take_sockets(); !taken) return failed(taken.error());
   LiveSettings& live_settings = (*logs)->settings();
   const auto store = open_sqlite_store(fs::path(flags.data_dir) / "findings.db");
   if (!store) return failed(store.error());
@@ -298,15 +349,17 @@ int run_serve(ServeFlags flags) {
   for (const auto& [listener, files] : (*logs)->pushed().with_tls())
     (*site)->keep_certificate(*listener, files);
   tell_start(flags, **site, **logs, *listening);
+  flags.listen = (*site)->address();  // A free port stays the same.
 
-  std::atomic<bool> ended = false;
+  std::atomic<bool> over = false;
   Result<void> outcome;
   std::jthread worker([&] {
     outcome = live.run();
-    ended = true;
+    over = true;
   });
   (*outbound)->start();
-  watch_over(flags, **logs, live, **site, **store, ended);
+  const Ended ended = watch_over(flags, **logs, live, **site, **store, over,
+                                 [&] { return wants_renewal(flags, *config, stamps); });
   (*site)->stopping();
   (*logs)->pushed().stop();
   live.stop();
@@ -318,8 +371,14 @@ int run_serve(ServeFlags flags) {
     if (const auto done = (*audit)->rotate(wall_clock(), true); !done)
       return failed(done.error(), exit_internal);
   if (!outcome) return failed(outcome.error(), exit_internal);
+  if (ended == Ended::renewed) return std::nullopt;
   spdlog::info("stopped; what was read is saved");
   return exit_ok;
+}
+
+int run_serve(ServeFlags flags) {
+  while (true)
+    if (const auto code = serve(flags)) return *code;
 }
 
 }  // namespace

@@ -232,8 +232,10 @@ Result<std::unique_ptr<ServedSite>> ServedSite::start(const Parts& parts,
   made->server_ = std::move(*server);
   made->metered_ = made->server_.get();
   if (settings.tls) made->keep_certificate(*made->server_, *settings.tls);
-  made->url_ =
-      fmt::format("{}://{}:{}", settings.tls ? "https" : "http", settings.host, made->server_->port());
+  const bool v6 = settings.host.contains(':');
+  made->address_ =
+      fmt::format("{}{}{}:{}", v6 ? "[" : "", settings.host, v6 ? "]" : "", made->server_->port());
+  made->url_ = fmt::format("{}://{}", settings.tls ? "https" : "http", made->address_);
   return made;
 }
 

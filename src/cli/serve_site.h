@@ -54,6 +54,8 @@ class ServedSite {
   static Result<std::unique_ptr<ServedSite>> start(const Parts& parts, const api::ServerSettings& settings);
 
   const std::string& url() const { return url_; }
+  // "HOST:PORT" that it listens on.
+  const std::string& address() const { return address_; }
   std::string setup_link() { return console_.setup_link(); }
   // A server of sources that are pushed to, whose certificate is looked after like its own.
   void keep_certificate(api::Server& server, api::TlsFiles files) {
@@ -79,7 +81,7 @@ class ServedSite {
   std::unique_ptr<api::Server> server_;
   std::atomic<const api::Server*> metered_ = nullptr;
   std::vector<CertificateKeeper> certificates_;
-  std::string url_;
+  std::string url_, address_;
 };
 
 }  // namespace picket::cli

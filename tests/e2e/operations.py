@@ -16,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 
-from harness import PATIENT, Picket, Server, Workspace, check_balanced, check_equal, fail, files_below, generate, put
+from harness import PATIENT, Picket, Server, Workspace, check_balanced, check_equal, fail, files_below, generate, put, wait_until
 
 
 def get(url, context=None):
@@ -190,6 +190,7 @@ def check_backup(picket, place, archive):
         refused(name, broken, said)
     refused("no backup", archive, "no backup")
     print("ok: backups of a running server, and what is refused", flush=True)
+    return expected
 
 
 def check_doctor(picket, place, archive):
@@ -230,13 +231,66 @@ def check_doctor(picket, place, archive):
     print("ok: the doctor", flush=True)
 
 
+RULE = """title: {}
+id: 8a6b1f0e-0000-4000-8000-{:012}
+logsource: {{product: aws, service: cloudtrail}}
+detection: {{selection: {{userIdentity.type: {}}}, condition: selection}}
+"""
+
+
+def check_reload(picket, place, archive, expected):
+    """SIGHUP makes the server anew of a changed configuration, and nothing else forgets anything by it."""
+    watched, data, rules, config, socket = place / "renewed-logs", place / "renewed", place / "rules", place / "renewed.toml", place / "lines"
+    rules.mkdir()
+    (rules / "nobody.yml").write_text(RULE.format("Nobody", 1, "Nobody"))
+    good = f'rules = ["{rules}"]\n{PATIENT}[[source]]\nurl = "unix://{socket}"\n[engine]\nsnapshot_interval = "1 s"\n'
+    config.write_text(good)
+    files = files_below(archive)
+    for path in files[::2]:
+        put(path, watched / path.relative_to(archive))
+    server = Server(picket, data, "--config", config, "--watch", watched).wait_ready()
+    server.wait_caught_up()
+    log = data.with_suffix(".log")
+
+    def renewal(said):
+        before = log.read_text().count(said)
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(f"the log says: {said}", lambda: log.read_text().count(said) > before)
+
+    config.write_text(good + "[nonsense]\n")
+    renewal("the configuration in use stays")
+    config.write_text(good)
+    (rules / "roles.yml").write_text(RULE.format("Roles", 2, "AssumedRole"))
+    renewal("starting anew")
+
+    def since_then():
+        said = log.read_text().partition("starting anew")[2]
+        return said if "caught up" in said else ""
+
+    renewed = wait_until("it is there again", since_then)
+    if "start empty" in renewed or "starts empty" in renewed or "started empty" in renewed or not socket.exists():
+        fail(f"after a new rule: {renewed}")
+    for path in files[1::2]:
+        put(path, watched / path.relative_to(archive))
+    server.wait_caught_up()
+    check_balanced(server.metrics())
+    server.stop()
+    # What waits for its order is told by the order in which the files came.
+    lines = [line for line in picket.findings(data).splitlines(keepends=True) if b'"provisional":"true"' not in line]
+    expected = [line for line in expected.splitlines(keepends=True) if b'"provisional":"true"' not in line]
+    own = [line for line in lines if b'"type":"Custom:' in line]
+    check_equal("made anew with one more rule", b"".join(expected), b"".join(line for line in lines if line not in own))
+    if not own:
+        fail("the new rule found nothing")
+
+
 def main():
     picket, root = Picket(sys.argv[1]), sys.argv[2]
     with Workspace() as place:
         archive = generate(root, place / "samples")
         check_probes(picket, place, archive)
         check_tls(picket, place)
-        check_backup(picket, place, archive)
+        check_reload(picket, place, archive, check_backup(picket, place, archive))
         check_doctor(picket, place, archive)
 
 
