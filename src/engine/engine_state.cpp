@@ -25,8 +25,8 @@ struct Engine::Section {
   enum class Of : std::uint8_t { windows, signals, incidents, hosts, visibility, progress, other };
   std::string name;
   // Of the form. State of another version starts empty, the other sections' goes on: whoever changes what a
-  // section holds gives it the next number (detectors/state_form_test). A detector's own state has the version
-  // of the detector.
+  // section holds gives it the next number (detectors/state_form_test). A detector's own state has the
+  // version of the detector.
   std::uint64_t version = 1;
   Of of = Of::other;
   std::string_view holds;  // for those who read what starts empty
