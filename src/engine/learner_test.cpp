@@ -72,17 +72,6 @@ std::unique_ptr<Engine> engine(unsigned threads = 1) {
   return std::make_unique<Engine>(all, IntelBuilder().build(), Lateness{}, EngineLimits{}, threads);
 }
 
-// The state as detectors of other numbers read and save it.
-std::string by_way_of_others(const std::string& state) {
-  static const Detector first = {.name = "first", .types = {{.name = "Test:IAMUser/First"}}};
-  std::vector<const Detector*> others{&first};
-  others.insert(others.end(), all.rbegin(), all.rend());
-  Engine way(others, IntelBuilder().build(), Lateness{}, EngineLimits{}, 1);
-  const auto left = way.load(state);
-  EXPECT_TRUE(left && left->empty());
-  return way.save();
-}
-
 std::map<std::string, AggregatedFinding> at_once(const std::vector<std::string>& texts, unsigned threads,
                                                  bool backwards) {
   auto made = engine(threads);
@@ -157,7 +146,7 @@ TEST(Learner, NeitherOrderNorCutsNorThreadsNorARestartShow) {
   for (std::size_t i = 0; i < texts.size(); ++i) {
     found = take(std::move(found), running->run_epoch({{object(i, texts[i])}}, {}));
     auto next = engine(2);
-    ASSERT_TRUE(next->load(by_way_of_others(running->save())));
+    ASSERT_TRUE(next->load(by_way_of_others(running->save(), all)));
     ASSERT_EQ(next->save(), running->save());
     running = std::move(next);
   }

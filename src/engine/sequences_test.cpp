@@ -53,17 +53,6 @@ std::unique_ptr<Engine> engine(unsigned threads = 1) {
   return std::make_unique<Engine>(all, IntelBuilder().build(), Lateness{}, EngineLimits{}, threads);
 }
 
-// The state as detectors of other numbers read and save it.
-std::string by_way_of_others(const std::string& state) {
-  static const Detector first = {.name = "first", .types = {{.name = "Test:IAMUser/First"}}};
-  std::vector<const Detector*> others{&first};
-  others.insert(others.end(), all.rbegin(), all.rend());
-  Engine way(others, IntelBuilder().build(), Lateness{}, EngineLimits{}, 1);
-  const auto left = way.load(state);
-  EXPECT_TRUE(left && left->empty());
-  return way.save();
-}
-
 // Objects in one epoch, all released.
 std::map<std::string, AggregatedFinding> findings_of(std::vector<std::string> texts) {
   auto made = engine();
@@ -131,7 +120,7 @@ TEST(Sequences, NeitherOrderNorCutsNorThreadsNorARestartShow) {
   for (std::size_t i = 0; i < texts.size(); ++i) {
     found = take(std::move(found), running->run_epoch({{object(fmt::format("o{}.json", i), texts[i])}}, {}));
     auto next = engine();
-    ASSERT_TRUE(next->load(by_way_of_others(running->save())));
+    ASSERT_TRUE(next->load(by_way_of_others(running->save(), all)));
     ASSERT_EQ(next->save(), running->save());
     running = std::move(next);
   }

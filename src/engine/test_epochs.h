@@ -1,10 +1,14 @@
 // For tests: objects in memory, and what came of epochs.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "engine/engine.h"
 
@@ -42,6 +46,17 @@ inline std::string bytes_of(const std::map<std::string, AggregatedFinding>& find
   Writer out(bytes);
   for (const auto& [id, finding] : findings) out(id, finding.activity);
   return bytes;
+}
+
+// The state as detectors of other numbers, these among them, read and save it.
+inline std::string by_way_of_others(const std::string& state, std::span<const Detector* const> detectors) {
+  static const Detector first = {.name = "first", .types = {{.name = "Test:IAMUser/First"}}};
+  std::vector<const Detector*> others{&first};
+  others.insert(others.end(), detectors.rbegin(), detectors.rend());
+  Engine way(others, IntelBuilder().build(), Lateness{}, EngineLimits{}, 1);
+  const auto left = way.load(state);
+  EXPECT_TRUE(left && left->empty());
+  return way.save();
 }
 
 }  // namespace picket
