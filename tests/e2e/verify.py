@@ -36,8 +36,8 @@ class Archive:
         return sorted(path for path in place.rglob("*" + suffix))
 
     def verify(self, *arguments, paths=None, keys=None):
-        done = self.picket.run("verify", *(paths or [self.folder / "AWSLogs"]), "--keys", keys or self.keys, "--format", "json",
-                               *arguments)
+        given = () if keys == "none" else ("--keys", keys or self.keys)
+        done = self.picket.run("verify", *(paths or [self.folder / "AWSLogs"]), *given, "--format", "json", *arguments)
         if done.returncode not in (0, 1, 3):
             fail(f"verify ended with {done.returncode}:\n{done.stderr.decode()}")
         report = json.loads(done.stdout)
@@ -220,7 +220,12 @@ def check_chains(fresh, picket, folder, key):
     archive = fresh()
     shutil.rmtree(archive.folder / "AWSLogs" / trail.ACCOUNT / "CloudTrail-Digest")
     expect("no digests at all", archive.verify(), "unproven", {"not_covered": 2})
-    for arguments, code in ((("verify", archive.folder), 2), (("verify", archive.folder, "--keys", "/nonexistent"), 2),
+    archive = fresh()
+    expect("no keys", archive.verify(keys="none"), "unproven", {"key_unknown": 2 * HOURS})
+    rewrite(archive.logs[0], lambda text: text.replace(b"Records", b"records"))
+    expect("no keys, and a log that its digest does not have so", archive.verify(keys="none"), "broken",
+           {"key_unknown": 2 * HOURS, "log_modified": 1})
+    for arguments, code in ((("verify", archive.folder, "--keys", "/nonexistent"), 2),
                             (("verify", archive.folder, "--keys", archive.logs[0]), 2),
                             (("verify", "/nonexistent", "--keys", archive.keys), 3)):
         done = picket.run(*arguments)
