@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
+#include <utility>
 
 #include "base/archive.h"
 
@@ -12,6 +14,8 @@ namespace picket::rules {
 namespace {
 
 constexpr std::size_t values_shown_max = 10;
+// Groups of chained correlations that one group keeps at most; the one that was quiet longest goes.
+constexpr std::size_t chained_groups_max = 1000;
 
 // One event that counts: the latest of its value (value_count) or rule (temporal), else one event each.
 struct Seen {
@@ -43,13 +47,16 @@ class CorrelationState final : public OrderedState {
   CorrelationState(const Correlation& correlation, const std::vector<std::string>& rule_titles)
       : correlation_(correlation), rule_titles_(rule_titles) {}
 
-  std::optional<Candidate> step(const Candidate& row, const Facts&) override {
+  std::optional<Candidate> step(const Candidate& row, const Facts& facts) override {
     std::erase_if(seen_, [&](const Seen& seen) { return seen.time < row.last.time - correlation_.timespan; });
     bool complete = false, added = false;
     std::vector<std::uint32_t> rules;
     for (const auto& [name, value] : row.evidence) {
       if (name == row_evidence::rules) rules = numbers_in(value);
     }
+    first_ = row.last;
+    step_chained(row, facts, rules);
+    if (rules.empty()) return std::nullopt;
     switch (correlation_.type) {
       case Correlation::Type::event_count:
         add(row, 0, {});
@@ -83,14 +90,73 @@ class CorrelationState final : public OrderedState {
     return raise(row, count);
   }
 
-  bool is_spent(TimeMs watermark) const override { return last_ + correlation_.timespan < watermark; }
-  void save(Writer& out) override { out(seen_, last_); }
-  void load(Reader& in) override { in(seen_, last_); }
+  bool is_spent(TimeMs watermark) const override {
+    return last_ + correlation_.timespan < watermark &&
+           std::ranges::all_of(chained_, [&](const auto& item) { return item.second->is_spent(watermark); });
+  }
+  std::uint64_t take_evicted() override { return std::exchange(evicted_, 0); }
+  void save(Writer& out) override {
+    out(seen_, last_, static_cast<std::uint32_t>(chained_.size()));
+    for (const auto& [key, state] : chained_) {
+      out(key);
+      state->save(out);
+    }
+  }
+  void load(Reader& in) override {
+    std::uint32_t count = 0;
+    in(seen_, last_, count);
+    for (std::uint32_t i = 0; i < count && !in.failed(); ++i) {
+      Chained key;
+      in(key);
+      if (in.failed() || !is_chained(key.first)) return in.fail();
+      chain(key).load(in);
+    }
+  }
 
  private:
+  using Chained = std::pair<std::uint32_t, std::string>;  // number of the rule, and group
+
+  bool is_chained(std::uint32_t number) const {
+    return number < correlation_.rules.size() && correlation_.rules[number].chained != nullptr;
+  }
+  CorrelationState& chain(const Chained& key) {
+    auto& state = chained_[key];
+    if (!state)
+      state = std::make_unique<CorrelationState>(*correlation_.rules[key.first].chained, rule_titles_);
+    return *state;
+  }
+
+  // What chained correlations make of the record: the numbers of those that raise something.
+  void step_chained(const Candidate& row, const Facts& facts, std::vector<std::uint32_t>& rules) {
+    std::map<Chained, NamedValues> events;
+    for (const auto& [name, text] : row.evidence) {
+      if (name != row_evidence::chained) continue;
+      const auto event = ChainedEvent::parse(text);
+      if (!event || !is_chained(event->number)) continue;
+      NamedValues& of_group = events[{event->number, event->group}];
+      of_group.emplace_back(row_evidence::rules, std::to_string(event->inner));
+      if (!event->value.empty()) of_group.emplace_back(row_evidence::value, event->value);
+    }
+    if (events.empty()) return;
+    std::erase_if(chained_, [&](const auto& item) { return item.second->is_spent(row.last.time); });
+    for (auto& [key, evidence] : events) {
+      Candidate inner = row;
+      inner.evidence = std::move(evidence);
+      const auto raised = chain(key).step(inner, facts);
+      if (!raised) continue;
+      first_ = std::min(first_, raised->first);
+      if (std::ranges::find(rules, key.first) == rules.end()) rules.push_back(key.first);
+    }
+    std::ranges::sort(rules);
+    if (chained_.size() <= chained_groups_max) return;
+    chained_.erase(std::ranges::min_element(
+        chained_, {}, [](const auto& item) { return std::pair(item.second->last_, item.first); }));
+    ++evicted_;
+  }
+
   void add(const Candidate& row, std::uint32_t rule, std::string value) {
     last_ = std::max(last_, row.last.time);
-    seen_.push_back({row.last.time, rule, std::move(value), row.last, false});
+    seen_.push_back({row.last.time, rule, std::move(value), first_, false});
     // What is beyond the condition's numbers changes no judgement.
     const std::uint64_t needed = std::max(correlation_.at_least, correlation_.at_most.value_or(0)) + 1;
     if (seen_.size() > needed) seen_.erase(seen_.begin());
@@ -104,7 +170,7 @@ class CorrelationState final : public OrderedState {
     bool complete = false;
     // Later steps first: one record is one step.
     for (auto rule = rules.rbegin(); rule != rules.rend(); ++rule) {
-      Seen start{row.last.time, 0, {}, row.last, false};
+      Seen start{row.last.time, 0, {}, first_, false};
       if (*rule > 0) {
         const auto previous = chain(*rule - 1);
         if (previous == seen_.end()) continue;
@@ -144,7 +210,8 @@ class CorrelationState final : public OrderedState {
 
   void finish(Candidate& raised, std::uint64_t count) const {
     std::erase_if(raised.evidence, [](const auto& item) {
-      return item.first == row_evidence::rules || item.first == row_evidence::value;
+      return item.first == row_evidence::rules || item.first == row_evidence::value ||
+             item.first == row_evidence::chained;
     });
     raised.evidence.emplace_back("count", std::to_string(count));
     raised.evidence.emplace_back("needed", std::to_string(correlation_.at_least));
@@ -164,9 +231,31 @@ class CorrelationState final : public OrderedState {
   const std::vector<std::string>& rule_titles_;
   std::vector<Seen> seen_;  // oldest first
   TimeMs last_ = 0;
+  std::map<Chained, std::unique_ptr<CorrelationState>> chained_;
+  std::uint64_t evicted_ = 0;
+  ProofRecord first_;  // of what the step is about
 };
 
 }  // namespace
+
+std::string ChainedEvent::text() const {
+  return fmt::format("{} {} {} {}{}", number, inner, group.size(), group, value);
+}
+
+std::optional<ChainedEvent> ChainedEvent::parse(std::string_view text) {
+  ChainedEvent event;
+  std::size_t size = 0;
+  const auto read = [&](auto& into) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), into);
+    if (error != std::errc{} || end == text.data() + text.size() || *end != ' ') return false;
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()) + 1);
+    return true;
+  };
+  if (!read(event.number) || !read(event.inner) || !read(size) || size > text.size()) return std::nullopt;
+  event.group = text.substr(0, size);
+  event.value = text.substr(size);
+  return event;
+}
 
 std::unique_ptr<OrderedState> make_correlation_state(const Correlation& correlation,
                                                      const std::vector<std::string>& rule_titles) {

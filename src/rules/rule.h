@@ -19,6 +19,9 @@ struct Correlation {
     std::string rule;                   // id of the rule
     std::vector<std::string> group_by;  // fields of its records, one for each of `group_by` below
     std::string field;                  // whose values are counted (value_count)
+    // When the rule is a correlation itself: what it raises are the events. It groups by all that this one
+    // groups by; `group_by` are then names of its own.
+    std::shared_ptr<const Correlation> chained = nullptr;
   };
   Type type = Type::event_count;
   std::vector<Reference> rules;

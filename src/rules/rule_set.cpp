@@ -47,12 +47,11 @@ std::uint64_t version_of(const Predicate& predicate) {
   return hash;
 }
 
-// What a rule says, so that state of another wording is not read.
-std::uint64_t version_of(const Rule& rule) {
-  std::uint64_t hash = hash_mix(hash64(rule.type), version_of(rule.when));
-  if (!rule.correlation) return hash;
-  const Correlation& correlation = *rule.correlation;
-  hash = hash_mix(hash, static_cast<std::uint64_t>(correlation.type));
+// Of what a correlation keeps.
+constexpr std::uint64_t correlation_form = 2;
+
+std::uint64_t version_of(const Correlation& correlation) {
+  std::uint64_t hash = hash_mix(correlation_form, static_cast<std::uint64_t>(correlation.type));
   hash = hash_mix(hash, static_cast<std::uint64_t>(correlation.timespan));
   hash = hash_mix(hash, correlation.at_least);
   hash = hash_mix(hash, correlation.at_most.value_or(0));
@@ -60,8 +59,15 @@ std::uint64_t version_of(const Rule& rule) {
     hash = hash_mix(hash, hash64(reference.rule));
     for (const std::string& field : reference.group_by) hash = hash_mix(hash, hash64(field));
     hash = hash_mix(hash, hash64(reference.field));
+    if (reference.chained != nullptr) hash = hash_mix(hash, version_of(*reference.chained));
   }
   return hash;
+}
+
+// What a rule says, so that state of another wording is not read.
+std::uint64_t version_of(const Rule& rule) {
+  const std::uint64_t hash = hash_mix(hash64(rule.type), version_of(rule.when));
+  return rule.correlation ? hash_mix(hash, version_of(*rule.correlation)) : hash;
 }
 
 }  // namespace
@@ -131,18 +137,40 @@ void RuleSet::compile(LogKind log) {
     for (const std::string& field : rules_[matched.rule].fields)
       matched.shown.push_back(compiled.predicates->field(field));
     for (std::uint32_t i = 0; i < rules_.size(); ++i) {
-      if (!rules_[i].correlation || rules_[i].log != log) continue;
+      if (!rules_[i].correlation || rules_[i].log != log || detector_of_[i] == none) continue;
       const std::vector<Correlation::Reference>& references = rules_[i].correlation->rules;
-      for (std::uint32_t number = 0; number < references.size(); ++number) {
-        if (references[number].rule != rules_[matched.rule].id) continue;
-        Use use{i, number, {}, none};
-        for (const std::string& field : references[number].group_by)
-          use.group_by.push_back(compiled.predicates->field(field));
-        if (!references[number].field.empty())
-          use.value = compiled.predicates->field(references[number].field);
-        matched.uses.push_back(std::move(use));
-      }
+      for (std::uint32_t number = 0; number < references.size(); ++number)
+        add_uses(matched, i, number, references[number], *compiled.predicates);
     }
+  }
+}
+
+// What the rule is to one of a correlation's rules: that very one, or one of those that are chained there.
+void RuleSet::add_uses(Matched& matched, std::uint32_t correlation, std::uint32_t number,
+                       const Correlation::Reference& reference, CompiledPredicates& predicates) const {
+  const std::string& id = rules_[matched.rule].id;
+  const auto fields_of = [&](const std::vector<std::string>& names) {
+    std::vector<std::uint32_t> fields;
+    for (const std::string& name : names) fields.push_back(predicates.field(name));
+    return fields;
+  };
+  const auto value_of = [&](const std::string& name) { return name.empty() ? none : predicates.field(name); };
+  if (reference.chained == nullptr) {
+    if (reference.rule == id)
+      matched.uses.push_back(
+          {correlation, number, fields_of(reference.group_by), value_of(reference.field), none, {}});
+    return;
+  }
+  const Correlation& chained = *reference.chained;
+  for (std::uint32_t inner = 0; inner < chained.rules.size(); ++inner) {
+    const Correlation::Reference& rule = chained.rules[inner];
+    if (rule.rule != id) continue;
+    const std::vector<std::uint32_t> inner_group = fields_of(rule.group_by);
+    std::vector<std::uint32_t> group;
+    for (const std::string& name : reference.group_by)
+      group.push_back(inner_group[static_cast<std::size_t>(std::ranges::find(chained.group_by, name) -
+                                                           chained.group_by.begin())]);
+    matched.uses.push_back({correlation, number, std::move(group), value_of(rule.field), inner, inner_group});
   }
 }
 
@@ -169,6 +197,20 @@ RuleSet::Last& RuleSet::last_of_thread(LogKind log) {
   return last[static_cast<std::size_t>(log)];
 }
 
+// None when the record lacks a field: an event without it belongs to no group.
+std::optional<std::string> RuleSet::group_of(std::string_view account,
+                                             const std::vector<std::uint32_t>& fields,
+                                             const std::vector<std::string>& names,
+                                             CompiledPredicates::Scratch& scratch) {
+  std::string group(account);
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const std::vector<FieldValue>& values = scratch.fields.values(fields[i]);
+    if (values.empty()) return std::nullopt;
+    group += fmt::format("{}{}={}", group.empty() ? "" : ", ", names[i], clipped(values.front().text));
+  }
+  return group;
+}
+
 void RuleSet::match(LogKind kind, const RecordView& record, std::string_view account,
                     std::vector<RuleHit>& hits) const {
   const Log& log = of_log(kind);
@@ -181,27 +223,22 @@ void RuleSet::match(LogKind kind, const RecordView& record, std::string_view acc
     if (rule.detector != none)
       hits.push_back({static_cast<std::uint16_t>(rule.detector), rule.plain, rule.dry_run, predicate});
     for (const Use& use : rule.uses) {
-      Row row{use.correlation, std::string(account), std::to_string(use.number), use.value};
-      const std::vector<std::string>& names = rules_[use.correlation].correlation->group_by;
-      bool whole = true;
-      for (std::size_t i = 0; i < use.group_by.size(); ++i) {
-        const std::vector<FieldValue>& values = scratch.fields.values(use.group_by[i]);
-        if (values.empty()) {
-          whole = false;  // An event without the field belongs to no group.
-          break;
-        }
-        row.group +=
-            fmt::format("{}{}={}", row.group.empty() ? "" : ", ", names[i], clipped(values.front().text));
-      }
-      if (!whole) continue;
-      const auto same = std::find_if(rows.begin(), rows.end(), [&](const Row& other) {
-        return other.correlation == row.correlation && other.group == row.group;
+      const Correlation& correlation = *rules_[use.correlation].correlation;
+      auto group = group_of(account, use.group_by, correlation.group_by, scratch);
+      if (!group) continue;
+      auto row = std::ranges::find_if(rows, [&](const Row& other) {
+        return other.correlation == use.correlation && other.group == *group;
       });
-      if (same == rows.end()) {
-        rows.push_back(std::move(row));
-      } else {
-        same->rules += ',' + row.rules;
+      if (row == rows.end())
+        row = rows.insert(rows.end(), {use.correlation, std::move(*group), {}, none, {}});
+      if (use.inner == none) {
+        row->rules += fmt::format("{}{}", row->rules.empty() ? "" : ",", use.number);
+        row->value = use.value;
+        continue;
       }
+      const Correlation& chained = *correlation.rules[use.number].chained;
+      if (auto inner = group_of(account, use.inner_group_by, chained.group_by, scratch))
+        row->chained.push_back({use.number, use.inner, std::move(*inner), use.value});
     }
   }
   for (std::uint32_t i = 0; i < rows.size(); ++i)
@@ -216,6 +253,18 @@ void RuleSet::tell(LogKind kind, const RuleHit& hit, Evidence& evidence) const {
   const Rule& rule = rules_[row.correlation];
   evidence = {{"rule", rule.title}, {row_evidence::group, row.group}, {row_evidence::rules, row.rules}};
   evidence.severity = rule.severity;
+  for (const Row::Chained& chained : row.chained) {
+    ChainedEvent event{chained.number, chained.inner, chained.group, {}};
+    if (chained.value == none) {
+      evidence.add(row_evidence::chained, event.text());
+      continue;
+    }
+    const std::vector<FieldValue>& values = last.scratch.fields.values(chained.value);
+    for (std::size_t i = 0; i < std::min(values.size(), values_max); ++i) {
+      event.value = clipped(values[i].text);
+      evidence.add(row_evidence::chained, event.text());
+    }
+  }
   if (row.value == none) return;
   const std::vector<FieldValue>& values = last.scratch.fields.values(row.value);
   for (std::size_t i = 0; i < std::min(values.size(), values_max); ++i)

@@ -49,6 +49,8 @@ class RuleSet final : public RecordMatcher {
     std::uint32_t number = 0;       // among the correlation's rules
     std::vector<std::uint32_t> group_by;
     std::uint32_t value = none;
+    std::uint32_t inner = none;  // among the rules of the correlation that is chained there
+    std::vector<std::uint32_t> inner_group_by;
   };
   struct Matched {
     std::uint32_t rule = 0;
@@ -68,6 +70,12 @@ class RuleSet final : public RecordMatcher {
     std::uint32_t correlation;
     std::string group, rules;
     std::uint32_t value;
+    struct Chained {
+      std::uint32_t number, inner;
+      std::string group;
+      std::uint32_t value;
+    };
+    std::vector<Chained> chained;
   };
   // What a thread keeps of the record of a log it matched last. A RuleHit's number is that of a predicate, or
   // from row_base on that of a row.
@@ -78,6 +86,12 @@ class RuleSet final : public RecordMatcher {
   };
   static constexpr std::uint32_t row_base = 1U << 31U;
   static Last& last_of_thread(LogKind log);
+  static std::optional<std::string> group_of(std::string_view account,
+                                             const std::vector<std::uint32_t>& fields,
+                                             const std::vector<std::string>& names,
+                                             CompiledPredicates::Scratch& scratch);
+  void add_uses(Matched& matched, std::uint32_t correlation, std::uint32_t number,
+                const Correlation::Reference& reference, CompiledPredicates& predicates) const;
   const Log& of_log(LogKind log) const { return logs_[static_cast<std::size_t>(log)]; }
   void add_detector(const Rule& rule);
   void compile(LogKind log);

@@ -234,6 +234,81 @@ TEST(RuleSetTest, takes_rules_in_order) {
       SizeIs(1));
 }
 
+// A correlation's findings are the events of another one.
+std::string chained(std::string_view name, std::string_view type, std::string_view rules,
+                    std::string_view group_by, std::string_view condition) {
+  return fmt::format(
+      "title: {0} together\nname: {0}\ncorrelation: {{type: {1}, rules: {2}, group-by: {3}, timespan: "
+      "10m{4}}}\n---\n",
+      name, type, rules, group_by, condition.empty() ? "" : fmt::format(", condition: {}", condition));
+}
+
+TEST(RuleSetTest, chains_correlations) {
+  const std::string rules = base("refused", "ListUsers") + base("made", "CreateUser") +
+                            chained("guesses", "event_count", "[refused]",
+                                    "[userIdentity.userName, requestParameters.key]", "{gte: 3}") +
+                            correlation("temporal_ordered", "[guesses, made]", "");
+  const std::string key_a = R"("requestParameters":{"key":"a"})",
+                    key_b = R"("requestParameters":{"key":"b"})";
+  const auto run_of = [&](std::initializer_list<std::pair<int, const char*>> calls,
+                          const char* user = "alice") {
+    std::string text;
+    for (const auto& [minute, name] : calls) text += at(minute, name, key_a, user);
+    return told(rules, {{"a.json", text}});
+  };
+  const auto found = run_of({{0, "ListUsers"}, {1, "ListUsers"}, {2, "ListUsers"}, {5, "CreateUser"}});
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_THAT(found[0], testing::HasSubstr("rules=guesses together, made seen"));
+  EXPECT_THAT(run_of({{0, "ListUsers"}, {1, "ListUsers"}, {5, "CreateUser"}}), IsEmpty()) << "one too few";
+  EXPECT_THAT(run_of({{0, "CreateUser"}, {1, "ListUsers"}, {2, "ListUsers"}, {3, "ListUsers"}}), IsEmpty())
+      << "in the other order";
+  EXPECT_THAT(run_of({{0, "ListUsers"}, {1, "ListUsers"}, {2, "ListUsers"}, {15, "CreateUser"}}), IsEmpty())
+      << "too late";
+  // Another key is another group of the one that is chained, and the same of the other.
+  const std::string two = at(0, "ListUsers", key_a) + at(1, "ListUsers", key_a), made = at(5, "CreateUser");
+  EXPECT_THAT(told(rules, {{"a.json", two + at(2, "ListUsers", key_b) + made}}), IsEmpty());
+  EXPECT_THAT(told(rules, {{"a.json", two + at(2, "ListUsers", key_a) + made}}), SizeIs(1));
+}
+
+TEST(RuleSetTest, chains_correlations_that_count_values) {
+  const std::string rules = base("looked", "GetObject") + base("made", "CreateUser") +
+                            chained("wide", "value_count", "[looked]", "[userIdentity.userName]",
+                                    "{field: requestParameters.key, gte: 2}") +
+                            correlation("temporal", "[wide, made]", "");
+  const auto look = [](int minute, const char* key) {
+    return at(minute, "GetObject", fmt::format(R"("requestParameters":{{"key":"{}"}})", key));
+  };
+  EXPECT_THAT(told(rules, {{"a.json", look(0, "a") + look(1, "a") + at(2, "CreateUser")}}), IsEmpty());
+  EXPECT_THAT(told(rules, {{"a.json", at(0, "CreateUser") + look(1, "a") + look(2, "b")}}), SizeIs(1));
+}
+
+TEST(RuleSetTest, chained_correlations_survive_a_restart) {
+  const auto rules =
+      rules_of(base("refused", "ListUsers") + base("made", "CreateUser") +
+               chained("guesses", "event_count", "[refused]", "[userIdentity.userName]", "{gte: 3}") +
+               correlation("temporal_ordered", "[guesses, made]", ""));
+  std::vector<std::string> records{at(0, "ListUsers"), at(1, "ListUsers"),
+                                   at(70, "GetCallerIdentity", "", "bob"), at(2, "ListUsers"),
+                                   at(5, "CreateUser")};
+  Job once(rules);
+  once.epoch({{"a.json", records[0] + records[1] + records[3] + records[4]}}, true);
+  ASSERT_THAT(once.told(), SizeIs(1));
+  // What waits and what is counted, each behind a restart.
+  for (const std::size_t cut : {1U, 2U}) {
+    Job before(rules);
+    std::string first, second;
+    for (std::size_t i = 0; i < records.size(); ++i) (i <= cut ? first : second) += records[i];
+    before.epoch({{"a.json", first}}, false);
+    const std::string saved = before.engine().save();
+    Job after(rules);
+    const auto left = after.engine().load(saved);
+    ASSERT_TRUE(left && left->empty());
+    EXPECT_EQ(after.engine().save(), saved);
+    after.epoch({{"b.json", second}}, true);
+    EXPECT_THAT(after.told(), SizeIs(1)) << cut;
+  }
+}
+
 TEST(RuleSetTest, counts_in_the_old_form) {
   const std::string rules =
       "title: Doors tried\nlogsource: {product: aws, service: cloudtrail}\ndetection:\n  s: {errorCode: "

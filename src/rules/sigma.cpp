@@ -586,6 +586,36 @@ void SigmaLoader::apply(const Filter& filter) {
   }
 }
 
+// A correlation's findings are the events of another one, which takes part of its groups together.
+Result<void> SigmaLoader::chain(Correlation::Reference& reference, const Draft& rule,
+                                Correlation::Type type) {
+  const Correlation& inner = *rule.rule.correlation;
+  if (type == Correlation::Type::value_count)
+    return fail(
+        ErrorKind::unsupported,
+        fmt::format("correlation: {} is a correlation, of which no values can be counted", rule.rule.id));
+  if (std::ranges::any_of(inner.rules, [](const auto& one) { return one.chained != nullptr; }))
+    return fail(ErrorKind::unsupported,
+                fmt::format("correlation: {} is a correlation of correlations; one level can be chained",
+                            rule.rule.id));
+  for (const std::string& name : reference.group_by)
+    if (std::ranges::find(inner.group_by, name) == inner.group_by.end())
+      return fail(ErrorKind::unsupported,
+                  fmt::format("correlation: {} does not group by {}", rule.rule.id, name));
+  reference.chained = std::make_shared<const Correlation>(inner);
+  return {};
+}
+
+void SigmaLoader::resolve_once(Draft& draft) {
+  if (draft.resolved != Draft::Resolved::no) return;
+  draft.resolved = Draft::Resolved::meanwhile;
+  const auto done = resolve(draft);
+  draft.resolved = done ? Draft::Resolved::yes : Draft::Resolved::refused;
+  if (done) return;
+  refused_.push_back({draft.rule.origin_text, draft.rule.title, done.error().what});
+  draft.rule.type.clear();
+}
+
 // References become ids, group-by and value fields the fields of each rule's records.
 Result<void> SigmaLoader::resolve(Draft& draft) {
   if (draft.rule.dry_run)
@@ -603,18 +633,21 @@ Result<void> SigmaLoader::resolve(Draft& draft) {
   bool first = true;
   for (Correlation::Reference& reference : correlation.rules) {
     Draft* rule = find(reference.rule);
-    if (rule == nullptr)
+    if (rule != nullptr && rule->rule.correlation) resolve_once(*rule);
+    if (rule == nullptr || rule->resolved == Draft::Resolved::refused)
       return fail(ErrorKind::not_found, fmt::format("correlation: no rule {} was loaded", reference.rule));
-    if (rule->rule.correlation)
-      return fail(
-          ErrorKind::unsupported,
-          fmt::format("correlation: {} is a correlation itself; these cannot be chained", reference.rule));
+    if (rule->resolved == Draft::Resolved::meanwhile)
+      return fail(ErrorKind::invalid, fmt::format("correlation: {} refers to this one", reference.rule));
     if (!first && rule->rule.log != draft.rule.log)
       return fail(ErrorKind::unsupported, "correlation: rules of different logs cannot be correlated");
     first = false;
     draft.rule.log = rule->rule.log;
     reference.rule = rule->rule.id;
     for (const std::string& name : correlation.group_by) reference.group_by.push_back(field_of(name, *rule));
+    if (rule->rule.correlation) {
+      if (auto chained = chain(reference, *rule, correlation.type); !chained) return chained;
+      continue;
+    }
     if (correlation.type == Correlation::Type::value_count)
       reference.field = field_of(draft.value_field, *rule);
     std::vector<std::string> fields = reference.group_by;
@@ -637,10 +670,8 @@ LoadedRules SigmaLoader::finish() {
   std::set<std::string> wanted;  // raised by themselves, whatever other correlations say
   for (Draft& draft : drafts_) {
     if (!draft.rule.correlation) continue;
-    if (const auto resolved = resolve(draft); !resolved) {
-      refused_.push_back({draft.rule.origin_text, draft.rule.title, resolved.error().what});
-      draft.rule.type.clear();
-    } else if (draft.generate) {
+    resolve_once(draft);
+    if (draft.resolved == Draft::Resolved::yes && draft.generate) {
       for (const auto& reference : draft.rule.correlation->rules) wanted.insert(reference.rule);
     }
   }

@@ -44,6 +44,7 @@ class SigmaLoader {
     std::map<std::string, std::map<std::string, std::string>> aliases;  // alias -> rule -> field
     std::string value_field;
     bool generate = false;
+    enum class Resolved : std::uint8_t { no, meanwhile, yes, refused } resolved = Resolved::no;
   };
   struct Filter {
     std::string where, title;
@@ -56,7 +57,9 @@ class SigmaLoader {
   void add_document(const std::string& text, const std::string& origin, std::size_t first_line);
   Draft* find(const std::string& reference);
   void apply(const Filter& filter);
+  void resolve_once(Draft& correlation);
   Result<void> resolve(Draft& correlation);
+  static Result<void> chain(Correlation::Reference& reference, const Draft& rule, Correlation::Type type);
 
   std::vector<Draft> drafts_;
   std::vector<Filter> filters_;

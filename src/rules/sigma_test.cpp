@@ -1,5 +1,6 @@
 #include "rules/sigma.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -370,6 +371,47 @@ TEST(SigmaTest, resolves_correlations) {
     ASSERT_THAT(loaded.refused, SizeIs(1)) << one.text;
     EXPECT_THAT(loaded.refused[0].reason, HasSubstr(one.reason));
     EXPECT_THAT(loaded.rules, SizeIs(1));
+  }
+}
+
+TEST(SigmaTest, chains_correlations) {
+  const auto text = [](std::string_view name, std::string_view type, std::string_view rules,
+                       std::string_view group_by, std::string_view condition) {
+    return fmt::format(
+        "---\ntitle: {0}\nname: {0}\ncorrelation: {{type: {1}, rules: {2}, group-by: {3}, timespan: 1h, "
+        "condition: {4}}}\n",
+        name, type, rules, group_by, condition);
+  };
+  const std::string base = rule_text("  s: {eventName: GetObject}\n  condition: s\n", "name: reads\n");
+  const std::string many =
+      text("many", "event_count", "[reads]", "[userIdentity.arn, eventName]", "{gte: 3}");
+  // Whatever comes first in the file.
+  for (const std::string& both :
+       {many + text("outer", "temporal", "[many, reads]", "[userIdentity.arn]", "{gte: 2}"),
+        text("outer", "temporal", "[many, reads]", "[userIdentity.arn]", "{gte: 2}") + many}) {
+    const LoadedRules loaded = load(base + both);
+    ASSERT_THAT(loaded.rules, SizeIs(3)) << (loaded.refused.empty() ? "" : loaded.refused[0].reason);
+    for (const Rule& rule : loaded.rules) {
+      EXPECT_EQ(rule.raises, rule.title == "outer") << rule.title;
+      if (rule.title != "outer") continue;
+      ASSERT_TRUE(rule.correlation->rules[0].chained);
+      EXPECT_EQ(rule.correlation->rules[0].chained->at_least, 3U);
+      EXPECT_FALSE(rule.correlation->rules[1].chained);
+    }
+  }
+  const std::string outer = text("outer", "event_count", "[many]", "[userIdentity.arn]", "{gte: 2}");
+  const std::pair<std::string, std::string> refusals[] = {
+      {many + text("one", "event_count", "[many]", "[awsRegion]", "{gte: 2}"), "does not group by awsRegion"},
+      {many + text("one", "value_count", "[many]", "[eventName]", "{gte: 2, field: eventName}"),
+       "no values can be counted"},
+      {many + outer + text("one", "event_count", "[outer]", "[userIdentity.arn]", "{gte: 2}"),
+       "one level can be chained"},
+      {text("one", "event_count", "[one]", "[eventName]", "{gte: 2}"), "refers to this one"},
+  };
+  for (const auto& [rules, reason] : refusals) {
+    const LoadedRules loaded = load(base + rules);
+    ASSERT_THAT(loaded.refused, SizeIs(1)) << rules;
+    EXPECT_THAT(loaded.refused[0].reason, HasSubstr(reason));
   }
 }
 
