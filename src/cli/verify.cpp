@@ -235,9 +235,10 @@ void add_verify(CLI::App& program, Run& run) {
       ->add_option("PATH", flags->paths,
                    "Files, folders or globs that hold log files and digests, or s3://BUCKET/PREFIX")
       ->required();
-  command->add_option("--keys", flags->keys,
-                      "CloudTrail's public keys: what `aws cloudtrail list-public-keys` prints, or PEM; without "
-                      "them hashes alone are checked, and nothing is proven");
+  command->add_option(
+      "--keys", flags->keys,
+      "CloudTrail's public keys: what `aws cloudtrail list-public-keys` prints, or PEM; without "
+      "them hashes alone are checked, and nothing is proven");
   command->add_option("--config", flags->config,
                       "Configuration, of which a source of the bucket tells credentials, role and endpoint; "
                       "without it the environment's AWS_ACCESS_KEY_ID and its companions count");
