@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "base/archive.h"
@@ -54,31 +55,31 @@ class CorrelationState final : public OrderedState {
     for (const auto& [name, value] : row.evidence) {
       if (name == row_evidence::rules) rules = numbers_in(value);
     }
-    first_ = row.last;
-    step_chained(row, facts, rules);
+    ProofRecord first = row.last;  // of what the step is about
+    step_chained(row, facts, rules, first);
     if (rules.empty()) return std::nullopt;
     switch (correlation_.type) {
       case Correlation::Type::event_count:
-        add(row, 0, {});
+        add(row, first, 0, {});
         added = true;
         break;
       case Correlation::Type::value_count:
         for (const auto& [name, value] : row.evidence) {
           if (name != row_evidence::value) continue;
           std::erase_if(seen_, [&](const Seen& seen) { return seen.value == value; });
-          add(row, 0, value);
+          add(row, first, 0, value);
           added = true;
         }
         break;
       case Correlation::Type::temporal:
         for (const std::uint32_t rule : rules) {
           std::erase_if(seen_, [&](const Seen& seen) { return seen.rule == rule; });
-          add(row, rule, {});
+          add(row, first, rule, {});
           added = true;
         }
         break;
       case Correlation::Type::temporal_ordered:
-        complete = extend_chains(row, rules);
+        complete = extend_chains(row, first, rules);
         break;
     }
     if (correlation_.type == Correlation::Type::temporal_ordered)
@@ -126,25 +127,32 @@ class CorrelationState final : public OrderedState {
     return *state;
   }
 
-  // What chained correlations make of the record: the numbers of those that raise something.
-  void step_chained(const Candidate& row, const Facts& facts, std::vector<std::uint32_t>& rules) {
-    std::map<Chained, NamedValues> events;
+  // What chained correlations make of the record: the numbers of those that raise something, and the first
+  // record of what they raise.
+  void step_chained(const Candidate& row, const Facts& facts, std::vector<std::uint32_t>& rules,
+                    ProofRecord& first) {
+    struct Events {
+      std::set<std::uint32_t> rules;  // of the chained one
+      NamedValues values;
+    };
+    std::map<Chained, Events> events;
     for (const auto& [name, text] : row.evidence) {
       if (name != row_evidence::chained) continue;
       const auto event = ChainedEvent::parse(text);
       if (!event || !is_chained(event->number)) continue;
-      NamedValues& of_group = events[{event->number, event->group}];
-      of_group.emplace_back(row_evidence::rules, std::to_string(event->inner));
-      if (!event->value.empty()) of_group.emplace_back(row_evidence::value, event->value);
+      Events& of_group = events[{event->number, event->group}];
+      of_group.rules.insert(event->inner);
+      if (!event->value.empty()) of_group.values.emplace_back(row_evidence::value, event->value);
     }
     if (events.empty()) return;
     std::erase_if(chained_, [&](const auto& item) { return item.second->is_spent(row.last.time); });
-    for (auto& [key, evidence] : events) {
+    for (auto& [key, of_group] : events) {
       Candidate inner = row;
-      inner.evidence = std::move(evidence);
+      inner.evidence = std::move(of_group.values);
+      inner.evidence.emplace_back(row_evidence::rules, fmt::format("{}", fmt::join(of_group.rules, ",")));
       const auto raised = chain(key).step(inner, facts);
       if (!raised) continue;
-      first_ = std::min(first_, raised->first);
+      first = std::min(first, raised->first);
       if (std::ranges::find(rules, key.first) == rules.end()) rules.push_back(key.first);
     }
     std::ranges::sort(rules);
@@ -154,23 +162,24 @@ class CorrelationState final : public OrderedState {
     ++evicted_;
   }
 
-  void add(const Candidate& row, std::uint32_t rule, std::string value) {
+  void add(const Candidate& row, const ProofRecord& first, std::uint32_t rule, std::string value) {
     last_ = std::max(last_, row.last.time);
-    seen_.push_back({row.last.time, rule, std::move(value), first_, false});
+    seen_.push_back({row.last.time, rule, std::move(value), first, false});
     // What is beyond the condition's numbers changes no judgement.
     const std::uint64_t needed = std::max(correlation_.at_least, correlation_.at_most.value_or(0)) + 1;
     if (seen_.size() > needed) seen_.erase(seen_.begin());
   }
 
   // seen_[n] is the first event of the latest chain that has come as far as rule n.
-  bool extend_chains(const Candidate& row, const std::vector<std::uint32_t>& rules) {
+  bool extend_chains(const Candidate& row, const ProofRecord& first,
+                     const std::vector<std::uint32_t>& rules) {
     const auto chain = [&](std::uint32_t rule) {
       return std::find_if(seen_.begin(), seen_.end(), [&](const Seen& seen) { return seen.rule == rule; });
     };
     bool complete = false;
     // Later steps first: one record is one step.
     for (auto rule = rules.rbegin(); rule != rules.rend(); ++rule) {
-      Seen start{row.last.time, 0, {}, first_, false};
+      Seen start{row.last.time, 0, {}, first, false};
       if (*rule > 0) {
         const auto previous = chain(*rule - 1);
         if (previous == seen_.end()) continue;
@@ -233,7 +242,6 @@ class CorrelationState final : public OrderedState {
   TimeMs last_ = 0;
   std::map<Chained, std::unique_ptr<CorrelationState>> chained_;
   std::uint64_t evicted_ = 0;
-  ProofRecord first_;  // of what the step is about
 };
 
 }  // namespace

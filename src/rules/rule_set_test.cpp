@@ -250,10 +250,9 @@ TEST(RuleSetTest, chains_correlations) {
                             correlation("temporal_ordered", "[guesses, made]", "");
   const std::string key_a = R"("requestParameters":{"key":"a"})",
                     key_b = R"("requestParameters":{"key":"b"})";
-  const auto run_of = [&](std::initializer_list<std::pair<int, const char*>> calls,
-                          const char* user = "alice") {
+  const auto run_of = [&](std::initializer_list<std::pair<int, const char*>> calls) {
     std::string text;
-    for (const auto& [minute, name] : calls) text += at(minute, name, key_a, user);
+    for (const auto& [minute, name] : calls) text += at(minute, name, key_a);
     return told(rules, {{"a.json", text}});
   };
   const auto found = run_of({{0, "ListUsers"}, {1, "ListUsers"}, {2, "ListUsers"}, {5, "CreateUser"}});
@@ -280,6 +279,14 @@ TEST(RuleSetTest, chains_correlations_that_count_values) {
   };
   EXPECT_THAT(told(rules, {{"a.json", look(0, "a") + look(1, "a") + at(2, "CreateUser")}}), IsEmpty());
   EXPECT_THAT(told(rules, {{"a.json", at(0, "CreateUser") + look(1, "a") + look(2, "b")}}), SizeIs(1));
+}
+
+// Of two rules that match one record both are events of the correlation that is chained.
+TEST(RuleSetTest, chains_correlations_of_rules_that_match_the_same) {
+  const std::string rules = base("one", "GetObject") + base("two", "GetObject") + base("made", "CreateUser") +
+                            chained("both", "temporal", "[one, two]", "[userIdentity.userName]", "") +
+                            correlation("temporal_ordered", "[both, made]", "");
+  EXPECT_THAT(told(rules, {{"a.json", at(0, "GetObject") + at(1, "CreateUser")}}), SizeIs(1));
 }
 
 TEST(RuleSetTest, chained_correlations_survive_a_restart) {
