@@ -21,14 +21,10 @@ struct LearnFlags {
 
 int run_learn(const LearnFlags& flags) {
   take_large_pages();
-  Config config;
-  if (!flags.config.empty()) {
-    auto loaded = load_config(flags.config);
-    if (!loaded) return failed(loaded.error());
-    config = std::move(*loaded);
-  }
-  config.entity_bytes_max = 0;
-  auto setup = make_setup(config, feeds_folder(default_data_dir()), flags.threads, {});
+  auto config = config_or_default(flags.config);
+  if (!config) return failed(config.error());
+  config->entity_bytes_max = 0;
+  auto setup = make_setup(*config, feeds_folder(default_data_dir()), flags.threads, {});
   if (!setup) return failed(setup.error());
   for (const std::string& path : flags.with) {
     const auto baseline = read_baseline(path);

@@ -21,8 +21,7 @@ struct CredentialFlags {
 
   // The configuration tells where the master key is, if not in the data directory.
   Result<aws::KeyFiles> files() const {
-    if (config.empty()) return aws::KeyFiles(data_dir);
-    const auto loaded = load_config(config);
+    const auto loaded = config_or_default(config);
     if (!loaded) return std::unexpected(loaded.error());
     return aws::KeyFiles(data_dir, loaded->master_key_file);
   }

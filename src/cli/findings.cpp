@@ -173,13 +173,9 @@ Result<ReadRecords> reader_of(const ExplainFlags& flags) {
     return [&flags](const std::string& object, const std::set<std::uint64_t>& positions) {
       return read_records(flags.logs, object, positions);
     };
-  Config config;
-  if (!flags.config.empty()) {
-    auto loaded = load_config(flags.config);
-    if (!loaded) return std::unexpected(loaded.error());
-    config = std::move(*loaded);
-  }
-  auto archive = archive_of(config, source_of_bucket(config, place->first, flags.region));
+  const auto config = config_or_default(flags.config);
+  if (!config) return std::unexpected(config.error());
+  auto archive = archive_of(*config, source_of_bucket(*config, place->first, flags.region));
   if (!archive) return std::unexpected(archive.error());
   return
       [bucket = place->first, archive = std::move(*archive)](

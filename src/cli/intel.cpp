@@ -30,10 +30,6 @@ std::string age(TimeMs since, TimeMs now) {
 
 std::string day(TimeMs time) { return format_time(time).substr(0, 10); }
 
-Result<Config> config_of(const IntelFlags& flags) {
-  return flags.config.empty() ? Result<Config>(Config{}) : load_config(flags.config);
-}
-
 std::filesystem::path folder_of(const IntelFlags& flags) { return feeds_folder(flags.data_dir); }
 
 // ---- update
@@ -55,7 +51,7 @@ std::string_view word(FeedOutcome outcome) {
 }
 
 int run_update(const IntelFlags& flags) {
-  const auto config = config_of(flags);
+  const auto config = config_or_default(flags.config);
   if (!config) return failed(config.error());
   const auto feeds = feeds_of(*config);
   if (!feeds) return failed(feeds.error());
@@ -85,7 +81,7 @@ void print_list(std::string_view name, std::string_view category, std::size_t en
 }
 
 int run_list(const IntelFlags& flags) {
-  const auto config = config_of(flags);
+  const auto config = config_or_default(flags.config);
   if (!config) return failed(config.error());
   const auto feeds = feeds_of(*config);
   if (!feeds) return failed(feeds.error());
@@ -153,7 +149,7 @@ void print_hit(const IntelHit& hit, TimeMs now) {
 }
 
 int run_lookup(const IntelFlags& flags) {
-  const auto config = config_of(flags);
+  const auto config = config_or_default(flags.config);
   if (!config) return failed(config.error());
   const auto intel = load_intel(*config, folder_of(flags));
   if (!intel) return failed(intel.error());

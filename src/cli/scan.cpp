@@ -293,15 +293,11 @@ void print_findings(const ScanFlags& flags, const Engine& engine, const Renderer
 
 // The configuration, with what the flags say.
 Result<Config> config_of(const ScanFlags& flags) {
-  Config config;
-  if (!flags.config.empty()) {
-    auto loaded = load_config(flags.config);
-    if (!loaded) return loaded;
-    config = std::move(*loaded);
-  }
-  if (flags.entities.empty()) config.entity_bytes_max = 0;
-  config.rules.insert(config.rules.end(), flags.rules.begin(), flags.rules.end());
-  if (flags.explain && config.rules.empty() && config.rules_dry_run.empty())
+  auto config = config_or_default(flags.config);
+  if (!config) return config;
+  if (flags.entities.empty()) config->entity_bytes_max = 0;
+  config->rules.insert(config->rules.end(), flags.rules.begin(), flags.rules.end());
+  if (flags.explain && config->rules.empty() && config->rules_dry_run.empty())
     return fail(ErrorKind::invalid,
                 "--explain tells of rules: name them with --rules or in the configuration");
   return config;

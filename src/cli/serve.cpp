@@ -188,8 +188,7 @@ void tell_caught_up(const LiveStatus& status) {
 Result<Config> begin(const ServeFlags& flags) {
   // Standard output tells where the API and the console are; who does not read on must not stop the log.
   start_program_log(LogForm::text, spdlog::level::info);
-  if (flags.config.empty()) return Config{};
-  auto config = load_config(flags.config);
+  auto config = config_or_default(flags.config);
   if (config)
     start_program_log(config->log.format == "json" ? LogForm::json : LogForm::text,
                       spdlog::level::from_str(config->log.level));

@@ -175,12 +175,8 @@ std::string json_of(const VerifyReport& report) {
 
 // The bucket's, as the configuration's source of the same bucket has it. Null: the paths are local.
 Result<std::shared_ptr<const Archive>> archive_of(const VerifyFlags& flags) {
-  Config config;
-  if (!flags.config.empty()) {
-    auto loaded = load_config(flags.config);
-    if (!loaded) return std::unexpected(loaded.error());
-    config = std::move(*loaded);
-  }
+  const auto config = config_or_default(flags.config);
+  if (!config) return std::unexpected(config.error());
   std::string bucket;
   for (const std::string& path : flags.paths) {
     const auto place = parse_bucket_url(path);
@@ -189,7 +185,7 @@ Result<std::shared_ptr<const Archive>> archive_of(const VerifyFlags& flags) {
     if (place) bucket = place->first;
   }
   if (bucket.empty()) return nullptr;
-  return cli::archive_of(config, source_of_bucket(config, bucket, flags.region));
+  return cli::archive_of(*config, source_of_bucket(*config, bucket, flags.region));
 }
 
 int run_verify(const VerifyFlags& flags) {

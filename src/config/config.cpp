@@ -531,6 +531,10 @@ Result<Config> parse_config(std::string_view text, const std::string& origin) {
   return config;
 }
 
+Result<Config> config_or_default(const std::string& path) {
+  return path.empty() ? Result<Config>(Config{}) : load_config(path);
+}
+
 Result<Config> load_config(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return fail(ErrorKind::io, "cannot open the configuration", path);

@@ -148,6 +148,8 @@ struct Config {
 // Errors name the key, the line and what would be valid.
 Result<Config> parse_config(std::string_view text, const std::string& origin);
 Result<Config> load_config(const std::string& path);
+// Without a path everything is by default.
+Result<Config> config_or_default(const std::string& path);
 
 // The built-in table of feeds.
 Result<std::vector<FeedKeys>> parse_feeds(std::string_view text, const std::string& origin);
