@@ -244,6 +244,17 @@ def baselines(folder, labels, recall):
 WARM_UP_DAYS = 14  # in which nothing of an account is anomalous
 
 
+def attribute(findings, labels):
+    """What tells of each attack, by its id, and what tells of none."""
+    told = {label["id"]: [f for f in findings if matches(f, label)] for label in labels}
+    explained = {id(f) for group in told.values() for f in group}
+    return told, [f for f in findings if id(f) not in explained]
+
+
+def is_named(label, told):
+    return any(fits(f.type, label["expected"] + label["also"]) for f in told[label["id"]])
+
+
 def measure_large(picket, folder):
     """What an organisation of many accounts comes to: who looks at all of them has one pair of eyes."""
     labels = json.loads((folder / "labels.json").read_text())
@@ -251,9 +262,8 @@ def measure_large(picket, folder):
     raw, stats, took = scan(picket, folder)
     findings = [Finding(f) for f in raw]
     read = stats["kinds"]["cloudtrail"]["records_read"]
-    told = {label["id"]: [f for f in findings if matches(f, label)] for label in labels}
-    explained = {id(f) for group in told.values() for f in group}
-    false = [f for f in findings if id(f) not in explained and f.origin != "rule"]
+    told, false = attribute(findings, labels)
+    false = [f for f in false if f.origin != "rule"]
     learned, sequences = [f for f in false if "Anomalous" in f.type], [f for f in false if f.type.startswith("AttackSequence")]
     accounts, judged = len(world["accounts"]), world["days"] - WARM_UP_DAYS
     lines = ["", "## A large organisation (simulated)", "",
@@ -261,7 +271,7 @@ def measure_large(picket, folder):
              f"{stats['peak_rss_bytes'] / 1e6:,.0f} MB at most.", "", "| attacks (simulated) | told by a type that names it | 95 % interval |", "|---|---|---|"]
     for kind in ("api", "theft", "phishing", "sequence"):
         mine = [label for label in labels if label["kind"] == kind]
-        found = sum(any(fits(f.type, label["expected"] + label["also"]) for f in told[label["id"]]) for label in mine)
+        found = sum(is_named(label, told) for label in mine)
         low, high = wilson(found, len(mine))
         lines.append(f"| {KINDS[kind]} | {found} of {len(mine)} ({found / max(len(mine), 1):.0%}) | {low:.0%} – {high:.0%} |")
     lines += ["", f"False alarms of the anomalous-behaviour types: {len(learned)}, {len(learned) / judged:.1f} a judged day of the organisation (goal 5), {len(learned) / judged / accounts:.3f} an account-day; "
@@ -281,9 +291,7 @@ def measure(picket, folder, notes):
             ledger[name] += kind[name]
     if ledger["records_read"] != sum(ledger[n] for n in ("processed", "filtered", "duplicate", "quarantined")) or ledger["quarantined"]:
         problems.append("simulation: the ledger does not balance or records were quarantined")
-    told = {label["id"]: [f for f in findings if matches(f, label)] for label in labels}
-    explained = {id(f) for group in told.values() for f in group}
-    false = [f for f in findings if id(f) not in explained]
+    told, false = attribute(findings, labels)
     days = world["days"]
     account_days, active = len(world["accounts"]) * days, len(world["accounts"]) * days
     lines = ["", "## The simulated organisation (simulated)", "",
@@ -329,7 +337,7 @@ def measure(picket, folder, notes):
         low, high = wilson(hit, len(mine))
         lines.append(f"| {kind} | {len(mine) or '–'} | {hit if mine else '–'} | {f'{low:.0%} – {high:.0%}' if mine else '–'} | {seen[kind]} | {wrong[kind]} | {1000 * wrong[kind] / account_days:.2f} | "
                      f"{sorted(events)[len(events) // 2] if events else '–'} |")
-    missed = collections.Counter((KINDS[label["kind"]], label["technique"]) for label in labels if not any(fits(f.type, label["expected"] + label["also"]) for f in told[label["id"]]))
+    missed = collections.Counter((KINDS[label["kind"]], label["technique"]) for label in labels if not is_named(label, told))
     lines += ["", "Not told by a type that names them: " + ("; ".join(f"{kind}: {technique} ({count})" for (kind, technique), count in sorted(missed.items())) or "none") + "."]
     learned = [f for f in false if "Anomalous" in f.type]
     rules = [f for f in false if f.origin == "rule"]
@@ -360,6 +368,6 @@ def measure(picket, folder, notes):
     if per:
         lines += ["", "| state | bytes per entity |", "|---|---|", *(f"| {name} | {value} |" for name, value in per.items())]
     summary = f"| Simulated organisation, seed {world['seed']} (simulated) | {ledger['records_read']:,} | " + \
-        f"{sum(any(fits(f.type, l['expected'] + l['also']) for f in told[l['id']]) for l in labels)} of {len(labels)} | {len(findings)}, {len(false)} of them false |"
+        f"{sum(is_named(label, told) for label in labels)} of {len(labels)} | {len(findings)}, {len(false)} of them false |"
     return lines, summary, problems
 
