@@ -8,6 +8,7 @@
 #include "cli/bucket.h"
 #include "cli/commands.h"
 #include "cli/open_store.h"
+#include "cli/pushed.h"
 #include "cli/table.h"
 #include "config/config.h"
 #include "finding/export.h"
@@ -166,6 +167,27 @@ using RecordsByPosition = std::map<std::uint64_t, std::string>;
 using ReadRecords =
     std::function<Result<RecordsByPosition>(const std::string& object, const std::set<std::uint64_t>&)>;
 
+// What was pushed to the server and is still there.
+class PushedRecords {
+ public:
+  explicit PushedRecords(const std::string& data_dir)
+      : unread_(inbox_folder(data_dir), 0), read_(pushed_folder(data_dir), 0) {
+    unread_.recover();
+    read_.recover();
+  }
+  bool empty() const { return unread_.empty() && read_.empty(); }
+  Result<RecordsByPosition> operator()(const std::string& object,
+                                       const std::set<std::uint64_t>& positions) const {
+    auto found = unread_.find(object);
+    if (!found) found = read_.find(object);
+    if (!found) return fail(ErrorKind::not_found, "no batch of this name is kept", object);
+    return read_records(*found, positions);
+  }
+
+ private:
+  PushedArchive unread_, read_;
+};
+
 // Of a folder or file, or of "s3://BUCKET" and anything behind it: keys are the bucket's.
 Result<ReadRecords> reader_of(const ExplainFlags& flags) {
   const auto place = parse_bucket_url(flags.logs);
@@ -187,7 +209,8 @@ Result<ReadRecords> reader_of(const ExplainFlags& flags) {
 }
 
 // Prints the raw records of a finding's proof out of the logs they lie in.
-void print_records(const simdjson::dom::element& records, const ReadRecords& read) {
+void print_records(const simdjson::dom::element& records, const PushedRecords& pushed,
+                   const ReadRecords& in_logs) {
   std::map<std::string, std::set<std::uint64_t>> wanted;
   simdjson::dom::array list;
   if (records.get(list) != simdjson::SUCCESS) return;
@@ -200,7 +223,8 @@ void print_records(const simdjson::dom::element& records, const ReadRecords& rea
     }
   }
   for (const auto& [object, positions] : wanted) {
-    const auto found = read(object, positions);
+    auto found = pushed(object, positions);
+    if (!found && found.error().kind == ErrorKind::not_found && in_logs) found = in_logs(object, positions);
     if (!found) {
       fmt::print("{}\n", printable(found.error().message()));
       continue;
@@ -252,12 +276,13 @@ int run_explain(const ExplainFlags& flags) {
     fmt::print("\nAction");
     print_value(part, 2);
   }
-  if (!flags.logs.empty() &&
+  const PushedRecords pushed(flags.data_dir);
+  if ((!flags.logs.empty() || !pushed.empty()) &&
       root.at_pointer("/service/additionalInfo/picket/records").get(part) == simdjson::SUCCESS) {
-    const auto read = reader_of(flags);
-    if (!read) return failed(read.error());
+    auto in_logs = flags.logs.empty() ? Result<ReadRecords>(ReadRecords{}) : reader_of(flags);
+    if (!in_logs) return failed(in_logs.error());
     fmt::print("\nThe records themselves\n");
-    print_records(part, *read);
+    print_records(part, pushed, *in_logs);
   }
   return print_refused_attempts(**store, finding);
 }

@@ -16,6 +16,10 @@
 
 namespace picket::cli {
 
+// Where what was pushed lies in a data directory: until it is read, and then.
+inline std::string inbox_folder(const std::string& data_dir) { return data_dir + "/inbox"; }
+inline std::string pushed_folder(const std::string& data_dir) { return data_dir + "/pushed"; }
+
 // "HOST:PORT"; `key` is named in the error.
 Result<api::ServerSettings> address_of(const std::string& listen, const std::string& key);
 

@@ -89,7 +89,8 @@ Result<std::vector<std::unique_ptr<S3Source>>> make_buckets(const Config& config
 ServedLogs::ServedLogs(const Config& config, const ServeFlags& flags)
     : settings_(live_settings_of(config, flags)),
       spool_(flags.data_dir + "/spool"),
-      inbox_(flags.data_dir + "/inbox", config.inbox_bytes_max, wall_clock) {}
+      pushed_archive_(pushed_folder(flags.data_dir), config.pushed_bytes_kept),
+      inbox_(inbox_folder(flags.data_dir), config.inbox_bytes_max, wall_clock, &pushed_archive_) {}
 
 Result<std::unique_ptr<ServedLogs>> ServedLogs::make(const Config& config, const ServeFlags& flags) {
   std::unique_ptr<ServedLogs> made(new ServedLogs(config, flags));
@@ -106,6 +107,7 @@ Result<std::unique_ptr<ServedLogs>> ServedLogs::make(const Config& config, const
   if (!pushed) return std::unexpected(pushed.error());
   made->pushed_ = std::move(*pushed);
   made->settings_.inbox = &made->inbox_;
+  made->settings_.pushed_archive = &made->pushed_archive_;
   made->settings_.pushed = made->pushed_->sources();
   return made;
 }
@@ -125,13 +127,16 @@ Result<std::string> ServedLogs::read_record(const std::string& object, std::uint
     if (!bytes) return std::unexpected(bytes.error());
     return read_records(*memory_source(*bytes), object, {position});
   };
-  const auto nowhere = fail(ErrorKind::not_found, "the object is not among what is watched any more", object);
+  const auto nowhere =
+      fail(ErrorKind::not_found, "the object is neither among what is watched nor kept any more", object);
   Result<std::map<std::uint64_t, std::string>> found = nowhere;
   const auto is_settled = [&] { return found || found.error().kind != ErrorKind::not_found; };
   for (const WatchSource& source : settings_.sources)
     if (!is_settled()) found = read_records(source.path, object, {position});
   for (const WatchedBucket& watched : settings_.buckets)
     if (!is_settled()) found = in_bucket(watched);
+  if (!is_settled())
+    if (const auto pushed = inbox_.find(object)) found = read_records(*pushed, {position});
   if (!found) return is_settled() ? std::unexpected(found.error()) : nowhere;
   const auto at = found->find(position);
   if (at == found->end()) return fail(ErrorKind::not_found, "the object has no such record any more", object);

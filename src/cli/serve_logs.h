@@ -28,8 +28,9 @@ class ServedLogs {
   const LiveSettings& settings() const { return settings_; }
   PushedSources& pushed() { return *pushed_; }
   bool any() const;
-  // Among what is watched, as findings name objects: by their keys below the folder that holds them, or in
-  // the bucket. One at a time, from any thread: a large object must be decoded up to the record.
+  // Among what is watched and what was pushed, as findings name objects: by their keys below the folder that
+  // holds them, in the bucket, or of the batch. One at a time, from any thread: a large object must be
+  // decoded up to the record.
   Result<std::string> read_record(const std::string& object, std::uint64_t position);
 
  private:
@@ -38,6 +39,7 @@ class ServedLogs {
   LiveSettings settings_;
   const Spool spool_;
   std::vector<std::unique_ptr<S3Source>> buckets_;
+  PushedArchive pushed_archive_;
   Inbox inbox_;
   std::optional<PushedSources> pushed_;
   std::timed_mutex reading_;

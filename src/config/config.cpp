@@ -519,6 +519,7 @@ Result<Config> parse_config(std::string_view text, const std::string& origin) {
       table.number("record_bytes_max", config.record_bytes_max, 1 << 10, 64 << 20);
       table.number("object_bytes_max", config.object_bytes_max, 1 << 20, std::int64_t{1} << 40);
       table.number("inbox_bytes_max", config.inbox_bytes_max, 1 << 16, std::int64_t{1} << 40);
+      table.number("pushed_bytes_kept", config.pushed_bytes_kept, 0, std::int64_t{1} << 50);
       table.number("identities_max", config.identities_max, 1 << 10, std::int64_t{1} << 36);
       table.number("entity_bytes_max", config.entity_bytes_max, 0, std::int64_t{1} << 40);
     });

@@ -138,6 +138,7 @@ struct Config {
   TimeMs clock_skew = 5 * minute_ms;          // [api] clock_skew
   std::uint64_t record_bytes_max = 1U << 20;  // [limits]
   std::uint64_t object_bytes_max = 16ULL << 30;
+  std::uint64_t pushed_bytes_kept = 1ULL << 30;   // of pushed data that was read, for the records of findings
   std::uint64_t inbox_bytes_max = 512ULL << 20;   // of a source's pushed data that no snapshot covers yet
   std::uint64_t identities_max = 64U << 20;       // record ids kept to find duplicates
   std::uint64_t entity_bytes_max = 256ULL << 20;  // of what is kept for who investigates; 0: nothing

@@ -301,6 +301,19 @@ Aggregator::Changes Aggregator::take_changes() {
   return changes;
 }
 
+std::unordered_set<std::uint64_t> Aggregator::named_objects() const {
+  std::unordered_set<std::uint64_t> named;
+  const auto add = [&](const auto& activities) {
+    for (const auto& [slice_or_window, activity] : activities)
+      for (const ProofRecord& record : activity.proof.records()) named.insert(record.object);
+  };
+  for (const auto& [base, issue] : issues_) {
+    add(issue.settled);
+    add(issue.open);
+  }
+  return named;
+}
+
 std::size_t Aggregator::bytes() const {
   // A settled issue holds a Detection of about 1.5 kB and its proof of up to 100 records of about 100 bytes.
   return issues_.size() * 6000;

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/archive.h"
@@ -130,6 +131,9 @@ class Aggregator {
   void touch(TimeMs since);
   // Findings whose activity changed (or were touched) since the last call, in order of id.
   Changes take_changes();
+
+  // Hashes of the keys of the objects that proofs name.
+  std::unordered_set<std::uint64_t> named_objects() const;
 
   std::size_t issues() const { return issues_.size(); }
   std::size_t bytes() const;

@@ -159,6 +159,7 @@ class Engine {
 
   // Key of an object whose hash a finding's proof names; empty when it is not known any more.
   std::string object_key(std::uint64_t object) const;
+  std::unordered_set<std::uint64_t> named_objects() const { return aggregator_.named_objects(); }
   const LedgerTotals& ledger() const { return ledger_; }
   const Usage& usage() const { return usage_; }
   const EvictionCounts& evictions() const { return evictions_; }

@@ -218,6 +218,7 @@ Result<std::vector<std::string>> Live::start_sources() {
   each_file(std::string(Inbox::scheme), [&](const std::string& path, const KnownFile& file) {
     settings_.inbox->know(path, file.head_hash, file.modified_ns / 1'000'000);
   });
+  if (settings_.pushed_archive != nullptr) settings_.pushed_archive->recover();
   const auto left = settings_.inbox->recover();
   if (!left) return std::unexpected(left.error());
   for (const std::string& file : settings_.inbox->damaged())
@@ -389,6 +390,12 @@ void Live::tell_covering() {
 void Live::tell_covered() {
   for (const WatchedBucket& watched : settings_.buckets) watched.bucket->covered();
   if (settings_.inbox != nullptr) settings_.inbox->covered(snapshot_epoch_);
+  trim_pushed_archive();
+}
+
+void Live::trim_pushed_archive() {
+  if (settings_.pushed_archive != nullptr && !settings_.pushed_archive->empty())
+    settings_.pushed_archive->trim(setup_.engine->named_objects(), wall_clock_() - settings_.retention);
 }
 
 // Names of batches, so long as a repetition may come or a position is counted by them.
@@ -530,6 +537,7 @@ Result<void> Live::run() {
       saved = begin_snapshot();
     }
     if (!saved) {
+      trim_pushed_archive();  // the disk may be full
       const std::lock_guard lock(status_mutex_);
       status_.last_error = saved.error().message();
     }
@@ -866,6 +874,9 @@ std::string Live::metrics() const {
   for (const auto& [key, count] : now.dry_run_counts) {
     out.sample({{"rule", key.rule}, {"account", key.account}, {"region", key.region}}, count);
   }
+  if (settings_.pushed_archive != nullptr)
+    out.gauge("picket_pushed_kept_bytes", "Of what was pushed and read, kept for the records of findings.",
+              settings_.pushed_archive->bytes());
   const Entities::Counts entities = setup_.engine->entities().counts();
   out.gauge("picket_entities", "Entities that are kept for who investigates.", entities.entities);
   out.gauge("picket_entity_bytes", "Memory they take, of limits.entity_bytes_max.", entities.bytes);

@@ -42,6 +42,7 @@ struct LiveSettings {
   // where there was one, so that what lies in it is read.
   std::vector<PushSource*> pushed;
   Inbox* inbox = nullptr;
+  PushedArchive* pushed_archive = nullptr;  // the inbox's
   TimeMs poll_interval = 500;
   TimeMs snapshot_interval = 30 * second_ms;  // reliability.md section 4
   TimeMs retention = 90 * day_ms;
@@ -128,6 +129,7 @@ class Live {
   // What sources gave is covered by a snapshot: when one is begun, and when it is there.
   void tell_covering();
   void tell_covered();
+  void trim_pushed_archive();
   void forget_pushed();
   bool wants_snapshot() const;
   std::vector<SourceReport> report_sources(TimeMs now);

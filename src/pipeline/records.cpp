@@ -46,6 +46,15 @@ class Picker final : public EventSink {
   const std::set<std::uint64_t>& positions_;
 };
 
+Result<std::map<std::uint64_t, std::string>> pick(ByteSource& source, const ObjectInfo& info,
+                                                  const std::set<std::uint64_t>& positions) {
+  Picker picker(positions);
+  const DecodeReport report = decode_object(source, info, DecodeLimits{}, picker);
+  if (report.verdict != ObjectVerdict::decoded && picker.found.empty())
+    return fail(ErrorKind::io, report.reason, info.key);
+  return std::move(picker.found);
+}
+
 }  // namespace
 
 Result<std::map<std::uint64_t, std::string>> read_records(const std::string& logs, const std::string& object,
@@ -67,15 +76,24 @@ Result<std::map<std::uint64_t, std::string>> read_records(const std::string& log
   return read_records(**source, object, positions);
 }
 
+Result<std::map<std::uint64_t, std::string>> read_records(const StoredPush& pushed,
+                                                          const std::set<std::uint64_t>& positions) {
+  auto source = open_file(pushed.file, pushed.object.offset);
+  if (!source) return std::unexpected(source.error());
+  const RecordOrigin& origin = pushed.object.origin;
+  return pick(**source,
+              {.key = pushed.object.key,
+               .kind = origin.kind,
+               .account = origin.account,
+               .region = origin.region,
+               .cluster = origin.cluster,
+               .flow_format = origin.flow_format},
+              positions);
+}
+
 Result<std::map<std::uint64_t, std::string>> read_records(ByteSource& source, const std::string& object,
                                                           const std::set<std::uint64_t>& positions) {
-  Picker picker(positions);
-  ObjectInfo info;
-  info.key = object;
-  const DecodeReport report = decode_object(source, info, DecodeLimits{}, picker);
-  if (report.verdict != ObjectVerdict::decoded && picker.found.empty())
-    return fail(ErrorKind::io, report.reason, object);
-  return std::move(picker.found);
+  return pick(source, {.key = object}, positions);
 }
 
 }  // namespace picket

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "decode/decoder.h"
+#include "source/pushed_file.h"
 
 namespace picket {
 
@@ -15,6 +16,9 @@ namespace picket {
 // below it. Positions count
 // as in RecordRef: from 1, a flow log's header line being line 1. What is not found is left out.
 Result<std::map<std::uint64_t, std::string>> read_records(const std::string& logs, const std::string& object,
+                                                          const std::set<std::uint64_t>& positions);
+// Of a batch that was pushed.
+Result<std::map<std::uint64_t, std::string>> read_records(const StoredPush& pushed,
                                                           const std::set<std::uint64_t>& positions);
 // Of an object at hand.
 Result<std::map<std::uint64_t, std::string>> read_records(ByteSource& source, const std::string& object,

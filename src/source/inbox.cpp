@@ -3,10 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
 
-#include "base/archive.h"
 #include "base/gzip.h"
 #include "base/hash.h"
 #include "base/whole_file.h"
@@ -19,22 +17,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t head_bytes_max = 64U << 10;
 constexpr std::size_t packed_from = 4096;  // bytes; of less there is little to win
 // What decodes an object takes a file that unpacks to 500 times itself for a bomb.
 constexpr std::size_t packed_ratio_max = 100;
 
 std::uint64_t object_of(std::string_view path, std::uint64_t batch) { return hash64(path, batch); }
-
-// A file is the length of its head, the head and the content.
-std::string head_of(const PushedObject& object) {
-  std::string head(sizeof(std::uint32_t), '\0');
-  Writer out(head);
-  out(object);
-  const auto size = static_cast<std::uint32_t>(head.size() - sizeof(std::uint32_t));
-  std::memcpy(head.data(), &size, sizeof size);
-  return head;
-}
 
 // As it lies on disk: what is pushed comes unpacked, and takes six times the room and the writing then.
 std::string packed(std::string content) {
@@ -43,26 +30,14 @@ std::string packed(std::string content) {
   return out.size() < content.size() && out.size() * packed_ratio_max > content.size() ? out : content;
 }
 
-Result<PushedObject> read_head(const std::string& file) {
-  std::uint32_t size = 0;
-  const std::string text = read_at(file, 0, head_bytes_max);
-  PushedObject object;
-  if (text.size() >= sizeof size) std::memcpy(&size, text.data(), sizeof size);
-  if (size == 0 || size > text.size() - sizeof size)
-    return fail(ErrorKind::invalid, "no pushed object", file);
-  Reader in(std::string_view(text).substr(sizeof size, size));
-  in(object);
-  std::error_code error;
-  object.offset = sizeof size + size;
-  if (in.failed() || !in.at_end() || fs::file_size(file, error) != object.offset + object.size || error)
-    return fail(ErrorKind::invalid, "no pushed object", file);
-  return object;
-}
-
 }  // namespace
 
-Inbox::Inbox(std::string folder, std::uint64_t bytes_max, std::function<TimeMs()> wall_clock)
-    : folder_(std::move(folder)), bytes_max_(bytes_max), wall_clock_(std::move(wall_clock)) {}
+Inbox::Inbox(std::string folder, std::uint64_t bytes_max, std::function<TimeMs()> wall_clock,
+             PushedArchive* archive)
+    : folder_(std::move(folder)),
+      bytes_max_(bytes_max),
+      wall_clock_(std::move(wall_clock)),
+      archive_(archive) {}
 
 std::string Inbox::path_of(std::string_view source, std::string_view key) {
   return fmt::format("{}{}/{}", scheme, source, key);
@@ -74,9 +49,21 @@ std::string Inbox::file_of(std::string_view path, std::uint64_t batch) const {
 
 Result<std::unique_ptr<ByteSource>> Inbox::open(const std::string& path, std::uint64_t batch) const {
   const std::string file = file_of(path, batch);
-  const auto object = read_head(file);
+  const auto object = read_pushed_head(file);
   if (!object) return fail(ErrorKind::not_found, "its file in the inbox is gone or damaged", path);
   return open_file(file, object->offset);
+}
+
+std::optional<StoredPush> Inbox::find(std::string_view key) const {
+  {
+    const std::lock_guard lock(mutex_);
+    for (const PushedObject& object : ready_)
+      if (object.key == key)
+        return StoredPush{file_of(path_of(object.source, object.key), object.batch), object};
+    for (const auto& [file, taken] : taken_)
+      if (taken.object.key == key) return StoredPush{file, taken.object};
+  }
+  return archive_ == nullptr ? std::nullopt : archive_->find(key);
 }
 
 void Inbox::know(std::string_view path, std::uint64_t batch, TimeMs received) {
@@ -93,7 +80,7 @@ Result<std::vector<PushedObject>> Inbox::recover() {
     const std::string file = item.path().string();
     if (file.ends_with(".tmp")) {
       fs::remove(item.path(), error);  // nobody was told that it is stored
-    } else if (auto object = read_head(file)) {
+    } else if (auto object = read_pushed_head(file)) {
       found.emplace(file, std::move(*object));
     } else {
       damaged_.push_back(file);
@@ -170,7 +157,7 @@ Result<Inbox::Outcome> Inbox::put(const std::string& source, const std::string& 
 Result<void> Inbox::write(const std::string& source, std::uint64_t batch, std::vector<PushedObject>& objects,
                           const std::vector<PushedPart>& parts) const {
   for (std::size_t i = parts.size(); i-- > 0;) {
-    std::string bytes = head_of(objects[i]);
+    std::string bytes = pushed_head(objects[i]);
     objects[i].offset = bytes.size();
     bytes += parts[i].content;
     if (auto written = write_whole_file(file_of(path_of(source, objects[i].key), batch), bytes); !written) {
@@ -236,8 +223,12 @@ void Inbox::covered(std::uint64_t epoch) {
       if (taken.covered_at == 0) taken.covered_at = epoch;
       ++at;
     } else {
-      std::error_code ignored;
-      fs::remove(file, ignored);
+      if (archive_ != nullptr) {
+        archive_->keep(file, object);
+      } else {
+        std::error_code ignored;
+        fs::remove(file, ignored);
+      }
       (taken.aside ? aside : bytes_[object.source]) -= object.size;
       at = taken_.erase(at);
     }

@@ -1,6 +1,7 @@
 // What was pushed to picket and cannot be asked for again: each batch lies on disk before its sender is
-// answered, enters the input log as one object or a few, and is removed when both kept snapshots cover it. A
-// batch is there as a whole or not at all, whenever the process dies. Any number of threads may put.
+// answered, enters the input log as one object or a few, and goes to the archive, if there is one, when both
+// kept snapshots cover it. A batch is there as a whole or not at all, whenever the process dies. Any number
+// of threads may put.
 #pragma once
 
 #include <condition_variable>
@@ -9,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -19,23 +21,10 @@
 #include "base/time.h"
 #include "decode/decoder.h"
 #include "source/intake.h"
+#include "source/pushed_archive.h"
+#include "source/pushed_file.h"
 
 namespace picket {
-
-// One object of a batch.
-struct PushedObject {
-  std::string source, key;  // the key is relative to the source
-  std::string first_key;    // of the batch's first object, which is written last
-  RecordOrigin origin;
-  std::uint64_t batch = 0;  // hash of the whole batch
-  TimeMs received = 0;
-  std::uint64_t size = 0;    // of the content, which may be packed
-  std::uint64_t offset = 0;  // of the content in the file
-  template <class Ar>
-  void io(Ar& ar) {
-    ar(source, key, first_key, origin, batch, received, size);
-  }
-};
 
 class Inbox {
  public:
@@ -43,13 +32,16 @@ class Inbox {
   static constexpr TimeMs repeats_known = day_ms;
   static constexpr std::string_view scheme = "pushed://";
 
-  // `bytes_max`: of one source on disk.
-  Inbox(std::string folder, std::uint64_t bytes_max, std::function<TimeMs()> wall_clock);
+  // `bytes_max`: of one source on disk. The archive, which may be nullptr, outlives the inbox.
+  Inbox(std::string folder, std::uint64_t bytes_max, std::function<TimeMs()> wall_clock,
+        PushedArchive* archive = nullptr);
 
   // Manifests name objects so.
   static std::string path_of(std::string_view source, std::string_view key);
   std::string file_of(std::string_view path, std::uint64_t batch) const;
   Result<std::unique_ptr<ByteSource>> open(const std::string& path, std::uint64_t batch) const;
+  // By the key alone, as findings name objects: here or in the archive.
+  std::optional<StoredPush> find(std::string_view key) const;
 
   // Of manifests that earlier runs logged; before recover().
   void know(std::string_view path, std::uint64_t batch, TimeMs received);
@@ -95,6 +87,7 @@ class Inbox {
   const std::string folder_;
   const std::uint64_t bytes_max_;
   const std::function<TimeMs()> wall_clock_;
+  PushedArchive* const archive_;
   mutable std::mutex mutex_;
   std::vector<PushedObject> ready_;
   std::map<std::string, Taken> taken_;                // by file

@@ -8,6 +8,9 @@
 #include <fstream>
 #include <thread>
 
+#include "base/hash.h"
+#include "source/file_source.h"
+
 namespace picket {
 namespace {
 
@@ -180,6 +183,39 @@ TEST_F(InboxTest, KeepsWhatTheQuarantineHoldsBesideTheRest) {
   for (const std::uint64_t epoch : {4U, 5U}) covered(*inbox, epoch, nothing);
   EXPECT_EQ(files(), 0U) << "it was good when it was read again";
   EXPECT_EQ(inbox->bytes("s"), 0U);
+}
+
+TEST_F(InboxTest, WhatWasReadGoesToTheArchive) {
+  const std::string kept = folder_.string() + ".kept";
+  fs::remove_all(kept);
+  PushedArchive archive(kept, 300);
+  Inbox inbox(folder_.string(), 1000, [this] { return now_; }, &archive);
+  inbox.recover().value();
+  for (const std::string name : {"a", "b", "c"}) {
+    inbox.put("s", name, parts({name + std::string(50, '.')})).value();
+    ++now_;
+    EXPECT_TRUE(inbox.find(name + ".0")) << "not read yet";
+  }
+  inbox.take();
+  for (const std::uint64_t epoch : {1U, 2U}) covered(inbox, epoch, nothing);
+  EXPECT_EQ(files(), 0U);
+  const auto found = inbox.find("b.0");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(read_at(found->file, found->object.offset, 100), "b" + std::string(50, '.'));
+  EXPECT_EQ(found->object.origin.account, "111122223333");
+  EXPECT_FALSE(inbox.find("d.0"));
+
+  archive.trim({hash64("a.0")}, 0);
+  EXPECT_LE(archive.bytes(), 300U);
+  EXPECT_TRUE(inbox.find("a.0")) << "the oldest, but a finding names it";
+  EXPECT_FALSE(inbox.find("b.0"));
+  PushedArchive later(kept, 300);
+  later.recover();
+  EXPECT_EQ(later.bytes(), archive.bytes());
+  EXPECT_TRUE(later.find("c.0"));
+  later.trim({hash64("a.0")}, now_);
+  EXPECT_TRUE(later.empty()) << "findings are not kept that long either";
+  fs::remove_all(kept);
 }
 
 TEST_F(InboxTest, SaysWhatIsDamaged) {

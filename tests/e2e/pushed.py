@@ -75,6 +75,21 @@ def check_archive(picket, work, objects):
     if not expected:
         fail("the archive raises nothing")
     check_equal("the archive through Firehose, with repetitions and a kill", expected, without_objects(picket.findings(data)))
+    check_evidence(picket, data)
+
+
+def check_evidence(picket, data):
+    """What was pushed can be asked of nobody: the records behind each finding are kept."""
+    shown = 0
+    for line in picket.findings(data).splitlines():
+        finding = json.loads(line)
+        records = finding["service"]["additionalInfo"]["picket"]["records"]
+        told = picket.run("explain", finding["id"], "--data-dir", data).stdout.decode().partition("The records themselves")[2]
+        for record in records:
+            if f"{record['object']} {record['position']}\n" not in told:
+                fail(f"{finding['type']} does not show its record {record}")
+        shown += len(records)
+    print(f"ok: {shown} records behind the findings are shown", flush=True)
 
 
 def check_refusals(picket, work):
@@ -133,6 +148,9 @@ def check_flood(picket, work):
         fail(f"{of_kind(metrics, 'records_read', 'cloudtrail')} records of the flood")
     if put_off == 0:
         fail("the flood was never put off")
+    unread, read = (sum(1 for _ in (data / folder).iterdir()) for folder in ("inbox", "pushed"))
+    if read == 0 or unread + read != len(requests):
+        fail(f"{unread} batches in the inbox and {read} kept, of {len(requests)}")
     print(f"ok: {len(requests)} requests, {put_off} times put off, every record counted once", flush=True)
 
 
