@@ -45,9 +45,15 @@ bool is_one_of(std::string_view name, std::initializer_list<std::string_view> na
   return std::ranges::find(names, name) != names.end();
 }
 
-// What is usual for the actor harms no data, whatever else it does on that day.
+// What is usual for the actor harms no data, whatever else it does on that day, nor does a handful of objects
+// that are hardly unusual. On four tuning organisations such a handful made 14 sequences, of which 12 were
+// about attacks on something else, with the owner's own file among them, and 2 were false.
+constexpr std::int32_t harm_bits_min = 4 * 256;
+constexpr std::uint64_t many_calls = 10;
+
 bool harms_data(const ActorSignal& signal) {
   return signal.kind == SignalKind::call && signal.name.starts_with("s3:") && signal.bits >= step_bits_min &&
+         (signal.bits >= harm_bits_min || signal.count >= many_calls) &&
          (signal.tactic == Tactic::collection || signal.tactic == Tactic::exfiltration ||
           signal.tactic == Tactic::impact || signal.tactic == Tactic::defense_evasion);
 }
