@@ -202,9 +202,12 @@ Result<ReadRecords> reader_of(const ExplainFlags& flags) {
   return
       [bucket = place->first, archive = std::move(*archive)](
           const std::string& object, const std::set<std::uint64_t>& positions) -> Result<RecordsByPosition> {
-        const auto opened = archive->open(fmt::format("s3://{}/{}", bucket, object));
-        if (!opened) return std::unexpected(opened.error());
-        return read_records(*opened->bytes, object, positions);
+        const auto open = [&]() -> Result<std::unique_ptr<ByteSource>> {
+          auto opened = archive->open(fmt::format("s3://{}/{}", bucket, object));
+          if (!opened) return std::unexpected(opened.error());
+          return std::move(opened->bytes);
+        };
+        return read_records(open, {.key = object}, positions);
       };
 }
 

@@ -125,7 +125,8 @@ Result<std::string> ServedLogs::read_record(const std::string& object, std::uint
       return fail(ErrorKind::not_found, "not below the source's prefix", object);
     const auto bytes = watched.bucket->content(object);
     if (!bytes) return std::unexpected(bytes.error());
-    return read_records(*memory_source(*bytes), object, {position});
+    return read_records([&] { return Result<std::unique_ptr<ByteSource>>(memory_source(*bytes)); },
+                        {.key = object}, {position});
   };
   const auto nowhere =
       fail(ErrorKind::not_found, "the object is neither among what is watched nor kept any more", object);

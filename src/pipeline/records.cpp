@@ -1,8 +1,9 @@
 #include "pipeline/records.h"
 
 #include <algorithm>
-#include <filesystem>
+#include <vector>
 
+#include "decode/inflate.h"
 #include "source/file_source.h"
 
 namespace picket {
@@ -46,13 +47,34 @@ class Picker final : public EventSink {
   const std::set<std::uint64_t>& positions_;
 };
 
-Result<std::map<std::uint64_t, std::string>> pick(ByteSource& source, const ObjectInfo& info,
-                                                  const std::set<std::uint64_t>& positions) {
-  Picker picker(positions);
-  const DecodeReport report = decode_object(source, info, DecodeLimits{}, picker);
-  if (report.verdict != ObjectVerdict::decoded && picker.found.empty())
-    return fail(ErrorKind::io, report.reason, info.key);
-  return std::move(picker.found);
+// Flows as their lines stand in the log, with the columns that no event carries. `found`: by position, told
+// by columns; one that is no line of the text stays so.
+void read_lines(ByteSource& packed, std::map<std::uint64_t, std::string>& found) {
+  InflateWorkspace workspace;
+  InflatingSource source(packed, DecodeLimits{}, workspace);
+  std::vector<char> block(1U << 20);
+  std::string line;
+  std::uint64_t number = 0;
+  const std::uint64_t last = found.rbegin()->first;
+  const auto end_line = [&] {
+    if (line.ends_with('\r')) line.pop_back();
+    const auto flow = found.find(++number);
+    if (flow != found.end() && !line.starts_with('{')) flow->second = line;  // no envelope
+    line.clear();
+  };
+  while (number < last) {
+    const auto size = source.read(block);
+    if (!size || *size == 0) break;
+    std::string_view text(block.data(), *size);
+    if (number == 0 && line.empty() && text.starts_with("PAR1")) return;
+    for (std::size_t end = 0; number < last && (end = text.find('\n')) != std::string_view::npos;) {
+      line += text.substr(0, end);
+      text.remove_prefix(end + 1);
+      end_line();
+    }
+    line += text;
+  }
+  if (number < last && !line.empty()) end_line();
 }
 
 }  // namespace
@@ -71,29 +93,37 @@ Result<std::map<std::uint64_t, std::string>> read_records(const std::string& log
       return fail(ErrorKind::invalid, "several objects under " + logs + " end so: name a folder further down",
                   object);
   }
-  auto source = open_file(file->path);
-  if (!source) return std::unexpected(source.error());
-  return read_records(**source, object, positions);
+  return read_records([&] { return open_file(file->path); }, {.key = object}, positions);
 }
 
 Result<std::map<std::uint64_t, std::string>> read_records(const StoredPush& pushed,
                                                           const std::set<std::uint64_t>& positions) {
-  auto source = open_file(pushed.file, pushed.object.offset);
-  if (!source) return std::unexpected(source.error());
   const RecordOrigin& origin = pushed.object.origin;
-  return pick(**source,
-              {.key = pushed.object.key,
-               .kind = origin.kind,
-               .account = origin.account,
-               .region = origin.region,
-               .cluster = origin.cluster,
-               .flow_format = origin.flow_format},
-              positions);
+  return read_records([&] { return open_file(pushed.file, pushed.object.offset); },
+                      {.key = pushed.object.key,
+                       .kind = origin.kind,
+                       .account = origin.account,
+                       .region = origin.region,
+                       .cluster = origin.cluster,
+                       .flow_format = origin.flow_format},
+                      positions);
 }
 
-Result<std::map<std::uint64_t, std::string>> read_records(ByteSource& source, const std::string& object,
-                                                          const std::set<std::uint64_t>& positions) {
-  return pick(source, {.key = object}, positions);
+Result<std::map<std::uint64_t, std::string>> read_records(
+    const std::function<Result<std::unique_ptr<ByteSource>>()>& open, const ObjectInfo& info,
+    const std::set<std::uint64_t>& positions) {
+  auto source = open();
+  if (!source) return std::unexpected(source.error());
+  Picker picker(positions);
+  const DecodeReport report = decode_object(**source, info, DecodeLimits{}, picker);
+  if (report.verdict != ObjectVerdict::decoded && picker.found.empty())
+    return fail(ErrorKind::io, report.reason, info.key);
+  if (report.kind == LogKind::vpcflow && !picker.found.empty()) {
+    source = open();
+    if (!source) return std::unexpected(source.error());
+    read_lines(**source, picker.found);
+  }
+  return std::move(picker.found);
 }
 
 }  // namespace picket
