@@ -374,7 +374,7 @@ Result<std::unique_ptr<ByteSource>> Live::open_in_bucket(const Manifest& m) cons
 void Live::tell_covering() {
   if (!arrived_.empty()) return;
   std::set<std::string> unread;
-  for (const Manifest& manifest : runner_->waiting()) unread.insert(manifest.path);
+  runner_->waiting().each([&](const Manifest& manifest) { unread.insert(manifest.path); });
   for (const WatchedBucket& watched : settings_.buckets)
     watched.bucket->covering([&](const std::string& path) { return unread.contains(path); });
   if (settings_.inbox == nullptr) return;
@@ -401,7 +401,7 @@ void Live::trim_pushed_archive() {
 // Names of batches, so long as a repetition may come or a position is counted by them.
 void Live::forget_pushed() {
   std::set<std::string> unread;
-  for (const Manifest& manifest : runner_->waiting()) unread.insert(manifest.path);
+  runner_->waiting().each([&](const Manifest& manifest) { unread.insert(manifest.path); });
   const std::int64_t horizon_ns = (wall_clock_() - Inbox::repeats_known) * 1'000'000;
   runner_->forget_files([&](const std::string& path, const KnownFile& file) {
     if (!path.starts_with(Inbox::scheme) || file.modified_ns >= horizon_ns || unread.contains(path) ||
@@ -607,8 +607,9 @@ Result<void> Live::snapshot_saved() {
   if (settings_.spool != nullptr && !spool_swept_) {
     spool_swept_ = true;
     std::set<std::uint64_t> used;
-    for (const Manifest& manifest : runner_->waiting())
+    runner_->waiting().each([&](const Manifest& manifest) {
       used.insert(S3Source::object_of(manifest.path, manifest.head_hash));
+    });
     for (const WatchedBucket& watched : settings_.buckets) used.merge(watched.bucket->spooled());
     settings_.spool->keep_only(used);
   }
@@ -617,11 +618,10 @@ Result<void> Live::snapshot_saved() {
 
 std::vector<SourceReport> Live::report_sources(TimeMs now) {
   std::map<std::string, std::pair<std::uint64_t, TimeMs>> waiting;  // how many, and the oldest
-  for (const Manifest& manifest : runner_->waiting()) {
-    auto& [count, oldest] = waiting[manifest.source];
-    const TimeMs modified = manifest.modified_ns / 1'000'000;
+  runner_->waiting().each_source([&](const std::string& source, TimeMs modified) {
+    auto& [count, oldest] = waiting[source];
     oldest = count++ == 0 ? modified : std::min(oldest, modified);
-  }
+  });
   std::vector<SourceReport> out;
   const auto add = [&](const std::string& name, const std::string& place) -> SourceReport& {
     SourceReport& report = out.emplace_back();

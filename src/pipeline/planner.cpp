@@ -80,6 +80,22 @@ Manifest plan_again(Manifest m, std::optional<LogKind> kind, const SourceSetting
   return m;
 }
 
+ManifestQueue plan_packed(std::vector<ListedFile> files, const SourceSettings& source, Workers& workers) {
+  constexpr std::size_t at_once = 4096;
+  ManifestQueue planned;
+  std::vector<Manifest> manifests;
+  for (std::size_t from = 0; from < files.size(); from += manifests.size()) {
+    manifests.assign(std::min(at_once, files.size() - from), {});
+    workers.parallel_for(manifests.size(), [&](unsigned, std::size_t i) {
+      manifests[i] = plan_one(files[from + i], source);
+      files[from + i] = {};
+    });
+    for (const Manifest& manifest : manifests) planned.push_back(manifest);
+  }
+  planned.sort();
+  return planned;
+}
+
 std::vector<Manifest> plan(const std::vector<ListedFile>& files, const SourceSettings& source,
                            Workers& workers) {
   std::vector<Manifest> manifests(files.size());

@@ -8,6 +8,7 @@
 
 #include "base/workers.h"
 #include "log/entry.h"
+#include "pipeline/manifest_queue.h"
 #include "source/file_source.h"
 
 namespace picket {
@@ -19,7 +20,8 @@ struct SourceSettings {
   std::string account, region, cluster, flow_format;
 };
 
-// Manifests in order of (lower bound, key), without sequence numbers.
+// Manifests in order of (lower bound, key, path), without sequence numbers.
+ManifestQueue plan_packed(std::vector<ListedFile> files, const SourceSettings& source, Workers& workers);
 std::vector<Manifest> plan(const std::vector<ListedFile>& files, const SourceSettings& source,
                            Workers& workers);
 Manifest plan_one(const ListedFile& file, const SourceSettings& source);

@@ -77,7 +77,8 @@ Runner::Runner(Engine& engine, InputLog& log, RunnerSettings settings, EpochSink
       sink_(std::move(sink)),
       control_sink_(std::move(controls)) {}
 
-void Runner::take_in(Manifest manifest) {
+void Runner::take_in(const Manifest& manifest) {
+  if (!settings_.remember_files) return wait_for_turn(manifest);
   const auto [known, fresh] = files_.try_emplace(manifest.path);
   KnownFile& file = known->second;
   if (!fresh && manifest.offset == 0) quarantine_.replaced(manifest.path);
@@ -88,21 +89,21 @@ void Runner::take_in(Manifest manifest) {
   file.head_hash = manifest.head_hash;
   file.modified_ns = manifest.modified_ns;
   file.consumed = manifest.length ? manifest.offset + *manifest.length : manifest.size;
-  wait_for_turn(std::move(manifest));
+  wait_for_turn(manifest);
 }
 
-void Runner::take_in(Redrive redrive) {
+void Runner::take_in(const Redrive& redrive) {
   redrives_[redrive.manifest.sequence] = redrive.of;
-  wait_for_turn(std::move(redrive.manifest));
+  wait_for_turn(redrive.manifest);
 }
 
-void Runner::wait_for_turn(Manifest manifest) {
+void Runner::wait_for_turn(const Manifest& manifest) {
   next_sequence_ = std::max(next_sequence_, manifest.sequence + 1);
   bytes_pending_ += manifest.length.value_or(manifest.size);
-  bounds_[manifest.stream].insert(manifest.lower_bound);
+  bounds_[manifest.stream].add(manifest.lower_bound);
   engine_.announce({manifest.key, manifest.kind, manifest.account, manifest.region, manifest.cluster,
                     manifest.flow_format});
-  pending_.push_back(std::move(manifest));
+  pending_.push_back(manifest);
 }
 
 Result<void> Runner::submit(std::vector<Manifest> manifests) {
@@ -113,7 +114,18 @@ Result<void> Runner::submit(std::vector<Manifest> manifests) {
     entries.emplace_back(manifest);
   }
   if (auto logged = log_.append(entries); !logged) return logged;
-  for (Manifest& manifest : manifests) take_in(std::move(manifest));
+  for (const Manifest& manifest : manifests) take_in(manifest);
+  return {};
+}
+
+Result<void> Runner::submit(ManifestQueue manifests) {
+  constexpr std::size_t at_once = 1024;
+  while (!manifests.empty()) {
+    std::vector<Manifest> next;
+    for (std::size_t i = 0; i < std::min(at_once, manifests.size()); ++i) next.push_back(manifests.at(i));
+    manifests.drop_front(next.size());
+    if (auto submitted = submit(std::move(next)); !submitted) return submitted;
+  }
   return {};
 }
 
@@ -123,7 +135,7 @@ Result<void> Runner::redrive(std::uint64_t id, Manifest manifest) {
   Redrive redrive{id, std::move(manifest)};
   const LogEntry entry = redrive;
   if (auto logged = log_.append({&entry, 1}); !logged) return logged;
-  take_in(std::move(redrive));
+  take_in(redrive);
   return {};
 }
 
@@ -151,7 +163,7 @@ Result<void> Runner::take_effect(const Control& control) {
 
 PendingBounds Runner::bounds() const {
   PendingBounds least;
-  for (const auto& [stream, times] : bounds_) least[stream] = *times.begin();
+  for (const auto& [stream, times] : bounds_) least[stream] = times.least();
   return least;
 }
 
@@ -167,22 +179,20 @@ Result<EpochResult> Runner::run_epoch() {
   std::vector<Manifest> batch;
   EpochCut cut{engine_.epoch() + 1, {}};
   std::uint64_t bytes = 0;
-  while (!pending_.empty() && batch.size() < settings_.epoch_objects_max) {
-    const std::uint64_t size = pending_.front().length.value_or(pending_.front().size);
+  while (batch.size() < std::min(pending_.size(), settings_.epoch_objects_max)) {
+    Manifest next = pending_.at(batch.size());
+    const std::uint64_t size = next.length.value_or(next.size);
     if (!batch.empty() && bytes + size > settings_.epoch_bytes_max) break;
     // Two stretches of one file never share an epoch: the second needs to know how many records came before.
-    const auto same_file = [&](const Manifest& m) { return m.path == pending_.front().path; };
-    if (pending_.front().offset > 0 && std::any_of(batch.begin(), batch.end(), same_file)) break;
+    const auto same_file = [&](const Manifest& m) { return m.path == next.path; };
+    if (next.offset > 0 && std::any_of(batch.begin(), batch.end(), same_file)) break;
     bytes += size;
-    cut.objects.push_back(pending_.front().sequence);
-    batch.push_back(std::move(pending_.front()));
-    pending_.pop_front();
+    cut.objects.push_back(next.sequence);
+    batch.push_back(std::move(next));
   }
   const LogEntry entry = cut;
-  if (auto logged = log_.append({&entry, 1}); !logged) {
-    for (auto at = batch.rbegin(); at != batch.rend(); ++at) pending_.push_front(std::move(*at));
-    return std::unexpected(logged.error());
-  }
+  if (auto logged = log_.append({&entry, 1}); !logged) return std::unexpected(logged.error());
+  pending_.drop_front(batch.size());
   return run(std::move(batch));
 }
 
@@ -190,7 +200,7 @@ Result<EpochResult> Runner::run(std::vector<Manifest> manifests) {
   std::vector<EpochObject> objects;
   for (const Manifest& m : manifests) {
     const auto at = bounds_.find(m.stream);
-    at->second.erase(at->second.find(m.lower_bound));
+    at->second.remove(m.lower_bound);
     if (at->second.empty()) {
       bounds_.erase(at);
       if (settings_.release_drained) drained_.insert(m.stream);
@@ -204,7 +214,7 @@ Result<EpochResult> Runner::run(std::vector<Manifest> manifests) {
     object.lower_bound = m.lower_bound;
     const auto redrive = redrives_.find(m.sequence);
     if (redrive == redrives_.end()) {
-      object.records_before = files_[m.path].records;
+      if (settings_.remember_files) object.records_before = files_[m.path].records;
     } else if (const QuarantinedObject* held = quarantine_.find(redrive->second)) {
       object.records_before = held->records_before;
       object.again = std::make_shared<const ReadAgain>(held->ledger);
@@ -227,7 +237,8 @@ Result<EpochResult> Runner::run(std::vector<Manifest> manifests) {
     const auto redrive = redrives_.find(manifest.sequence);
     if (redrive == redrives_.end()) {
       quarantine_.note(manifest, objects[i].records_before, read);
-      files_[manifest.path].records += std::max(read.records_read, read.last_position);
+      if (settings_.remember_files)
+        files_[manifest.path].records += std::max(read.records_read, read.last_position);
       sources_[manifest.source].add(read);
       continue;
     }
@@ -253,7 +264,8 @@ Result<EpochResult> Runner::run(std::vector<Manifest> manifests) {
 std::string Runner::save(bool alone) const {
   std::string body;
   Writer out(body);
-  const std::vector<Manifest> pending(pending_.begin(), pending_.end());
+  std::vector<Manifest> pending;
+  pending_.each([&](const Manifest& manifest) { pending.push_back(manifest); });
   out(next_sequence_, segment_, previous_segment_, engine_.epoch(), pending, files_, controls_,
       engine_.save(alone), sources_, quarantine_, redrives_);
   std::string bytes;
@@ -293,7 +305,7 @@ Result<std::optional<std::string>> Runner::load(std::string_view bytes) {
   } else if (!loaded->empty()) {
     warning = *loaded + "; everything else is kept";
   }
-  for (Manifest& manifest : pending) wait_for_turn(std::move(manifest));
+  for (const Manifest& manifest : pending) wait_for_turn(manifest);
   files_ = std::move(files);
   quarantine_ = std::move(quarantine);
   redrives_ = std::move(redrives);
@@ -395,9 +407,9 @@ Result<Runner::Recovery> Runner::recover() {
   if (!entries) return std::unexpected(entries.error());
   for (LogEntry& entry : *entries) {
     if (auto* manifest = std::get_if<Manifest>(&entry)) {
-      if (manifest->sequence >= next_sequence_) take_in(std::move(*manifest));
+      if (manifest->sequence >= next_sequence_) take_in(*manifest);
     } else if (auto* redrive = std::get_if<Redrive>(&entry)) {
-      if (redrive->manifest.sequence >= next_sequence_) take_in(std::move(*redrive));
+      if (redrive->manifest.sequence >= next_sequence_) take_in(*redrive);
     } else if (const auto* release = std::get_if<Release>(&entry)) {
       engine_.release(release->stream, release->time);
     } else if (const auto* control = std::get_if<Control>(&entry)) {
@@ -405,13 +417,13 @@ Result<Runner::Recovery> Runner::recover() {
     } else if (const auto& cut = std::get<EpochCut>(entry); cut.epoch > engine_.epoch()) {
       std::vector<Manifest> batch;
       for (const std::uint64_t sequence : cut.objects) {
-        if (pending_.empty() || pending_.front().sequence != sequence) {
+        if (batch.size() >= pending_.size() || pending_.sequence_at(batch.size()) != sequence) {
           return fail(ErrorKind::internal,
                       fmt::format("the input log names object {} out of order", sequence));
         }
-        batch.push_back(std::move(pending_.front()));
-        pending_.pop_front();
+        batch.push_back(pending_.at(batch.size()));
       }
+      pending_.drop_front(batch.size());
       if (auto ran = run(std::move(batch)); !ran) return std::unexpected(ran.error());
       ++recovery.epochs_replayed;
     }

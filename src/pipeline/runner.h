@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -17,6 +16,7 @@
 #include "base/side_process.h"
 #include "engine/engine.h"
 #include "log/input_log.h"
+#include "pipeline/manifest_queue.h"
 #include "pipeline/quarantine.h"
 
 namespace picket {
@@ -59,6 +59,7 @@ struct RunnerSettings {
   std::string snapshot_folder;                  // empty: no snapshots
   std::uint64_t snapshot_bytes = 256ULL << 20;  // of input between two snapshots (reliability.md section 4)
   ObjectOpener open_remote;                     // for paths that are URLs
+  bool remember_files = true;                   // false: each is named once, whole (a scan)
 };
 
 // Called after every epoch, before a snapshot may cover it; after an error it is called with the same again
@@ -83,6 +84,7 @@ class Runner {
 
   // Logs the manifests (in the given order) and the releases; they are processed by run_epoch.
   Result<void> submit(std::vector<Manifest> manifests);
+  Result<void> submit(ManifestQueue manifests);
   // Reads an object of the quarantine again, as `manifest` now says; unknown ids change nothing.
   Result<void> redrive(std::uint64_t id, Manifest manifest);
   Result<void> release(const std::string& stream, TimeMs time);
@@ -110,7 +112,7 @@ class Runner {
   std::uint64_t bytes_pending() const { return bytes_pending_; }
   const std::map<std::string, KnownFile>& files() const { return files_; }
   const std::map<std::string, SourceTotals>& sources() const { return sources_; }  // by name
-  const std::deque<Manifest>& waiting() const { return pending_; }
+  const ManifestQueue& waiting() const { return pending_; }
   const Quarantine& quarantine() const { return quarantine_; }
   bool redriving(std::uint64_t id) const;  // it waits for its turn
   // Nothing will name these files again: what is known of them goes.
@@ -119,9 +121,9 @@ class Runner {
   }
 
  private:
-  void take_in(Manifest manifest);
-  void take_in(Redrive redrive);
-  void wait_for_turn(Manifest manifest);
+  void take_in(const Manifest& manifest);
+  void take_in(const Redrive& redrive);
+  void wait_for_turn(const Manifest& manifest);
   Result<void> take_effect(const Control& control);
   Result<EpochResult> run(std::vector<Manifest> manifests);
   Result<void> sink_unsaved();
@@ -145,9 +147,9 @@ class Runner {
   const EpochSink sink_;
   const ControlSink control_sink_;
   std::uint64_t next_sequence_ = 1;
-  std::deque<Manifest> pending_;
+  ManifestQueue pending_;
   std::uint64_t bytes_pending_ = 0;
-  std::map<std::string, std::multiset<TimeMs>> bounds_;  // of pending objects, by stream
+  std::map<std::string, LowerBounds> bounds_;  // of pending objects, by stream
   std::set<std::string> drained_;
   std::map<std::string, KnownFile> files_;  // by path
   std::map<std::string, SourceTotals> sources_;

@@ -17,10 +17,10 @@ Result<PathFailures> scan(const ScanSettings& settings, Engine& engine, Workers&
   const auto log = memory_log();
   RunnerSettings runner_settings = settings.runner;
   runner_settings.release_drained = true;
+  runner_settings.remember_files = false;
   Runner runner(engine, *log, runner_settings, sink);
-  if (auto submitted = runner.submit(plan(files, settings.source, workers)); !submitted) {
-    return std::unexpected(submitted.error());
-  }
+  auto submitted = runner.submit(plan_packed(std::move(files), settings.source, workers));
+  if (!submitted) return std::unexpected(submitted.error());
   ScanProgress state{0, runner.pending(), 0, runner.bytes_pending()};
   progress(state);
   // The epoch after the last object closes what its streams' end released.
