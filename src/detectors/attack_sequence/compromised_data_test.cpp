@@ -65,7 +65,13 @@ TEST(CompromisedData, NeedsAnUnusualActOnData) {
   steps[0].bits = steps[1].bits = steps[3].bits = 20 * 256;
   EXPECT_FALSE(raised(steps));
   steps[2].bits = 256;
+  steps[2].count = 3;
+  EXPECT_FALSE(raised(steps)) << "a handful";
+  steps[2].count = 10;
   EXPECT_TRUE(raised(steps));
+  steps[2].bits = 4 * 256;
+  steps[2].count = 1;
+  EXPECT_TRUE(raised(steps)) << "one that is very unusual";
 }
 
 // A bucket opened at an unusual hour, and what is told of that call: grave, but one act.

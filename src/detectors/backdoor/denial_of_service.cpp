@@ -48,17 +48,46 @@ bool as_fast_as(const FlowRecord& flow, std::uint64_t rate) {
   return flow.packets >= rate * static_cast<std::uint64_t>(seconds);
 }
 
+bool is_bulk(const FlowRecord& flow) {
+  return flow.packets >= answer_packets_min && as_fast_as(flow, answer_rate_min);
+}
+
+bool without_data(const FlowRecord& flow) { return flow.bytes <= flow.packets * probe_packet_bytes_max; }
+
+bool to_service(const FlowRecord& flow) { return flow.dstport < flow.srcport; }
+
 // A packet or two of a fresh socket: a SYN without data, a lone query or its answer.
 bool fresh(const FlowRecord& flow) {
   if (flow.packets > fresh_packets_max || flow.action == FlowAction::reject) return false;
-  if (flow.protocol == tcp_protocol)
-    return flow.dstport < flow.srcport && flow.bytes <= flow.packets * probe_packet_bytes_max;
+  if (flow.protocol == tcp_protocol) return to_service(flow) && without_data(flow);
   return flow.protocol == udp_protocol && (flow.dstport == dns_port || flow.srcport == dns_port);
 }
 
-// By the client's port, so that both halves of a conversation are in or out together.
-bool sampled(const FlowRecord& flow) {
-  return (std::max(flow.srcport, flow.dstport) >> 1U) % fresh_share == 0;
+// More SYNs of one port, as a flood has that goes around all of them within a record's time; and the other
+// half of what looks like that, for it may be a conversation.
+bool around_the_ports(const FlowRecord& flow) {
+  return flow.protocol == tcp_protocol && flow.packets > fresh_packets_max &&
+         flow.action != FlowAction::reject && !is_bulk(flow) && (!to_service(flow) || without_data(flow));
+}
+
+// The other half of what starts here may be in the next window or the last one.
+bool at_an_edge(const FlowRecord& flow) {
+  const TimeMs within = ((flow.start_ms() % flood_span) + flood_span) % flood_span;
+  return within < halves_apart_max || within >= flood_span - halves_apart_max;
+}
+
+// One in `share`, by the client's port, so that both halves of a conversation are in or out together.
+bool sampled(const FlowRecord& flow, std::uint64_t share) {
+  return (std::max(flow.srcport, flow.dstport) >> 1U) % share == 0;
+}
+
+// How many records like it this one stands for; 0: it is left to those.
+std::uint64_t weight_of(const FlowRecord& flow) {
+  static_assert(around_share % fresh_share == 0);
+  const bool one_of_few = sampled(flow, fresh_share);
+  if (one_of_few && fresh(flow)) return fresh_share;
+  if (one_of_few && sampled(flow, around_share) && around_the_ports(flow)) return around_share;
+  return is_bulk(flow) || flow.protocol == gre_protocol ? 1 : 0;
 }
 
 constexpr std::array<std::string_view, Flood::kinds> names = {"DNS queries",
@@ -74,9 +103,7 @@ constexpr std::array<std::size_t, Flood::kinds> types = {0, 1, 2, 3, 3, 4, 4};
 }  // namespace
 
 bool Flood::select(const FlowRecord& flow) {
-  const bool bulk = flow.packets >= answer_packets_min && as_fast_as(flow, answer_rate_min);
-  return (bulk || flow.protocol == gre_protocol || (sampled(flow) && fresh(flow))) &&
-         (flow.srcaddr.is_public() || flow.dstaddr.is_public());
+  return weight_of(flow) > 0 && (flow.srcaddr.is_public() || flow.dstaddr.is_public());
 }
 
 std::uint64_t Flood::entity(const FlowRecord& flow) {
@@ -86,45 +113,53 @@ std::uint64_t Flood::entity(const FlowRecord& flow) {
 void Flood::add(const FlowRecord& flow, const ProofRecord& record) {
   pair_.add(flow, record);
   Side& side = sides_[flow.dstaddr < flow.srcaddr ? 1 : 0];
-  const bool stands_for_many = fresh(flow);
-  const std::uint64_t packets = flow.packets * (stands_for_many ? fresh_share : 1);
+  const std::uint64_t weight = weight_of(flow);
+  const bool lone = weight == fresh_share;
+  const std::uint64_t packets = flow.packets * weight;
   side.all[protocol_index(flow.protocol)] += packets;
   const Kind kind = kind_of(flow);
   if (kind == kinds || flow.action == FlowAction::reject) return;
-  if (stands_for_many) {
+  if (!lone && at_an_edge(flow)) return;
+  if (kind == tcp) {
+    // Without data and without an answer there is no rate below which it were something else.
+    if (without_data(flow) && (to_service(flow) || as_fast_as(flow, flood_rate_min)))
+      side.flood[tcp] += packets;
+  } else if (lone || as_fast_as(flow, flood_rate_min)) {
     side.flood[kind] += packets;
-    return;
+  } else if (kind == udp) {
+    side.slow_udp += packets;
   }
-  if (!as_fast_as(flow, flood_rate_min)) return;
-  if (kind == tcp && flow.bytes > flow.packets * probe_packet_bytes_max) return;
-  // Its other half may be in the next window or the last one.
-  const TimeMs within = ((flow.start_ms() % flood_span) + flood_span) % flood_span;
-  if (within < halves_apart_max || within >= flood_span - halves_apart_max) return;
-  side.flood[kind] += flow.packets;
 }
 
 void Flood::merge(const Flood& other) {
   pair_.merge(other.pair_);
   for (std::size_t s = 0; s < sides_.size(); ++s) {
     for (std::size_t k = 0; k < kinds; ++k) sides_[s].flood[k] += other.sides_[s].flood[k];
+    sides_[s].slow_udp += other.sides_[s].slow_udp;
     for (std::size_t p = 0; p < sides_[s].all.size(); ++p) sides_[s].all[p] += other.sides_[s].all[p];
   }
 }
 
 void Flood::judge(const Judging& judging, Emit& emit) const {
-  const auto at_rate = [](const Side& side) {
-    return *std::max_element(side.flood.begin(), side.flood.end());
+  const auto counted = [](const Side& side) {
+    auto flood = side.flood;
+    // Many ports together make the rate that none of them has.
+    if (flood[udp] + side.slow_udp >= flood_rate_min * (flood_span / second_ms)) flood[udp] += side.slow_udp;
+    return flood;
   };
-  if (std::max(at_rate(sides_[0]), at_rate(sides_[1])) < flood_packets_min) return;
+  if (std::max(std::ranges::max(counted(sides_[0])), std::ranges::max(counted(sides_[1]))) <
+      flood_packets_min)
+    return;
   const auto local = pair_.local(judging);
   if (!local) return;
   const IpAddress& remote = *local == pair_.source() ? pair_.destination() : pair_.source();
   if (!remote.is_public()) return;
   const std::size_t ours = remote < *local ? 1 : 0;
   const Side &sent = sides_[ours], &received = sides_[1 - ours];
-  const auto most = std::max_element(sent.flood.begin(), sent.flood.end());
+  const auto flood = counted(sent);
+  const auto most = std::ranges::max_element(flood);
   if (*most < flood_packets_min) return;
-  const auto kind = static_cast<Kind>(most - sent.flood.begin());
+  const auto kind = static_cast<Kind>(most - flood.begin());
   const std::size_t protocol = kind == tcp ? 0 : kind >= unusual_protocol ? 2 : 1;
   const double answers =
       static_cast<double>(received.all[protocol]) / static_cast<double>(sent.all[protocol]);
@@ -169,9 +204,10 @@ extern const Detector denial_of_service = {
     .logic = window<Flood>(
         {.span = flood_span, .reason = "One aggregation interval of a flow log at its longest."}),
     .blind_spots =
-        "Floods below 500 packets a second, of GRE where the other side says anything, UDP floods with a "
-        "fresh port for each datagram other than DNS, "
+        "UDP floods below 500 packets a second, GRE where the other side says anything, UDP floods with a "
+        "fresh port for each few datagrams other than DNS, TCP floods below 50 packets a second, "
         "floods of complete connections, and those spread over many targets.",
+    .version = 2,
 };
 
 }  // namespace picket::detectors

@@ -25,10 +25,11 @@ class Flood {
  private:
   struct Side {
     std::array<std::uint64_t, kinds> flood{};  // packets of records that look like a flood of that kind
+    std::uint64_t slow_udp = 0;                // those of kind udp that are no flood by themselves
     std::array<std::uint64_t, 3> all{};        // packets of every record taken, by protocol: TCP, UDP, other
     template <class Ar>
     void io(Ar& ar) {
-      ar(flood, all);
+      ar(flood, slow_udp, all);
     }
   };
 
