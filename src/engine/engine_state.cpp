@@ -56,8 +56,10 @@ Engine::Section Engine::partitions_from(std::size_t first) {
 // About the longest first.
 const std::vector<Engine::Section>& Engine::sections() {
   // `to`: how to reach what saves and loads itself.
-  const auto whole = [](std::string name, Section::Of of, std::string_view holds, auto to) {
+  const auto whole = [](std::string name, Section::Of of, std::string_view holds, auto to,
+                        std::uint64_t version = 1) {
     return Section{.name = std::move(name),
+                   .version = version,
                    .of = of,
                    .holds = holds,
                    .save = [to](const Engine& engine, Writer& out) { to(engine).save(out); },
@@ -84,7 +86,8 @@ const std::vector<Engine::Section>& Engine::sections() {
                          [](auto& engine) -> auto& { return engine.hosts_; }));
     made.push_back(whole("entities", Of::other, "what investigations count",
                          [](auto& engine) -> auto& { return engine.entities_; }));
-    made.push_back(whole("facts", Of::other, "facts", [](auto& engine) -> auto& { return engine.facts_; }));
+    made.push_back(
+        whole("facts", Of::other, "facts", [](auto& engine) -> auto& { return engine.facts_; }, 2));
     made.push_back(
         {.name = "signals",
          .of = Of::signals,

@@ -455,6 +455,9 @@ void ObjectRun::sight(const FlowRecord& flow) {
     name(sighting.instance_id, flow.more->instance_id);
     name(sighting.vpc_id, flow.more->vpc_id);
     name(sighting.subnet_id, flow.more->subnet_id);
+    const auto& meant_for = flow.more->pkt_dstaddr;
+    if (meant_for && *meant_for != flow.dstaddr && meant_for->is_public() && !flow.dstaddr.is_public())
+      sighting.forwards_since = std::min(sighting.forwards_since, flow.start_ms());
   }
 }
 

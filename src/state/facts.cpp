@@ -51,6 +51,10 @@ std::optional<InterfaceFact> Facts::interface(std::string_view interface_id, Tim
   fact.type = impl_->text(entity, Attribute::interface_type, at);
   fact.function_name = impl_->text(entity, Attribute::function, at);
   fact.instance_id = impl_->instance_of(interface_id, at);
+  // What passes on packets for the Internet and is no instance's: a NAT gateway's, or a transit gateway's.
+  if (fact.type.empty() && fact.instance_id.empty() && seen != impl_->sightings.end() &&
+      seen->second.forwards_since <= at)
+    fact.type = "nat_gateway";
   for (Impl::OwnIp& own : impl_->private_ips(entity, at)) {
     fact.private_ips.push_back(own.ip);
     fact.private_dns_names.push_back(std::move(own.dns));

@@ -44,9 +44,13 @@ struct InterfaceSighting {
   std::string account, region, interface_id, instance_id, vpc_id, subnet_id;
   std::vector<IpAddress> candidates;  // at most 2, sorted; one left = its own address
   TimeMs first = 0, last = 0;
+  // From when on packets came to it that were for a public address: it passes them on, as gateways do.
+  TimeMs forwards_since = never;
+  static constexpr TimeMs never = std::numeric_limits<TimeMs>::max();
   template <class Ar>
   void io(Ar& ar) {
-    ar(account, region, interface_id, instance_id, vpc_id, subnet_id, candidates, first, last);
+    ar(account, region, interface_id, instance_id, vpc_id, subnet_id, candidates, first, last,
+       forwards_since);
   }
 };
 

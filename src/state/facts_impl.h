@@ -161,10 +161,10 @@ struct Sighting {
   std::string account, region, vpc_id, subnet_id;
   std::vector<IpAddress> candidates;
   std::map<std::string, TimeMs> instances;  // when each was first named as the interface's
-  TimeMs first = 0, last = 0;
+  TimeMs first = 0, last = 0, forwards_since = InterfaceSighting::never;
   template <class Ar>
   void io(Ar& ar) {
-    ar(account, region, vpc_id, subnet_id, candidates, instances, first, last);
+    ar(account, region, vpc_id, subnet_id, candidates, instances, first, last, forwards_since);
   }
   std::size_t bytes() const {
     std::size_t sum =

@@ -1146,6 +1146,7 @@ void Facts::learn(const InterfaceSighting& sighting) {
     known.first = std::min(known.first, sighting.first);
     known.last = std::max(known.last, sighting.last);
   }
+  known.forwards_since = std::min(known.forwards_since, sighting.forwards_since);
   // These never change in an interface's life; should records disagree, the choice must not depend on their
   // order.
   known.account = std::max(known.account, sighting.account);

@@ -457,6 +457,20 @@ TEST(FactsTest, of_a_private_and_a_public_candidate_the_private_one_is_its_own) 
   EXPECT_EQ(facts.local_address("eni-f", 20), ip("10.0.0.4"));
 }
 
+TEST(FactsTest, an_interface_that_passes_packets_on_is_a_gateways) {
+  Facts facts;
+  InterfaceSighting seen = sighting({ip("10.0.0.4")}, 10, 90);
+  facts.learn(seen);
+  EXPECT_EQ(facts.interface("eni-f", 90)->type, "");
+  seen.forwards_since = 50;
+  facts.learn(seen);
+  facts.learn(sighting({ip("10.0.0.4")}, 10, 90));
+  EXPECT_EQ(facts.interface("eni-f", 49)->type, "");
+  EXPECT_EQ(facts.interface("eni-f", 50)->type, "nat_gateway");
+  facts.learn(sighting({ip("10.0.0.4")}, 10, 90, "i-0a"));
+  EXPECT_EQ(facts.interface("eni-f", 90)->type, "") << "an instance that passes packets on is one";
+}
+
 TEST(FactsTest, flow_records_that_name_the_instance_stand_in_for_the_inventory) {
   Facts facts;
   facts.learn(sighting({ip("10.0.0.4")}, 10, 20, "i-0a"));
