@@ -18,6 +18,7 @@ constexpr std::size_t scan_ports_shown = 20;  // as GuardDuty's portsScannedSamp
 // A probe is a SYN and its repetitions, or a connect and its reset: SYN, ACK, RST and one retransmission.
 constexpr std::uint64_t probe_packets_max = 4;
 constexpr std::uint64_t probe_packet_bytes_max = 60;  // IPv4 20 + TCP 20 + the SYN's options 20
+constexpr std::uint64_t windows_syn_bytes = 52;       // its options are MSS, window scale and SACK
 constexpr std::uint64_t bare_packet_bytes = 40;       // without options: every reset, but also raw SYNs
 // Linux hands out client ports from here: what is sent to a higher one is more often an answer than a probe.
 constexpr std::uint16_t client_port_min = 32768;

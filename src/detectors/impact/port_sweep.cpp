@@ -22,11 +22,11 @@ constexpr std::array<std::uint16_t, 17> worm_ports = {21,   22,   23,   135,  13
                                                       3389, 5555, 5900, 5985, 6379, 7547, 8291, 26};
 
 // Nothing but SYNs: flags tell, else the length of SYNs that no other bare packet has. A raw SYN (masscan,
-// Mirai) is as long as a reset, 40: taken for one where resets to many hosts have no other source. (Windows'
-// SYN is as long as an acknowledgement of Linux, 52: told by flags only.)
+// Mirai) is as long as a reset, 40, and one of Windows as long as an acknowledgement of Linux, 52: taken for
+// one where those to many hosts have no other source.
 bool only_syns(const FlowRecord& flow) {
   if (flow.more != nullptr && flow.more->tcp_flags) return *flow.more->tcp_flags == syn;
-  if (flow.bytes == flow.packets * bare_packet_bytes)
+  if (flow.bytes == flow.packets * bare_packet_bytes || flow.bytes == flow.packets * windows_syn_bytes)
     return std::find(worm_ports.begin(), worm_ports.end(), flow.dstport) != worm_ports.end();
   return flow.bytes == flow.packets * 60 || flow.bytes == flow.packets * 44 ||
          flow.bytes == flow.packets * 48;
@@ -85,7 +85,7 @@ void HostsTried::judge(const Judging& judging, Emit& emit) const {
   if (hosts_.size() < sweep_hosts_min / share) return;
   const auto local = pair_.local(judging);
   if (!local || *local != pair_.source()) return;
-  std::string hosts = std::to_string(hosts_.size() * share);
+  std::string hosts = (share == 1 ? "" : "about ") + std::to_string(hosts_.size() * share);
   if (hosts_.size() == sweep_hosts_kept) hosts += " or more";
   Evidence evidence{{"hosts", hosts}, {"connection_attempts", std::to_string(pair_.records() * share)}};
   evidence.type = share == 1 ? 0 : 1;
@@ -113,13 +113,13 @@ extern const Detector port_sweep = {
                    "vulnerability scanners."}},
     .summary = "An instance tried one port of many addresses within ten minutes, of the Internet or inside.",
     .when = {flows()},
-    .issue = {key::host, key::remote_port},
+    .issue = {key::host},  // a sweep of several ports is one
     .logic = window<HostsTried>({.span = scan_span,
                                  .reason = "A sweep of a /24 takes seconds to minutes.",
                                  .records_min = sweep_hosts_min / inside_share}),
     .blind_spots =
         "Sweeps of fewer than 50 addresses in ten minutes or over UDP; without TCP "
-        "flags in the log those from Windows, and with raw SYNs to ports that worms do not spread by. The "
+        "flags in the log those from Windows or with raw SYNs to ports that worms do not spread by. The "
         "company's own scanners are told too: "
         "suppress them.",
 };
