@@ -136,6 +136,10 @@ IncidentScore weigh(const Incident& incident) {
        {std::max(most(Factor::network), most(Factor::country)), most(Factor::client), most(Factor::region),
         most(Factor::credential), most(Factor::error)})
     score.context += std::min(bits, context_bits_max);
+  // Of a cluster, which has few users, a new one is news, where it comes from elsewhere too: a new colleague
+  // sits where the others do.
+  if (incident.domain == Domain::cluster)
+    score.context += std::min({most(Factor::user), most(Factor::network), context_bits_max});
   // What is worked on is new every day, but whose objects are read and what a container is made of.
   if (incident.domain != Domain::api) score.context += std::min(most(Factor::resource), context_bits_max) / 2;
   // Where everything about the caller is new, what it does need not be to tell.

@@ -176,6 +176,12 @@ static std::optional<Evidence> classify(const AuditEvent& event, const Context&)
     return of(permission_checked, Evidence{});
   if (object.resource == "pods" && is_one_of(object.subresource, {"exec", "attach"}))
     return of(exec_in_pod, Evidence{{"command", command_of(event)}});
+  // A container put into a pod that runs is a shell in it.
+  if (object.resource == "pods" && object.subresource == "ephemeralcontainers" && writes(event)) {
+    Evidence evidence = workload_evidence(event);
+    return of(evidence.type == privileged_container ? privileged_container : exec_in_pod,
+              std::move(evidence));
+  }
   if (!writes(event) || !object.subresource.empty()) return Evidence{}.as_signal();
   if (is_one_of(object.resource, {"roles", "clusterroles"})) {
     if (!excessive(event)) return Evidence{}.as_signal();

@@ -59,7 +59,9 @@ std::optional<KubernetesWorkload> workload_of(const AuditEvent& event) {
   for (const std::string_view path : {"spec.jobTemplate.spec.template.spec", "spec.template.spec", "spec"}) {
     const auto at = document.at(path);
     dom::array containers;
-    if (!at || (*at)["containers"].get(containers) != simdjson::SUCCESS) continue;
+    if (!at || ((*at)["containers"].get(containers) != simdjson::SUCCESS &&
+                (*at)["ephemeralContainers"].get(containers) != simdjson::SUCCESS))
+      continue;
     spec = at;
     break;
   }
