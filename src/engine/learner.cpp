@@ -294,6 +294,9 @@ Subject subject_of(const Incident& incident, const JudgedBehaviour& primary) {
   }
   if (!primary.what.who.principal_id.empty() || incident.domain != Domain::cluster)
     subject.access_key = primary.what.who;
+  // There the behaviour's user is the cluster's, and AWS's is who is behind it.
+  if (subject.access_key && subject.kubernetes)
+    subject.access_key->user_name = subject.kubernetes->session_name;
   if (incident.domain == Domain::object) {
     std::set<std::string> told;
     for (const JudgedBehaviour& one : incident.behaviours) {

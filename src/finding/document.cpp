@@ -30,15 +30,17 @@ std::string_view after_last(std::string_view text, char separator) {
   return at == std::string_view::npos ? text : text.substr(at + 1);
 }
 
-std::string principal_name(const Subject& subject) {
-  if (subject.kubernetes && !subject.kubernetes->username.empty()) return subject.kubernetes->username;
-  if (!subject.access_key) return {};
-  const AccessKeySubject& key = *subject.access_key;
+std::string key_name(const AccessKeySubject& key) {
   if (!key.user_name.empty()) return key.user_name;
   if (key.user_type == "Root") return "Root";
   if (!key.principal_key.empty()) return std::string(after_last(key.principal_key, '/'));
   if (!key.principal_id.empty()) return key.principal_id;
   return key.access_key_id;
+}
+
+std::string principal_name(const Subject& subject) {
+  if (subject.kubernetes && !subject.kubernetes->username.empty()) return subject.kubernetes->username;
+  return subject.access_key ? key_name(*subject.access_key) : std::string();
 }
 
 std::string host_name(const Subject& subject) {
@@ -237,7 +239,7 @@ class Renderer {
     said("accessKeyId", key.access_key_id);
     said("principalId", key.principal_id);
     said("userType", key.user_type);
-    said("userName", key.user_name.empty() ? principal_name(subject_) : key.user_name);
+    said("userName", key_name(key));
     json_.end_object();
   }
 

@@ -45,7 +45,7 @@ extern const Detector spambot = {
           .severity = Severity::medium,
           .mitre = {"TA0040", "T1496"},  // Impact: Resource Hijacking
           .role = ResourceRole::actor,
-          .title = "{host} sends mail to many servers, which it never did.",
+          .title = "{host} sends mail to more servers than it ever did.",
           .description =
               "{host} connected to port 25 of {mail_servers_in_an_hour} different public addresses within "
               "an hour; in the last 30 days it never reached more than {most_in_an_hour_before}."}},

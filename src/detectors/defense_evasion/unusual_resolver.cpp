@@ -34,6 +34,8 @@ void judge_resolvers(const HostDay& day, const HostNorms& norms, const Judging&,
     const std::string address = talk.remote.to_string();
     Evidence evidence{{"unusual", address},
                       {"resolver", listed != nullptr ? std::string(listed->provider) : address},
+                      {"server", listed != nullptr ? "the public resolver " + std::string(listed->provider)
+                                                   : "the unlisted server " + address},
                       {"packets_sent", std::to_string(talk.packets)},
                       {"local_port", std::to_string(talk.local_port)}};
     if (listed != nullptr && !listed->server_name.empty())
@@ -62,9 +64,9 @@ extern const Detector unusual_resolver = {
     .types = {resolver_type(
                   "DefenseEvasion:EC2/UnusualDNSResolver",
                   {"TA0005", "T1071.004"},  // Application Layer Protocol: DNS
-                  "{host} asks the public DNS resolver {resolver}, which it did not use.",
-                  "{host} sent {packets_sent} packets to the DNS resolver {remote_ip} ({resolver}), "
-                  "which it did not ask in the last 30 days. Query logs do not see what it asks "
+                  "{host} asks {server} for names, which it did not.",
+                  "{host} sent {packets_sent} packets to port 53 of {remote_ip}, {server}, which it did not "
+                  "ask in the last 30 days. Query logs do not see what it asks "
                   "there."),
               resolver_type("DefenseEvasion:EC2/UnusualDoHActivity",
                             {"TA0005", "T1572"},  // Protocol Tunneling

@@ -56,7 +56,7 @@ extern const Detector kubernetes_anomalous_behavior = {
                   "Persistence:Kubernetes/AnomalousBehavior.WorkloadDeployed!ContainerWithSensitiveMount",
                   high, "TA0003", "T1611", "deployed a container that mounts the node's files"),
               PICKET_ANOMALY("PrivilegeEscalation:Kubernetes/AnomalousBehavior.RoleBindingCreated", medium,
-                             "TA0004", "T1098", "bound an administrator's role"),
+                             "TA0004", "T1098", "bound {role}"),
               PICKET_ANOMALY("PrivilegeEscalation:Kubernetes/AnomalousBehavior.RoleCreated", low, "TA0004",
                              "T1098", "made a role of many rights"),
               PICKET_ANOMALY(
