@@ -93,7 +93,15 @@ Activity::Activity(Detection detection)
   std::sort(intel.begin(), intel.end());
   intel.erase(std::unique(intel.begin(), intel.end()), intel.end());
   if (intel.size() > intel_max) intel.resize(intel_max);
+  if (detection.subject.remote_ip) note(*detection.subject.remote_ip);
   latest = std::move(detection);
+}
+
+void Activity::note(const IpAddress& remote) {
+  const auto at = std::ranges::lower_bound(remote_ips, remote);
+  if (at != remote_ips.end() && *at == remote) return;
+  remote_ips.insert(at, remote);
+  if (remote_ips.size() > remote_ips_max) remote_ips.pop_back();
 }
 
 void Activity::merge(Activity other) {
@@ -115,6 +123,7 @@ void Activity::merge(Activity other) {
     if (at == intel.end() || *at != hit) intel.insert(at, hit);
   }
   if (intel.size() > intel_max) intel.resize(intel_max);
+  for (const IpAddress& remote : other.remote_ips) note(remote);
   for (const auto& [detector, signal] : other.signals) {
     const auto [at, fresh] = signals.try_emplace(detector, signal);
     if (!fresh) at->second.merge(signal);
@@ -129,6 +138,7 @@ void Activity::merge(Detection more) {
   severity = std::max(severity, more.severity);
   if (more.first < first) first = more.first;
   if (last < more.last) last = more.last;
+  if (more.subject.remote_ip) note(*more.subject.remote_ip);
   if (!(latest.last < more.last)) return;
   latest = std::move(more);
   sequence.reset();

@@ -53,10 +53,11 @@ struct Activity {
   double severity = 0;  // the highest
   ProofRecord first, last;
   std::vector<IntelEvidence> intel;         // sorted, distinct, at most intel_max
+  std::vector<IpAddress> remote_ips;        // likewise: of all detections, the lowest remote_ips_max
   std::map<std::uint16_t, Signal> signals;  // by detector, of custom detection rules
   std::optional<Sequence> sequence;         // of an attack sequence
 
-  static constexpr std::size_t intel_max = 10;
+  static constexpr std::size_t intel_max = 10, remote_ips_max = 20;
   explicit Activity(Detection detection);
   Activity() = default;
   void merge(Activity other);
@@ -64,8 +65,11 @@ struct Activity {
   bool rename(const ProofRecord& copy);
   template <class Ar>
   void io(Ar& ar) {
-    ar(count, proof, latest, severity, first, last, intel, signals, sequence);
+    ar(count, proof, latest, severity, first, last, intel, remote_ips, signals, sequence);
   }
+
+ private:
+  void note(const IpAddress& remote);
 };
 
 // Activities by issue and day: what is merged before it comes to the aggregator.

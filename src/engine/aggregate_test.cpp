@@ -31,8 +31,10 @@ std::string saved(const Aggregator& aggregator) {
 
 TEST(Aggregator, MergesInAnyOrderToTheSameState) {
   std::vector<Detection> detections;
-  for (int i = 0; i < 300; ++i)
+  for (int i = 0; i < 300; ++i) {
     detections.push_back(at(i * hour_ms, i % 3 == 0 ? "a" : "b", "event-" + std::to_string(i)));
+    detections.back().subject.remote_ip = IpAddress::parse("198.51.100." + std::to_string(100 + i % 50));
+  }
   detections[5].severity = 8;
   Aggregator forward(detectors), backward(detectors);
   for (const Detection& d : detections) forward.add(d);
@@ -51,6 +53,9 @@ TEST(Aggregator, MergesInAnyOrderToTheSameState) {
   EXPECT_EQ(one.latest.evidence[0].second, std::to_string(297 * hour_ms));
   EXPECT_EQ(one.proof.records().size(), 100U);
   EXPECT_EQ(other.severity, 8);
+  ASSERT_EQ(one.remote_ips.size(), Activity::remote_ips_max);
+  EXPECT_EQ(one.remote_ips.front(), IpAddress::parse("198.51.100.100"));
+  EXPECT_EQ(one.remote_ips.back(), IpAddress::parse("198.51.100.119"));
   EXPECT_EQ(other.proof.records().size(), 2 * Proof::half_max);
   EXPECT_EQ(other.proof.records().front().event_id, "event-1");
   EXPECT_EQ(other.proof.records().back().event_id, "event-299");

@@ -115,6 +115,7 @@ const std::vector<Engine::Section>& Engine::sections() {
                           for (Learner& learner : engine.learners_) learner.load_open(in, numbering);
                         }});
     made.push_back({.name = "findings",
+                    .version = 2,
                     .of = Of::progress,
                     .save = [](const Engine& engine, Writer& out) { engine.aggregator_.save(out); },
                     .load =

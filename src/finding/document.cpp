@@ -876,6 +876,12 @@ class Renderer {
       for (const std::string_view value : values) json.value(value);
       json.end_array();
     }
+    if (finding_.remote_ips.size() > 1 && !done.contains("remote_ips")) {
+      json.key("remote_ips");
+      json.begin_array();
+      for (const IpAddress& remote : finding_.remote_ips) json.value(remote.to_string());
+      json.end_array();
+    }
     if (finding_.intel.empty() || done.contains("indicators")) return;
     json.key("indicators");
     json.begin_array();

@@ -39,6 +39,7 @@ struct FindingDocument {
   Subject subject;                 // of the latest record
   NamedValues evidence;
   std::vector<IntelEvidence> intel;
+  std::vector<IpAddress> remote_ips;  // of all its records; `subject` has the latest one's
   std::uint64_t count = 1;
   TimeMs created = 0, updated = 0, first = 0, last = 0;
   std::vector<DocumentRecord> proof;

@@ -29,6 +29,7 @@ std::string Renderer::document(const AggregatedFinding& finding, DocumentForm fo
   out.subject = latest.subject;
   out.evidence = latest.evidence;
   out.intel = activity.intel;
+  out.remote_ips = activity.remote_ips;
   out.count = finding.count();
   out.created = finding.created();
   out.first = activity.first.time;
