@@ -2,13 +2,14 @@
 
 #include "detectors/shared/kubernetes_call.h"
 #include "detectors/shared/kubernetes_requester.h"
+#include "detectors/shared/row_value.h"
 #include "engine/detector.h"
 
 namespace picket::detectors {
 
 namespace {
 
-constexpr std::string_view arns_name = "mapped_to_admin";
+constexpr std::string_view arns_name = "mapped_to_admin", account_name = "account_of_caller";
 
 // The ARNs that the map of identities gives the group of cluster administrators, one a line. The map is YAML
 // in a string: a list of entries, each with an ARN and groups, in any order.
@@ -41,6 +42,12 @@ std::string admins_of(std::string_view map) {
   return admins;
 }
 
+// "111122223333" of an ARN of IAM or STS.
+std::string_view account_of(std::string_view arn) {
+  for (int part = 0; part < 4; ++part) arn.remove_prefix(std::min(arn.find(':'), arn.size() - 1) + 1);
+  return arn.substr(0, arn.find(':'));
+}
+
 std::optional<Evidence> select(const AuditEvent& event, const Context&) {
   if (event.object_ref.namespace_name != "kube-system" || event.object_ref.name != "aws-auth")
     return std::nullopt;
@@ -55,7 +62,9 @@ std::optional<Evidence> select(const AuditEvent& event, const Context&) {
     }
     break;
   }
-  return Evidence{{"request", request_text(event)}, {arns_name, admins}};
+  return Evidence{{"request", request_text(event)},
+                  {arns_name, admins},
+                  {account_name, std::string(account_of(event.user.arn))}};
 }
 
 // Administrators of one cluster as its map last named them.
@@ -65,12 +74,17 @@ class MappedAdmins {
     Candidate made = row;
     std::string fresh;
     std::set<std::string> now;
+    const std::string_view caller = text_of(row, account_name);
+    bool outside = false;
     for (auto& [name, value] : made.evidence) {
       if (name != arns_name) continue;
       for (std::size_t at = 0; at < value.size();) {
         const std::size_t end = value.find('\n', at);
         std::string arn = value.substr(at, end - at);
-        if (!admins_.contains(arn)) (fresh += fresh.empty() ? "" : ", ") += arn;
+        if (!admins_.contains(arn)) {
+          (fresh += fresh.empty() ? "" : ", ") += arn;
+          outside |= !caller.empty() && account_of(arn) != caller;
+        }
         now.insert(std::move(arn));
         at = end + 1;
       }
@@ -78,6 +92,7 @@ class MappedAdmins {
     }
     admins_ = std::move(now);
     if (fresh.empty()) return std::nullopt;
+    if (outside) made.severity = number_of(Severity::high);
     return made;
   }
   template <class Ar>
@@ -101,7 +116,8 @@ extern const Detector cluster_admin_mapped = {
                    "{principal} changed the map of AWS identities of {cluster} (configmap aws-auth) so that "
                    "{mapped_to_admin} belongs to system:masters, which may do everything."}},
     .summary =
-        "The aws-auth map of a cluster was changed so that another identity belongs to system:masters.",
+        "The aws-auth map of a cluster was changed so that another identity belongs to system:masters; high "
+        "where it is of another account than whoever changed it.",
     .when = {audit({"create", "update", "patch"}, {"configmaps"})},
     .issue = {key::cluster, key::kubernetes_user},
     .entity = key::cluster,

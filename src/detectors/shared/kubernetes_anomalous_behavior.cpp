@@ -86,24 +86,32 @@ bool is_one_of(std::string_view name, std::initializer_list<std::string_view> na
 
 bool writes(const AuditEvent& event) { return is_one_of(event.verb, {"create", "update", "patch"}); }
 
-// Rights over everything, over secrets, or that lead to more rights.
-bool excessive(const AuditEvent& event) {
+// Whether one of the rules that a request writes satisfies `test`, which gets the rule and a test of its
+// members.
+bool any_rule(const AuditEvent& event, auto test) {
   const JsonDocument document = event.request_object.parse();
   const auto rules = document.at("rules");
   simdjson::dom::array list;
   if (!rules || rules->get(list) != simdjson::SUCCESS) return false;
-  const auto allows = [](const simdjson::dom::element& rule, std::string_view member,
-                         std::initializer_list<std::string_view> names) {
-    simdjson::dom::element value;
-    if (rule[member].get(value) != simdjson::SUCCESS) return false;
-    return any_text(value, [&](std::string_view text) { return is_one_of(text, names); });
-  };
-  for (const simdjson::dom::element rule : list) {
-    if (allows(rule, "verbs", {"*", "escalate", "bind", "impersonate"})) return true;
-    if (allows(rule, "resources", {"*", "pods/exec", "secrets", "nodes/proxy", "serviceaccounts/token"}))
-      return true;
-  }
-  return false;
+  return std::any_of(list.begin(), list.end(), [&](const simdjson::dom::element& rule) {
+    return test([&](const char* member, std::initializer_list<std::string_view> names) {
+      simdjson::dom::element value;
+      if (rule[member].get(value) != simdjson::SUCCESS) return false;
+      return any_text(value, [&](std::string_view text) { return is_one_of(text, names); });
+    });
+  });
+}
+
+// Rights over everything, over secrets, or that lead to more rights.
+bool excessive(const AuditEvent& event) {
+  return any_rule(event, [](auto allows) {
+    return allows("verbs", {"*", "escalate", "bind", "impersonate"}) ||
+           allows("resources", {"*", "pods/exec", "secrets", "nodes/proxy", "serviceaccounts/token"});
+  });
+}
+
+bool everything(const AuditEvent& event) {
+  return any_rule(event, [](auto allows) { return allows("verbs", {"*"}) && allows("resources", {"*"}); });
 }
 
 bool of_administrator(const RoleBinding& binding, const AuditEvent& event) {
@@ -112,11 +120,13 @@ bool of_administrator(const RoleBinding& binding, const AuditEvent& event) {
          is_one_of(event.object_ref.namespace_name, {"kube-system", "kube-public"});
 }
 
-// Images that only attackers and testers of clusters run, and commands that open a shell to elsewhere.
+// Images that only attackers and testers of clusters run, and commands that open a shell to elsewhere or run
+// what they fetch.
 bool suspicious(const KubernetesWorkload& workload) {
   constexpr std::array<std::string_view, 6> images{"kali",        "metasploit", "xmrig",
                                                    "kube-hunter", "peirates",   "deepce"};
-  constexpr std::array<std::string_view, 4> commands{"/dev/tcp/", "nc -e", "ncat -e", "bash -i"};
+  constexpr std::array<std::string_view, 8> commands{"/dev/tcp/", "nc -e", "ncat -e", "bash -i",
+                                                     "|sh",       "| sh",  "|bash",   "| bash"};
   return std::ranges::any_of(workload.images,
                              [&](const std::string& image) {
                                return std::ranges::any_of(
@@ -150,9 +160,12 @@ Evidence workload_evidence(const AuditEvent& event) {
   if (workload->privileged) resource += " privileged";
   if (workload->host_network) resource += " hostNetwork";
   if (workload->host_pid) resource += " hostPID";
+  if (workload->system_admin) resource += " SYS_ADMIN";
   if (!mounts.empty()) resource += " mounts " + mounts;
   evidence.add("resource", resource);
-  if (workload->privileged) return std::move(evidence).as(privileged_container);
+  // Who may trace and mount what the node runs is as good as privileged.
+  if (workload->privileged || (workload->system_admin && workload->host_pid))
+    return std::move(evidence).as(privileged_container);
   if (!mounts.empty()) return std::move(evidence).as(sensitive_mounted);
   if (suspicious(*workload)) evidence.add("suspicious", "image or command");
   return std::move(evidence).as(workload_deployed);
@@ -185,7 +198,8 @@ static std::optional<Evidence> classify(const AuditEvent& event, const Context&)
   if (!writes(event) || !object.subresource.empty()) return Evidence{}.as_signal();
   if (is_one_of(object.resource, {"roles", "clusterroles"})) {
     if (!excessive(event)) return Evidence{}.as_signal();
-    return of(role_created, Evidence{{"resource", std::string(object.name)}});
+    return of(role_created, Evidence{{"resource", std::string(object.name)},
+                                     {"rights", everything(event) ? "everything" : "many"}});
   }
   if (is_one_of(object.resource, {"rolebindings", "clusterrolebindings"})) {
     const RoleBinding binding = role_binding_of(event);
@@ -212,7 +226,8 @@ static std::optional<Evidence> judge(const Incident& incident) {
   evidence.values = primary.details;
   // As GuardDuty has it.
   for (const auto& [name, value] : primary.details) {
-    if (name == "suspicious") evidence.severity = number_of(Severity::medium);
+    if (name == "suspicious" || (name == "rights" && value == "everything"))
+      evidence.severity = number_of(Severity::medium);
     if (*primary.type == role_binding_created && name == "resource" &&
         is_one_of(value, {"cluster-admin", "admin"}))
       evidence.severity = number_of(Severity::high);

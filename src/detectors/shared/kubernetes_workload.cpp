@@ -40,8 +40,17 @@ void read_container(const dom::element& container, KubernetesWorkload& workload)
   if (const std::string_view image = without_tag(text_at(container, "image")); !image.empty())
     workload.images.emplace_back(image);
   dom::element security;
-  if (container["securityContext"].get(security) == simdjson::SUCCESS)
+  if (container["securityContext"].get(security) == simdjson::SUCCESS) {
     workload.privileged |= flag_at(security, "privileged");
+    dom::element capabilities;
+    if (security["capabilities"].get(capabilities) == simdjson::SUCCESS) {
+      each_of(capabilities, "add", [&](const dom::element& one) {
+        std::string_view name;
+        if (one.get(name) == simdjson::SUCCESS)
+          workload.system_admin |= name == "ALL" || name == "SYS_ADMIN" || name == "CAP_SYS_ADMIN";
+      });
+    }
+  }
   for (const std::string_view member : {"command", "args"}) {
     each_of(container, member, [&](const dom::element& word) {
       std::string_view text;

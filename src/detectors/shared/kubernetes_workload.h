@@ -14,6 +14,7 @@ struct KubernetesWorkload {
   std::vector<std::string> mounts;  // paths of the node that are mounted
   std::string service_account, commands;
   bool privileged = false;
+  bool system_admin = false;  // a container has the capability, or all
   bool host_network = false, host_pid = false;
 };
 
