@@ -239,8 +239,8 @@ def main():
     parser.add_argument('data', type=pathlib.Path, nargs='?')
     parser.add_argument('--build', type=pathlib.Path, default=ROOT / 'build/release')
     parser.add_argument('--out', type=pathlib.Path, default=HERE / 'QUALITY.md')
-    parser.add_argument('--simulate', default='--seed eval-8 --accounts 6 --days 50', help="the simulation's arguments; empty for none")
-    parser.add_argument('--large', default='--seed eval-large --accounts 100 --days 42 --events 1500 --kinds cloudtrail',
+    parser.add_argument('--simulate', default='--seed eval-9 --accounts 6 --days 50', help="the simulation's arguments; empty for none")
+    parser.add_argument('--large', default='--seed eval-large-2 --accounts 100 --days 42 --events 1500 --kinds cloudtrail',
                         help='the same of a large organisation, three minutes to make; empty for none')
     parser.add_argument('--simulation', type=pathlib.Path, default=ROOT / 'build/simulation')
     parser.add_argument('--check', action='store_true')

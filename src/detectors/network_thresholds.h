@@ -42,6 +42,11 @@ constexpr double guess_variation_max = 0.35;  // standard deviation / mean of th
 // A pair whose earlier hours were at least this share as busy is configuration management or polling.
 constexpr double guess_usual_share = 0.5;
 
+// Spread over many addresses. Three times Zeek's 30 guesses in half an hour, from more places than people of
+// one company sit at in one hour with sessions all alike.
+constexpr std::size_t spread_sources_min = 20, spread_sources_kept = 256;
+constexpr std::uint64_t spread_sessions_each_min = 2;  // on average: who comes once may be a scanner
+
 // ---- floods to one public address ----------------------------------------------------------------
 constexpr TimeMs flood_span = 10 * minute_ms;
 // Tester: 400,000 datagrams. A tenth is 40,000; 30,000 is a 60-second record at the least rate below.
