@@ -13,8 +13,9 @@ namespace {
 
 constexpr std::int32_t slots_a_day = static_cast<std::int32_t>(day_ms / visibility_slot);
 constexpr std::int32_t slots_an_hour = static_cast<std::int32_t>(hour_ms / visibility_slot);
-constexpr std::int32_t habit_days = 14;    // two weekends, so that a silent one is usual
-constexpr std::int32_t training_days = 7;  // before that nothing is called unusual
+constexpr std::int32_t habit_days = 14;           // two weekends, so that a silent one is usual
+constexpr std::uint64_t heard_often_slots = 100;  // of those days, as LogSourceSilent asks for
+constexpr std::int32_t training_days = 7;         // before that nothing is called unusual
 constexpr std::int32_t host_days = 7;
 constexpr std::size_t archive_slots_min = 12;  // two hours of records
 constexpr std::size_t places_max = 100'000;    // about 2 kB each
@@ -342,9 +343,6 @@ std::optional<Detection> Visibility::silence(const PlaceKey& key, const Place& p
   std::int32_t usual = 1;
   for (auto at = place.longest.lower_bound(since); at != place.longest.end(); ++at)
     usual = std::max(usual, at->second);
-  std::uint64_t active = 0;
-  for (auto at = place.active.lower_bound(since); at != place.active.end(); ++at)
-    active += static_cast<std::uint64_t>(at->second);
   return judge(
       {.kind = GapKind::silent_source,
        .log = kind,
@@ -355,7 +353,7 @@ std::optional<Detection> Visibility::silence(const PlaceKey& key, const Place& p
        .ongoing = ongoing,
        .of = static_cast<std::uint64_t>(std::min(place.last - place.first, habit_days * slots_a_day)),
        .usual = usual * visibility_slot,
-       .active_slots = active,
+       .active_slots = place.active_since(since),
        .first = place.record,
        .last = place.record});
 }
@@ -476,6 +474,12 @@ Visibility::Output Visibility::turn(const std::array<TimeMs, log_kinds.size()>& 
   std::ranges::sort(others);
   for (std::size_t i = 1; i < others.size(); ++i)
     others[i].second = std::max(others[i].second, others[i - 1].second);
+  // Until when half of those that are heard often were heard: where most end together, the archive ends.
+  std::vector<std::int32_t> often;
+  for (const auto& [key, place] : places_)
+    if (place.begun && place.active_since(day_of(place.last) - habit_days) >= heard_often_slots)
+      often.push_back(place.newest);
+  std::ranges::sort(often, std::greater());
   const auto newest_beside = [&](std::int32_t since) {
     const auto at =
         std::ranges::upper_bound(others, since, {}, &std::pair<std::int32_t, std::int32_t>::first);
@@ -485,6 +489,8 @@ Visibility::Output Visibility::turn(const std::array<TimeMs, log_kinds.size()>& 
     const auto kind = static_cast<std::size_t>(key.log);
     const std::int32_t until = slot_of(watermark[kind]);
     std::int32_t known = std::min(until, newest_beside(place.last - training_days * slots_a_day));
+    // The one that is asked about is not among the others.
+    if (often.size() > 1) known = std::min(known, often[(often.size() - 2) / 2]);
     if (place.live) known = std::max(known, slot_of(clock_ - 2 * lateness[kind]));
     settle_place(key, place, until, known);
   }

@@ -159,6 +159,12 @@ class Visibility {
     std::uint64_t late = 0, processed = 0;
     ProofRecord late_record;
     bool late_told = false;
+    std::uint64_t active_since(std::int32_t day) const {
+      std::uint64_t slots = 0;
+      for (auto at = active.lower_bound(day); at != active.end(); ++at)
+        slots += static_cast<std::uint64_t>(at->second);
+      return slots;
+    }
     template <class Ar>
     void io(Ar& ar) {
       ar(first, last, newest, begun, live, open, waiting, longest, active, hours, raised, record, counted_day,
