@@ -40,8 +40,8 @@ std::string_view resource_of(const CloudTrailEvent& event) {
 // What tells one way of calling from another, as it stands in the record.
 std::uint64_t call_hash(const CloudTrailEvent& event, std::string_view resource, const CallAim& aim) {
   const UserIdentity& identity = event.user_identity;
-  std::uint64_t hash = hash64(identity.arn.empty() ? identity.principal_id : identity.arn,
-                              static_cast<std::uint64_t>(event.event_time / day_ms));
+  std::uint64_t hash =
+      hash_mix(identity_hash(identity), static_cast<std::uint64_t>(event.event_time / day_ms));
   hash = hash64(event.event_name, hash);
   hash = hash64(event.event_source, hash);
   hash = hash64(event.user_agent, hash);

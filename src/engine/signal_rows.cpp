@@ -91,7 +91,7 @@ void RiskyCalls::add(const CloudTrailEvent& event, Caller& caller, std::uint16_t
   const bool remote = event.source_ip && event.source_ip->is_public() && event.vpc_endpoint_id.empty() &&
                       event.vpc_endpoint_account_id.empty();
   // All that an origin tells, so that it does not show which of its records came first.
-  std::uint64_t whose = (console ? 1U : 0U) + (remote ? 2U : 0U);
+  std::uint64_t whose = hash_mix(identity_hash(identity), (console ? 1U : 0U) + (remote ? 2U : 0U));
   for (const std::string_view part :
        {identity.type, identity.arn, identity.principal_id, identity.access_key_id,
         identity.session_issuer.arn, event.source_ip_address, event.user_agent, account, event.aws_region})

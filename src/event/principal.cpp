@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/hash.h"
+
 namespace picket {
 
 namespace {
@@ -177,6 +179,19 @@ Principal principal_of(const CloudTrailEvent& event) {
     if (principal.name.empty()) principal.name = who;
   }
   return principal;
+}
+
+std::uint64_t identity_hash(const UserIdentity& identity) {
+  const std::uint64_t hash = hash64(identity.on_behalf_of_user_id, hash64(identity.arn));
+  // Most are told by their ARN.
+  if (!identity.arn.empty() && (identity.type == "AssumedRole" || identity.type == "IAMUser")) return hash;
+  std::uint64_t whole = hash;
+  for (const std::string_view part :
+       {identity.type, identity.principal_id, identity.account_id, identity.user_name, identity.invoked_by,
+        identity.identity_provider, identity.federated_provider, identity.credential_id,
+        identity.session_issuer.arn, identity.session_issuer.user_name})
+    whole = hash64(part, hash_mix(whole, part.size()));
+  return whole;
 }
 
 Outcome outcome(const CloudTrailEvent& event) {

@@ -314,5 +314,21 @@ TEST(Principal, OutsideAddressNeedsADirectPublicCall) {
   EXPECT_FALSE(has_outside_address(event));
 }
 
+// Two of the same office, client and account have nothing else that tells them apart.
+TEST(IdentityHash, TellsUsersOfIdentityCenterApart) {
+  UserIdentity one, other;
+  one.type = other.type = "IdentityCenterUser";
+  one.account_id = other.account_id = "111122223333";
+  one.on_behalf_of_user_id = "aa74f0a2-b7190d6c";
+  other.on_behalf_of_user_id = "d3cb5ff9-e25ba519";
+  EXPECT_NE(identity_hash(one), identity_hash(other));
+  other.on_behalf_of_user_id = one.on_behalf_of_user_id;
+  EXPECT_EQ(identity_hash(one), identity_hash(other));
+  one.type = other.type = "SAMLUser";
+  one.user_name = "anna";
+  other.user_name = "ben";
+  EXPECT_NE(identity_hash(one), identity_hash(other));
+}
+
 }  // namespace
 }  // namespace picket
