@@ -61,6 +61,7 @@ CountingSink decode(std::string_view text, std::size_t window) {
     carry.erase(0, used);
     if (last) break;
   }
+  decoder->end();
   if (decoder->records_read() != sink.events + sink.filtered + sink.quarantined) std::abort();
   return sink;
 }

@@ -22,9 +22,9 @@
 #include "base/hash.h"
 #include "base/json_writer.h"
 #include "base/text.h"
+#include "base/text_file.h"
 #include "base/whole_file.h"
 #include "decode/inflate.h"
-#include "enrich/text_file.h"
 
 namespace picket::api {
 

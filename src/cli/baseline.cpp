@@ -40,6 +40,10 @@ int run_learn(const LearnFlags& flags) {
   const auto failures = scan(settings, *setup->engine, workers, nobody, [](const ScanProgress&) {});
   if (!failures) return failed(failures.error(), exit_input);
   for (const auto& [path, why] : *failures) fmt::print(stderr, "FAILED {}: {}\n", printable(path), why);
+  const auto read = [](const KindTotals& totals) { return totals.records_read > 0; };
+  if (flags.with.empty() && std::ranges::none_of(setup->engine->ledger().kinds, read))
+    return failed({ErrorKind::invalid, "no record was read; the baseline is not written", flags.out, -1},
+                  exit_input);
   const Baseline baseline = baseline_of(*setup->engine);
   if (const auto written = write_baseline(flags.out, baseline); !written) return failed(written.error());
   const std::size_t principals = baseline.calls.principals(), users = baseline.clusters.principals();
@@ -135,7 +139,8 @@ void add_learn(CLI::App& program, Run& run) {
   command->add_option("--out", flags->out, "The file to write")->required();
   command->add_option("--baseline", flags->with, "Go on from what was learned before");
   command->add_option("--config", flags->config, "Configuration file (TOML)");
-  command->add_option("--threads", flags->threads, "Threads; default one per core");
+  command->add_option("--threads", flags->threads, "Threads; default one per core")
+      ->check(CLI::Range(1, 1024));
   command->add_option("--assume-account", flags->assume_account,
                       "Account of logs whose records and keys name none");
   command->add_option("--assume-region", flags->assume_region,

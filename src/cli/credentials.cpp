@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
 #include <functional>
-#include <iterator>
 
+#include "base/text_file.h"
 #include "cli/commands.h"
 #include "config/config.h"
 #include "playbook/playbooks.h"
@@ -29,9 +28,9 @@ struct CredentialFlags {
 
 Result<std::optional<aws::Policy>> read_policy(const std::string& path) {
   if (path.empty()) return std::nullopt;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return fail(ErrorKind::io, "cannot open the policy", path);
-  auto policy = aws::parse_policy(std::string(std::istreambuf_iterator<char>(file), {}));
+  const auto text = read_text_file(path);
+  if (!text) return std::unexpected(text.error());
+  auto policy = aws::parse_policy(*text);
   if (!policy) return std::unexpected(policy.error());
   return std::move(*policy);
 }
@@ -144,7 +143,7 @@ void add_credentials(CLI::App& program, Run& run) {
   }));
   CLI::App* policy = named(add("policy", "Show, set or clear a profile's policy", run_policy));
   policy->add_option("--file", flags->policy, "File with the policy (JSON)");
-  policy->add_flag("--clear", flags->clear, "Take the policy away");
+  policy->add_flag("--clear", flags->clear, "Take the policy away")->excludes("--file");
 }
 
 void add_config(CLI::App& program, Run& run) {

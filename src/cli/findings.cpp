@@ -76,6 +76,12 @@ int run_findings(const FindingsFlags& flags) {
     auto parsed = parse_criteria(flags.criteria, CriteriaUse::filter);
     if (!parsed) return failed(parsed.error());
     criteria = std::move(*parsed);
+    // The API ignores members that it does not know, as AWS's does.
+    if (criteria.conditions.empty() && flags.criteria.find(':') != std::string::npos)
+      return failed({ErrorKind::invalid,
+                     R"(no condition in it; as in {"criterion":{"severity":{"gte":7}}}, in lower case)",
+                     flags.criteria, -1},
+                    exit_usage);
   }
   const auto least = flags.min_severity.empty() ? std::nullopt : parse_severity(flags.min_severity);
   Printer printer(flags.format);

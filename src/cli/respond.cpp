@@ -1,11 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 
 #include "api/samples.h"
 #include "aws/caller_keys.h"
 #include "base/clock.h"
+#include "base/text_file.h"
 #include "cli/commands.h"
 #include "cli/open_store.h"
 #include "cli/table.h"
@@ -31,9 +31,10 @@ bool is_finding_id(std::string_view text) {
 
 // A file, "-" for standard input.
 Result<std::string> text_of(const std::string& path) {
-  std::ifstream file(path == "-" ? "/dev/stdin" : path, std::ios::binary);
-  if (!file) return fail(ErrorKind::not_found, "neither a finding's id, a sample:TYPE nor a file", path);
-  return std::string(std::istreambuf_iterator<char>(file), {});
+  auto text = read_text_file(path == "-" ? "/dev/stdin" : path);
+  if (!text && text.error().kind == ErrorKind::not_found)
+    return fail(ErrorKind::not_found, "neither a finding's id, a sample:TYPE nor a file", path);
+  return text;
 }
 
 Result<respond::FindingEvent> event_named(const RespondFlags& flags) {

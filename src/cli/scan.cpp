@@ -452,7 +452,8 @@ void add_scan(CLI::App& program, Run& run) {
   command->add_option("--rules", flags->rules, "Sigma rules of your own: files or folders");
   command->add_flag("--explain", flags->explain,
                     "Tell of each rule how many records and findings, and why (to standard error)");
-  command->add_option("--threads", flags->threads, "Threads; default one per core");
+  command->add_option("--threads", flags->threads, "Threads; default one per core")
+      ->check(CLI::Range(1, 1024));
   command->add_option("--assume-account", flags->assume_account,
                       "Account of logs whose records and keys name none");
   command->add_option("--assume-region", flags->assume_region,

@@ -236,6 +236,9 @@ Stamps stamps_of(const ServeFlags& flags, const Config& config) {
                             &config.integrity.keys})
     for (const std::string& path : *paths) add(path);
   for (const IntelListKeys& list : config.intel_lists) add(list.path);
+  for (const SourceKeys& source : config.sources)
+    for (const std::string* secret : {&source.access_key_file, &source.password_file}) add(*secret);
+  add(config.oidc.client_secret_file);
   return stamps;
 }
 
@@ -307,7 +310,8 @@ std::optional<int> serve(ServeFlags& flags) {
   if (!store) return failed(store.error());
   auto setup = make_setup(*config, feeds_folder(flags.data_dir), flags.threads, {});
   if (!setup) return failed(setup.error());
-  for (const std::string& note : setup->notes) spdlog::info("{}", note);
+  for (const std::string& note : setup->notes)
+    spdlog::log(note.starts_with("rule refused") ? spdlog::level::warn : spdlog::level::info, "{}", note);
   const aws::KeyFiles key_files(flags.data_dir, config->master_key_file);
   const auto known = known_credentials(key_files, *config, live_settings.sources);
   if (!known) return failed(known.error());
@@ -391,7 +395,8 @@ void add_serve(CLI::App& program, Run& run) {
   command->add_option("--data-dir", flags->data_dir, "Where findings, state and credentials are kept");
   command->add_option("--listen", flags->listen, "HOST:PORT of the API; port 0 takes a free one");
   command->add_option("--watch", flags->watch, "File, folder or glob to watch; may be given again");
-  command->add_option("--threads", flags->threads, "Threads of the engine; default one per core");
+  command->add_option("--threads", flags->threads, "Threads of the engine; default one per core")
+      ->check(CLI::Range(1, 1024));
   command->add_option("--baseline", flags->baseline,
                       "What is normal, from `picket learn`: learned once, and kept");
   command->add_flag("--exit-when-done", flags->exit_when_done, "Stop when all that is there was read");

@@ -3,8 +3,8 @@
 #include <chrono>
 
 #include "base/clock.h"
+#include "base/text_file.h"
 #include "cli/bucket.h"
-#include "enrich/text_file.h"
 #include "pipeline/records.h"
 #include "pipeline/setup.h"
 

@@ -8,8 +8,8 @@
 #include "base/clock.h"
 #include "base/metrics_text.h"
 #include "base/program_log.h"
+#include "base/text_file.h"
 #include "cli/console_files.h"
-#include "enrich/text_file.h"
 #include "pipeline/process_metrics.h"
 
 namespace picket::cli {

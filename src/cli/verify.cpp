@@ -5,10 +5,10 @@
 #include <algorithm>
 
 #include "base/json_writer.h"
+#include "base/text_file.h"
 #include "cli/bucket.h"
 #include "cli/commands.h"
 #include "cli/table.h"
-#include "enrich/text_file.h"
 #include "pipeline/setup.h"
 #include "source/s3_source.h"
 
@@ -242,7 +242,8 @@ void add_verify(CLI::App& program, Run& run) {
   command->add_option("--from", flags->from, "The time that must be proven begins here");
   command->add_option("--to", flags->to, "The time that must be proven ends here");
   command->add_option("--format", flags->format, "text or json")->check(CLI::IsMember({"text", "json"}));
-  command->add_option("--threads", flags->threads, "Threads; default one per core");
+  command->add_option("--threads", flags->threads, "Threads; default one per core")
+      ->check(CLI::Range(1, 1024));
   command->footer(
       "Exit: 0 intact; 1 something was changed, added or removed; 2 wrong usage; 3 not everything can be "
       "proven.\n"

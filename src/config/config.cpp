@@ -6,8 +6,9 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
-#include <fstream>
 #include <functional>
+
+#include "base/text_file.h"
 
 namespace picket {
 
@@ -537,9 +538,9 @@ Result<Config> config_or_default(const std::string& path) {
 }
 
 Result<Config> load_config(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return fail(ErrorKind::io, "cannot open the configuration", path);
-  auto config = parse_config(std::string(std::istreambuf_iterator<char>(file), {}), path);
+  const auto text = read_text_file(path);
+  if (!text) return fail(ErrorKind::io, "cannot read the configuration: " + text.error().what, path);
+  auto config = parse_config(*text, path);
   if (!config) return config;
   // Relative paths are meant from where the file lies.
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();

@@ -126,6 +126,12 @@ class CloudTrailDecoder final : public TextDecoder {
     offset_ += at;
     return at;
   }
+  // A list of records that does not end was cut between two of them: how many are missing nobody knows.
+  void end() override {
+    const bool open = context_ == Context::array || context_ == Context::wrapped_array;
+    if (open && aside_ == Aside::none && quarantined_until_ < offset_)
+      quarantine(offset_, offset_, "cut_short", "the object ends before its list of records does");
+  }
 
  private:
   // What encloses the next value.
@@ -146,6 +152,7 @@ class CloudTrailDecoder final : public TextDecoder {
   }
   std::size_t give_up(std::size_t at, std::size_t size, bool last);
   void quarantine(std::uint64_t start, std::uint64_t end, std::string_view reason, std::string detail) {
+    quarantined_until_ = end;
     sink_.on_quarantined(LogKind::cloudtrail, {++records_, start, end - start, reason, std::move(detail)});
   }
 
@@ -160,6 +167,7 @@ class CloudTrailDecoder final : public TextDecoder {
   std::uint64_t offset_ = 0;  // of the window in the decoded text
   std::uint64_t records_ = 0;
   std::uint64_t record_bytes_ = 0;
+  std::uint64_t quarantined_until_ = 0;
 };
 
 // The end of what is worth indexing: with more to come, the last place that probably lies between two

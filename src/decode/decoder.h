@@ -95,6 +95,8 @@ class TextDecoder {
   // all must be consumed. A return of 0 without `last` asks for a larger window (up to record_bytes_max
   // more).
   virtual std::size_t feed(char* text, std::size_t size, bool last) = 0;
+  // The object was read to its end, and not because it could be read no further.
+  virtual void end() {}
   // Records seen so far (delivered, filtered and quarantined).
   virtual std::uint64_t records_read() const = 0;
   // Bytes of the consumed text that belong to records that could be read (delivered or filtered).

@@ -329,6 +329,7 @@ DecodeReport decode_object(ByteSource& source, const ObjectInfo& info, const Dec
   const std::unique_ptr<TextDecoder> decoder = make_decoder(*report.kind, known, limits, sink);
   Feeding feeding{*decoder, *text, outer, limits, work.window};
   feeding.run(filled, facts.delivered);
+  if (!filled.error) decoder->end();
   report.first_unverified_position = feeding.first_unverified_position;
   report.records_read = decoder->records_read();
   if (filled.error) return finish(ObjectVerdict::failed, filled.error->what);

@@ -115,7 +115,8 @@ TEST(NetworkWindows, MergeIsAddForHosts) {
 
 TEST(NetworkWindows, OnlySynsAreProbesOfASweep) {
   EXPECT_TRUE(HostsTried::select(flow(40000, 445, 6, 2, 120)));
-  EXPECT_FALSE(HostsTried::select(flow(40000, 445, 6, 2, 104)));  // or acknowledgements of Linux
+  EXPECT_TRUE(HostsTried::select(flow(40000, 445, 6, 2, 104)));    // of Windows
+  EXPECT_FALSE(HostsTried::select(flow(40000, 5432, 6, 2, 104)));  // or acknowledgements of Linux
   EXPECT_FALSE(HostsTried::select(flow(445, 40000, 6, 1, 60)));
   FlowExtras flags;
   FlowRecord probe = flow(40000, 445, 6, 1, 52);

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <map>
 
-#include "enrich/text_file.h"
+#include "base/text_file.h"
 
 namespace picket {
 

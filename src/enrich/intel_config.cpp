@@ -4,7 +4,7 @@
 
 #include <cassert>
 
-#include "enrich/text_file.h"
+#include "base/text_file.h"
 
 namespace picket {
 

@@ -163,11 +163,14 @@ class SequenceWriter {
     if (!signal.technique.empty()) indicators["ATTACK_TECHNIQUE"] = {signal.technique};
     const std::string api = call_name(signal.call);
     if (signal.kind == SignalKind::context) {
-      const bool network = signal.name.ends_with("network");
-      told.name = network ? "UnusualNetwork" : "UnusualUserAgent";
-      told.description = std::string(network ? "Called from a network" : "Called with a client") +
-                         " that the identity never used before: " + *signal.indicators.begin() + '.';
-      indicators[network ? "UNUSUAL_ASN_FOR_USER" : "SUSPICIOUS_USER_AGENT"] = signal.indicators;
+      const bool network = signal.name.ends_with("network"), hours = signal.name.ends_with("hours");
+      // GuardDuty has no indicator for hours.
+      told.name = network ? "UnusualNetwork" : hours ? "UnusualHours" : "UnusualUserAgent";
+      told.description = std::string(network ? "Called from a network that the identity never used before: "
+                                     : hours ? "Called at hours at which the identity never did before: "
+                                             : "Called with a client that the identity never used before: ") +
+                         *signal.indicators.begin() + '.';
+      if (!hours) indicators[network ? "UNUSUAL_ASN_FOR_USER" : "SUSPICIOUS_USER_AGENT"] = signal.indicators;
       return;
     }
     if (is_finding(signal.kind)) {

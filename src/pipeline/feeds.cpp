@@ -8,8 +8,8 @@
 #include "aws/sigv4.h"
 #include "base/folder_lock.h"
 #include "base/json_writer.h"
+#include "base/text_file.h"
 #include "base/whole_file.h"
-#include "enrich/text_file.h"
 
 namespace picket {
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/json_writer.h"
-#include "enrich/text_file.h"
+#include "base/text_file.h"
 
 namespace picket {
 

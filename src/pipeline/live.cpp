@@ -884,6 +884,9 @@ std::string Live::metrics() const {
   out.sample({{"what", "identities"}}, now.evictions.identities);
   out.sample({{"what", "ordered_rows"}}, now.evictions.ordered_rows);
   out.sample({{"what", "sequence_signals"}}, now.evictions.sequences.signals);
+  out.sample({{"what", "sequence_rows"}}, now.evictions.sequences.early);
+  out.sample({{"what", "host_days"}}, now.evictions.hosts.days);
+  out.sample({{"what", "host_norms"}}, now.evictions.hosts.norms);
   out.sample({{"what", "issued_keys"}}, now.evictions.sequences.keys);
   out.sample({{"what", "habits"}}, now.evictions.sequences.habits);
   out.sample({{"what", "facts"}}, now.evictions.facts);

@@ -118,7 +118,9 @@ def write_config(work, disk, broker, port):
         f'[[source]]\nname = "firehose"\nurl = "firehose://127.0.0.1:{port}/logs"\naccess_key_file = "firehose.secret"\n'
         f'[[source]]\nname = "lines"\nurl = "unix://{work}/lines.sock"\nregion = "eu-west-1"\n' +
         kafka_broker.source(broker, TOPIC, "kafka.secret").replace("[source.properties]", 'region = "eu-west-1"\n[source.properties]') +
-        PATIENT + '[engine]\nsnapshot_interval = "300 ms"\n')
+        PATIENT + '[engine]\nsnapshot_interval = "300 ms"\n'
+        # What is kept of what was read would make room first.
+        '[limits]\npushed_bytes_kept = 0\n')
     return path
 
 

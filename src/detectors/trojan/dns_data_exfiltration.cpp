@@ -148,7 +148,8 @@ extern const Detector dns_data_exfiltration = {
         "below 4 in "
         "ten "
         "minutes and 8 in a day, names of less than 10 characters below the domain, channels "
-        "spread over many domains or shaped like addresses or UUIDs, names with a top-level domain inside that do not "
+        "spread over many domains or shaped like addresses or UUIDs, names with a top-level domain inside "
+        "that do not "
         "exist (search lists) below 16 times as much, and names below the zones of clouds, content delivery, "
         "antivirus and blocklists.",
 };

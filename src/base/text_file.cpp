@@ -1,4 +1,4 @@
-#include "enrich/text_file.h"
+#include "base/text_file.h"
 
 #include <cerrno>
 #include <cstdio>
