@@ -66,8 +66,8 @@ constexpr std::uint64_t fresh_packets_max = 3;
 // flood of 30,000 sockets shows 1,875, give or take 2 %. Linux gives a program even ports first, so the
 // lowest bit does not choose.
 constexpr std::uint64_t fresh_share = 16;
-// Of sockets with more packets one in 32: their other halves, of whatever they carry, are looked at too. A
-// flood of 30,000 packets at 300 a socket shows three.
-constexpr std::uint64_t around_share = 32;
+// Of sockets with more packets one in 64: their other halves, of whatever they carry, are looked at too. A
+// flood of 30,000 packets at ten a socket shows 47.
+constexpr std::uint64_t around_share = 64;
 
 }  // namespace picket::detectors::threshold
