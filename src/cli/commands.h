@@ -11,7 +11,7 @@
 
 namespace picket::cli {
 
-// Exit codes (DESIGN section 4).
+// Exit codes.
 constexpr int exit_ok = 0;
 constexpr int exit_found = 1;  // --fail-on was reached
 constexpr int exit_usage = 2;  // wrong usage or configuration

@@ -12,7 +12,7 @@ namespace picket {
 namespace {
 
 constexpr std::int32_t bit = 256;
-constexpr std::int32_t advance_bits = 4 * bit;  // at most, a new tactic on the way to the goal (science)
+constexpr std::int32_t advance_bits = 4 * bit;  // at most, a new tactic on the way to the goal
 constexpr std::int32_t advance_of(std::int32_t bits) { return std::min(advance_bits, bits / 2); }
 
 // How the evidence of a day adds up: a logistic regression over days of actors, honest and robbed, of

@@ -26,7 +26,7 @@ namespace picket {
 // The first and last records that justify a finding: at most 50 + 50.
 class Proof {
  public:
-  static constexpr std::size_t half_max = 50;  // DESIGN section 4: at most 100, first and last kept
+  static constexpr std::size_t half_max = 50;  // at most 100, first and last kept
   void add(const ProofRecord& record);
   // `records` ascending, without doubles.
   void add(std::span<const ProofRecord* const> records);

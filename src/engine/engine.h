@@ -49,7 +49,7 @@ struct EngineLimits {
   RecordFilter filter;
 };
 
-// How long a kind's records may still come after newer ones (DESIGN section 3).
+// How long a kind's records may still come after newer ones.
 struct Lateness {
   std::array<TimeMs, log_kinds.size()> of{60 * minute_ms, 30 * minute_ms, 15 * minute_ms, 15 * minute_ms};
   std::map<std::string, TimeMs, std::less<>> of_source;  // that has its own, by its name

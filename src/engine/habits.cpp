@@ -13,7 +13,7 @@ namespace {
 // An identity's days are remembered for about two months, a circle's for as many days of its identities.
 constexpr std::uint32_t identity_days_max = 60, circle_days_max = 20'000;
 // How many days of experience a circle's figures count for against those of the one within, and the shipped
-// weight against the widest's (science: add-half smoothing, with the tenant as the prior).
+// weight against the widest's (add-half smoothing, with the tenant as the prior).
 constexpr std::uint64_t circle_worth = 5, weight_worth = 20;
 // Somebody who tries something new of a kind each day does one of about so many things. (Administrators of
 // tools/attack_chains.py: with 8 none of their 1,848 account-days is taken for an attack.)

@@ -61,7 +61,7 @@ struct WindowEntry {
 };
 using WindowTable = boost::unordered_flat_map<WindowKey, WindowEntry, WindowKeyHash>;
 
-constexpr std::size_t partition_count = 64;  // fixed: entities must not move (DESIGN section 3)
+constexpr std::size_t partition_count = 64;  // fixed: entities must not move
 constexpr std::size_t partition_of(std::uint64_t hash) { return (hash >> 32U) % partition_count; }
 
 // A detection of a log whose records may come twice, and a row of an ordered detector: kept with their record

@@ -1,5 +1,5 @@
-// Who acted and how it went: single functions used by every CloudTrail detector (record-facts of
-// userIdentity and errorCode in one place).
+// Who acted and how it went: single functions used by every CloudTrail detector (what
+// userIdentity and errorCode tell, in one place).
 #pragma once
 
 #include <cstdint>

@@ -107,7 +107,7 @@ struct LedgerTotals {
 };
 
 // Event times of one object, thinned: tells how far it may move its stream's watermark. A record later than
-// 24 h past the object's median never advances it (DESIGN section 3), so that a forged time cannot close
+// 24 h past the object's median never advances it, so that a forged time cannot close
 // windows.
 class TimeSampler {
  public:

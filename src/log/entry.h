@@ -14,8 +14,7 @@
 
 namespace picket {
 
-constexpr std::size_t manifest_head_bytes =
-    4096;  // DESIGN section 3: a growing file is known by device, inode and these
+constexpr std::size_t manifest_head_bytes = 4096;  // A growing file is known by device, inode and these
 
 // One object, or one more stretch of a growing file.
 struct Manifest {

@@ -44,7 +44,7 @@ struct LiveSettings {
   Inbox* inbox = nullptr;
   PushedArchive* pushed_archive = nullptr;  // the inbox's
   TimeMs poll_interval = 500;
-  TimeMs snapshot_interval = 30 * second_ms;  // reliability.md section 4
+  TimeMs snapshot_interval = 30 * second_ms;
   TimeMs retention = 90 * day_ms;
   // How long nothing must have arrived before streams of the past are taken for complete; what comes after
   // that is late. Long enough for a copy that is under way, short enough for someone who waits.

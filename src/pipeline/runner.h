@@ -49,7 +49,7 @@ struct SourceTotals {
 using ObjectOpener = std::function<Result<std::unique_ptr<ByteSource>>(const Manifest& manifest)>;
 
 struct RunnerSettings {
-  // An epoch ends at whichever comes first. Less than the 64 MiB of DESIGN section 3: the windows that flow
+  // An epoch ends at whichever comes first. Less than 64 MiB: the windows that flow
   // records open stay with their workers until an epoch's end, and 64 MiB of packed flow logs open some 200
   // MB of them.
   std::uint64_t epoch_bytes_max = 24ULL << 20;
@@ -57,7 +57,7 @@ struct RunnerSettings {
   // When a stream has no objects left it is released to the end of time: a scan knows that nothing follows.
   bool release_drained = false;
   std::string snapshot_folder;                  // empty: no snapshots
-  std::uint64_t snapshot_bytes = 256ULL << 20;  // of input between two snapshots (reliability.md section 4)
+  std::uint64_t snapshot_bytes = 256ULL << 20;  // of input between two snapshots
   ObjectOpener open_remote;                     // for paths that are URLs
   bool remember_files = true;                   // false: each is named once, whole (a scan)
 };

@@ -36,7 +36,7 @@ std::string_view name_of(Factor factor);
 
 using Day = std::int32_t;  // days since 1970
 
-// GuardDuty's words for how often something is done (science.md: rare is less than once a month, infrequent a
+// GuardDuty's words for how often something is done (rare is less than once a month, infrequent a
 // few times a month).
 enum class Frequency : std::uint8_t { unseen, rare, infrequent, frequent };
 std::string_view name_of(Frequency frequency);  // "UNSEEN"
